@@ -1,0 +1,50 @@
+# Needs Python 3.11 or newer and make. On a host without a GPU, smaller torch wheels can be had:
+#   make app TORCH_INDEX=<the CPU index named on https://pytorch.org/get-started/locally/>
+PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(if $(shell $(name) -c "import sys; sys.exit(sys.version_info < (3, 11))" 2>/dev/null && echo yes),$(name))))
+VENV := .venv
+BIN := $(VENV)/bin
+PORT ?= 8501
+TORCH_INDEX ?=
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+TORCH := $(shell grep '^torch==' requirements.txt)
+
+.PHONY: app test lint format unit browser clean
+
+app: $(VENV)/.app
+	$(BIN)/streamlit run app.py --server.port $(PORT)
+
+test: lint unit browser
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check --isolated --select F,E9 --target-version py39 src/__init__.py src/engines src/bench/worker.py
+	$(BIN)/mypy
+
+unit: $(VENV)/.dev
+	$(BIN)/python -m pytest tests/unit tests/app
+
+browser: $(VENV)/.dev
+	$(BIN)/python -m pytest tests/e2e
+
+format: $(VENV)/.dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf $(VENV)
+
+$(VENV)/.python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer was not found. Install it, or run: make app PYTHON=/path/to/python3.11"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.app: $(VENV)/.python requirements.txt
+	@echo "Installing the packages (about 2 GB on the disk with a CPU build of torch). This takes a few minutes."
+	$(if $(TORCH_INDEX),$(PIP_INSTALL) --index-url $(TORCH_INDEX) $(TORCH),@:)
+	$(PIP_INSTALL) -r requirements.txt
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.app requirements-dev.txt
+	$(PIP_INSTALL) -r requirements-dev.txt
+	@touch $@

@@ -1,0 +1,292 @@
+"""The home page: type a sentence, see every stock engine's latency beside Infinity's stored numbers."""
+
+import atexit
+import json
+
+import streamlit as st
+
+from src import references
+from src.bench import host
+from src.bench.client import Client, Ticket
+from src.engines import registry
+from src.model import ModelError, embedded, source
+from src.ui import charts, tables
+from src.ui.format import ms, plain, times
+from src.ui.shell import PRODUCT, page_setup
+
+DEMO_16 = "This Live-event is great. I will sign up for Infinity."
+# Infinity's other demo text as it can be read off the video is 127 tokens long; our last word makes it 128.
+DEMO_128 = (
+    "Hugging Face, the winner of VentureBeat's Innovation in Natural Language Process/Understanding Award "
+    "for 2021, is looking to level the playing field. The team, launched by Clément Delangue and Julien "
+    "Chaumond in 2016. Today, Hugging Face has expanded to become a robust NLP startup, known primarily for "
+    "making open-source software such as Transformers and Datasets, used for building NLP systems. “The "
+    "software Hugging Face develops can be used for classification, question answering, translation, and "
+    "many other NLP tasks,” Rush said. Hugging Face also hosts a range of pretrained NLP models today."
+)
+EXAMPLES = {
+    "16 tokens": (DEMO_16, "The first text of Infinity's launch demo"),
+    "128 tokens": (DEMO_128, "Infinity's second demo text, one word longer to be 128 tokens"),
+}
+
+EMBEDDED = source.ModelSource("embedded")
+
+page_setup("Type a sentence")
+
+
+@st.cache_resource(show_spinner=False)
+def measurer() -> Client:
+    """Return the app's one measuring process, shared by all sessions; it ends with the app."""
+    client = Client()
+    atexit.register(client.close)
+    return client
+
+
+def put_example(text: str) -> None:
+    st.session_state.sentence = text
+
+
+def draw_waiting(ticket: Ticket) -> None:
+    """Draw what is going on until the answer is there.
+
+    Redrawing each second also notices that nobody looks any more.
+    """
+    if ticket.ahead:
+        people = "1 sentence is" if ticket.ahead == 1 else f"{ticket.ahead} sentences are"
+        st.progress(0.0, text=f"Waiting: {people} measured before yours, one at a time.")
+    elif ticket.progress is None:
+        st.progress(0.0, text="Starting the measuring process …")
+    else:
+        step = ticket.progress
+        count = f" ({step['done']} of {step['total']})" if step["total"] else ""
+        share = step["done"] / step["total"] if step["total"] else 0.0
+        st.progress(share, text=f"{plain(step['text'])}{count} …")
+        if step["stage"] == "build":
+            st.caption("The first start builds each engine's files once. That takes about a minute.")
+
+
+def measure(text: str, engines: list[str], threads: int) -> dict | str:
+    """Return the answer's JSON, or why there is none. The result is kept for this session's reruns."""
+    asked = (text, tuple(engines), threads)
+    kept = st.session_state.get("kept")
+    if kept and kept[0] == asked:
+        return kept[1]
+    client = measurer()
+    place = st.empty()  # before asking: any call of streamlit may end the script
+    ticket = client.ask(text, engines, threads)
+    try:
+        while not ticket.done:
+            with place.container():
+                draw_waiting(ticket)
+            ticket.wait(2.0 if ticket.ahead else 1.0)
+    finally:
+        if not ticket.done:
+            client.forget(ticket)
+    result = ticket.answer or ticket.error or ""
+    st.session_state.kept = (asked, result)
+    place.empty()
+    return result
+
+
+def headline(answer: dict, best: dict, stored: dict | None) -> str:
+    """Return the one sentence that answers the page's question for this text.
+
+    `best` is the fastest engine that is faithful to FP32; `stored` what it may be divided by, or None.
+    """
+    fastest = f"**{registry.get(best['engine']).title}** answers in **{ms(best['pipeline']['median_ms'])}**"
+    if not stored:
+        if answer["tokens"] in (16, 128):
+            return f"{fastest}. Infinity's numbers are of another model, so nothing is divided."
+        return (
+            f"{fastest}. Infinity's numbers are for 16 and 128 tokens; this text has {answer['tokens']}, "
+            "so nothing is divided."
+        )
+    low, high = best["pipeline"]["ci95_ms"]
+    if answer["noise"]["noisy"]:
+        verdict = "Measured on a busy host, so no verdict"
+    elif high < stored["value"]:
+        verdict = "Yes, this time"
+    elif low > stored["value"]:
+        verdict = "No, not this time"
+    else:
+        verdict = "Too close to call"
+    ratio = stored["ratios"][best["engine"]]["pipeline"]
+    return f"{verdict}: {fastest}, {times(ratio)} of Infinity's stored {ms(stored['value'])}."
+
+
+def draw_stored(stored: list[dict]) -> None:
+    """Draw the conditions of the stored numbers, one click away from the chart."""
+    with st.popover("Infinity's conditions", icon=":material/inventory_2:"):
+        for one in stored:
+            comparison = one["comparisons"]["pipeline"]
+            st.markdown(f"**{one['title']}: {ms(one['value'])}**, stored, not measured here")
+            st.caption(
+                f"{plain(one['hardware'])} · {one['threads']} threads · batch {one['batch_size']} · "
+                f"scope pipeline · one request each {one['pace_s']:g} s · "
+                f"published {one['published']} · [source]({one['url']})"
+            )
+            st.caption(plain(one["note"]))
+            if comparison["comparable"]:
+                st.markdown("Divided by, with these caveats:")
+            else:
+                st.markdown("Drawn, not divided by:")
+            for reason in comparison["blocking"] or comparison["caveats"]:
+                st.markdown(f"- {plain(reason)}")
+
+
+def draw_answer(answer: dict) -> None:
+    stored = references.beside(answer)
+    payload = {**answer, "references": stored}
+    rows = sorted(answer["engines"], key=lambda row: row["pipeline"]["median_ms"])
+    comparable = next((one for one in stored if one["comparisons"]["pipeline"]["comparable"]), None)
+    below_gate = embedded.below_gate() if answer["model"]["name"] == EMBEDDED.name else {}
+    faithful = [row for row in rows if row["agrees"] is not False and row["engine"] not in below_gate]
+    if faithful:
+        st.markdown(f"### {headline(answer, faithful[0], comparable)}")
+    if answer["noise"]["noisy"]:
+        st.warning(plain(answer["noise"]["reason"]), title="Noisy", icon=":material/warning:")
+    if answer["truncated"]:
+        st.warning(
+            "The model reads 512 tokens at most: the rest of this text was cut off.",
+            icon=":material/content_cut:",
+        )
+    differing = [registry.get(row["engine"]).title for row in rows if row["agrees"] is False]
+    if differing:
+        st.warning(
+            f"{', '.join(differing)}: another label than PyTorch FP32.", icon=":material/compare_arrows:"
+        )
+    for failure in answer["failures"]:
+        title = registry.get(failure["engine"]).title
+        st.error(f"**{plain(title)} failed.** {plain(failure['reason'])}", icon=":material/error:")
+    if not rows:
+        st.info(
+            "No engine could be measured. The reasons are above; `python -m src doctor` checks the "
+            "installation."
+        )
+        return
+    fastest = rows[0]
+    st.plotly_chart(
+        charts.latency_bars(rows, stored),
+        key="bars",
+        config={"displaylogo": False, "displayModeBar": False},
+        alt=f"Latency by engine. {registry.get(fastest['engine']).title} is fastest with "
+        f"{ms(fastest['pipeline']['median_ms'])}; Infinity's stored numbers are lines.",
+    )
+    st.caption(
+        "Solid: **model**, token ids in, logits out. Pale: **pipeline**, text in, label out, which is what "
+        "Infinity's numbers enclose. Whiskers: the lowest and highest of "
+        f"{fastest['pipeline']['rounds']} interleaved rounds. Δ: largest difference of a logit to "
+        "PyTorch FP32."
+    )
+    if below_gate.keys() & {row["engine"] for row in rows}:
+        st.caption(
+            "Accuracy: on SST-2 dev, stored with the model, not measured now. Below 99 % of FP32's an engine "
+            "is flagged and does not count in the headline."
+        )
+    st.table(tables.latencies(rows, comparable, below_gate), alt="Latency, ratios and answer of each engine")
+    left, right = st.columns(2, vertical_alignment="center")
+    with left:
+        draw_stored(stored)
+    right.download_button(
+        "JSON",
+        json.dumps(payload, indent=2, ensure_ascii=False),
+        file_name="sentence.json",
+        mime="application/json",
+        on_click="ignore",
+        key="json",
+        icon=":material/download:",
+        help="Everything behind this page: medians, intervals, logits, facts of each engine and of the host.",
+    )
+    draw_conditions(answer)
+
+
+def draw_conditions(answer: dict) -> None:
+    facts = answer["host"]
+    st.caption(
+        f"{answer['tokens']} tokens · {answer['threads']} threads · {plain(answer['model']['name'])} · "
+        f"{plain(facts['cpu'])}, {facts['physical_cores']} cores, {facts['memory_gb']:g} GB · "
+        f"{answer['measured_at']} · other processes, this browser among them if it is here, used "
+        f"{answer['noise']['others_cores']:.2f} cores meanwhile"
+    )
+
+
+def thread_choices() -> list[int]:
+    """Return 1, 2, 4 … and all CPUs that may be used here."""
+    usable = host.usable_cpus()
+    return sorted({1, usable, *(2**power for power in range(usable.bit_length()) if 2**power <= usable)})
+
+
+def model_name() -> str:
+    """Return the name of the model in use. Where it cannot be used, the reason comes with the measurement."""
+    try:
+        return source.parse().name
+    except ModelError:
+        return "the configured one cannot be used"
+
+
+def draw_missing() -> None:
+    absent = [(spec, registry.availability(spec)) for spec in registry.all_engines()]
+    absent = [(spec, why) for spec, why in absent if why]
+    with st.expander(f"{len(absent)} engines cannot run here, and why", icon=":material/block:"):
+        st.table(tables.missing(absent), alt="Engines that cannot run here, with reason and remedy")
+
+
+st.title(PRODUCT)
+st.markdown(
+    "In 2021 Hugging Face Infinity answered in 2.6 ms (16 tokens) and 9.7 ms (128 tokens) on two CPU cores, "
+    "for at least \\$20,000 a year. Type a sentence: each engine below, free of charge, is measured live on "
+    "this host."
+)
+st.caption(f"Model: {plain(model_name())}")
+if "sentence" not in st.session_state and "sentence" not in st.query_params:
+    # By state and not as the widget's default, as the example buttons write the state too.
+    put_example(DEMO_16)
+sentence = st.text_input(
+    "Sentence",
+    key="sentence",
+    bind="query-params",
+    help="English works best: the model was trained on film reviews. Enter measures it.",
+)
+with st.container(horizontal=True):
+    again = st.button("Measure", type="primary", icon=":material/speed:", key="measure")
+    for name, (example, origin) in EXAMPLES.items():
+        st.button(
+            f"Example: {name}", on_click=put_example, args=(example,), help=origin, key=f"example {name}"
+        )
+available = [spec.id for spec in registry.available()]
+with st.expander("Engines and threads", icon=":material/tune:"):
+    chosen = st.pills(
+        "Engines",
+        available,
+        selection_mode="multi",
+        default=available,
+        format_func=lambda id: registry.get(id).title,
+        key="engines",
+        bind="query-params",
+    )
+    threads = st.segmented_control(
+        "Threads of each engine",
+        thread_choices(),
+        default=host.default_threads(),
+        required=True,
+        key="threads",
+        bind="query-params",
+        help="Infinity's demo used two.",
+    )
+    for id in available:
+        st.caption(f"**{registry.get(id).title}**: {plain(' '.join(registry.get(id).notes))}")
+if again:
+    st.session_state.pop("kept", None)
+results = st.container()
+draw_missing()  # before the results, which may take a while
+if not chosen:
+    results.info(
+        "No engine is chosen. Choose at least one under “Engines and threads”.", icon=":material/tune:"
+    )
+else:
+    with results:
+        result = measure(sentence or "", chosen, threads)
+        if isinstance(result, str):
+            st.error(plain(result), icon=":material/error:")
+        else:
+            draw_answer(result)

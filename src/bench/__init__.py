@@ -1,0 +1,1 @@
+"""How it is measured: workers, the pool that owns them, and what is made of their times."""

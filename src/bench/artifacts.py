@@ -1,0 +1,125 @@
+"""Artifacts on demand: a builder process makes what is missing, and tells how far it is."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from src.bench.pool import clean_environment, log_tail
+from src.home import ROOT, home
+from src.model import cache
+from src.model import recipe as recipes
+from src.model.source import ModelSource
+
+BUILD_TIMEOUT_S = (
+    900.0  # for one artifact; the slowest takes 12 s here, a download of the hub's 90 MB may take longer
+)
+
+
+@dataclass(frozen=True)
+class BuildStep:
+    """Progress of building: artifact number `step` of `total` is being made."""
+
+    title: str
+    step: int
+    total: int
+
+
+def missing(names: list[str], model: ModelSource) -> list[recipes.Recipe]:
+    """Return the recipes whose artifacts are absent or damaged, needs included, in building order.
+
+    An artifact that is sound does not need its own needs any more.
+    """
+    wanted = [name for name in names if not cache.find(recipes.find(name), model, verify=True)]
+    return [made for made in recipes.with_needs(wanted) if not cache.find(made, model, verify=True)]
+
+
+def ensure(
+    names: list[str],
+    model: ModelSource,
+    progress: Callable[[BuildStep], None],
+    wait: Callable[[int, float], bool],
+) -> dict[str, str]:
+    """Build what is missing; return the reason of each recipe that failed.
+
+    `wait(fd, seconds)` must tell whether `fd` can be read by then. A builder that dies or gives no sign for
+    BUILD_TIMEOUT_S fails the recipe it was at; the others
+    go on in a new one. Spawns processes, so only a measurer's main thread may call it.
+    """
+    left = {made.name: made for made in missing(names, model)}
+    total = len(left)
+    failed: dict[str, str] = {}
+    while left:
+        current = next(iter(left))
+        with Builder(list(left), model) as builder:
+            for message in builder.messages(wait):
+                current = message["recipe"]
+                if message["state"] == "started":
+                    progress(BuildStep(message["title"], total - len(left) + 1, total))
+                    continue
+                del left[current]
+                if message["state"] == "failed":
+                    failed[current] = message["reason"]
+        if left:
+            left.pop(current, None)
+            failed[current] = builder.how_it_ended()
+    return failed
+
+
+class Builder:
+    """One builder process at work on a list of recipes; ended when the block is left."""
+
+    def __init__(self, names: list[str], model: ModelSource) -> None:
+        self.log = home() / "logs" / "builder.log"
+        self.log.parent.mkdir(exist_ok=True)
+        self.hung = False
+        self.reader, writer = os.pipe()
+        command = [sys.executable, "-m", "src.bench.builder", str(writer), str(os.getpid()), model.to_text()]
+        try:
+            with open(self.log, "wb") as stream:
+                self.process = subprocess.Popen(
+                    command + names,
+                    pass_fds=[writer],
+                    stdin=subprocess.DEVNULL,
+                    stdout=stream,
+                    stderr=subprocess.STDOUT,
+                    cwd=ROOT,
+                    env=clean_environment(None, offline=model.kind != "hub"),
+                    start_new_session=True,
+                )
+        finally:
+            os.close(writer)
+
+    def messages(self, wait: Callable[[int, float], bool]) -> Iterator[dict[str, Any]]:
+        """Yield what the builder tells, until it ends or has been silent for too long."""
+        rest = b""
+        while True:
+            if not wait(self.reader, BUILD_TIMEOUT_S):
+                self.hung = True
+                return
+            part = os.read(self.reader, 65536)
+            if not part:
+                return
+            *lines, rest = (rest + part).split(b"\n")
+            yield from map(json.loads, lines)
+
+    def how_it_ended(self) -> str:
+        if self.hung:
+            how = f"The builder gave no sign for {BUILD_TIMEOUT_S:.0f} s and was ended."
+        else:
+            how = f"The builder ended early (exit {self.process.returncode})."
+        return f"{how} {log_tail(self.log)}".strip()
+
+    def __enter__(self) -> "Builder":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self.reader)
+        try:
+            self.process.wait(timeout=0.5)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()

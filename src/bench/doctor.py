@@ -1,0 +1,144 @@
+"""The doctor: one check a function; each finding names what to do next."""
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from src.bench import host
+from src.bench.lock import PATH as LOCK
+from src.bench.lock import LockError, open_lock
+from src.engines import registry
+from src.home import HomeError, home
+from src.model import ModelError, cache, embedded, recipe, source
+
+ARTIFACTS_NEED_MB = 800  # the six engines' artifacts take about 410 MB; building doubles one at a time
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one check found: state ok, warning or failed; a remedy unless ok."""
+
+    check: str
+    state: str
+    text: str
+    remedy: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def check_python(_: source.ModelSource | None) -> Iterator[Finding]:
+    yield Finding("Python", "ok", f"{sys.version.split()[0]}")
+
+
+def check_home(_: source.ModelSource | None) -> Iterator[Finding]:
+    try:
+        folder = home()
+    except HomeError as error:
+        yield Finding("Home", "failed", str(error), "Set AWIY_HOME.")
+        return
+    free = shutil.disk_usage(folder).free / 1e6
+    if free < ARTIFACTS_NEED_MB:
+        yield Finding(
+            "Home",
+            "warning",
+            f"{folder} has {free:.0f} MB left.",
+            f"Free {ARTIFACTS_NEED_MB} MB or set AWIY_HOME.",
+        )
+    else:
+        yield Finding("Home", "ok", f"{folder}, {free / 1000:.0f} GB free")
+
+
+def check_model(model: source.ModelSource | None) -> Iterator[Finding]:
+    try:
+        used = model or source.parse()
+        used.fingerprint()
+        if used.kind == "embedded":
+            embedded.packaged_encoder()
+            embedded.load_adapter()
+    except ModelError as error:
+        yield Finding("Model", "failed", str(error), "See the message.")
+    else:
+        yield Finding("Model", "ok", used.name)
+
+
+def check_artifacts(model: source.ModelSource | None) -> Iterator[Finding]:
+    try:
+        used = model or source.parse()
+        names = [spec.recipe for spec in registry.available() if spec.recipe]
+        wanted = recipe.with_needs(names)
+        built = [cache.find(made, used, verify=True) for made in wanted]
+    except (HomeError, ModelError):
+        return  # told by the checks above
+    done = sum(artifact is not None for artifact in built)
+    text = f"{done} of {len(wanted)} are built; the others are built when first needed."
+    yield Finding("Artifacts", "ok", text)
+
+
+def check_engines(_: source.ModelSource | None) -> Iterator[Finding]:
+    available = registry.available()
+    for spec in registry.all_engines():
+        if spec.implementation and (missing := registry.availability(spec)):
+            yield Finding(f"Engine {spec.id}", "warning", missing.reason, missing.remedy)
+    state = "ok" if available else "failed"
+    yield Finding(
+        "Engines",
+        state,
+        f"{len(available)} can run here",
+        "" if available else "pip install -r requirements.txt",
+    )
+
+
+def check_host(_: source.ModelSource | None) -> Iterator[Finding]:
+    facts = host.facts()
+    cores = (
+        f"{facts['cpu']}, {facts['allowed_cpus']} CPUs on {facts['physical_cores']} physical cores "
+        f"may be used"
+    )
+    if host.default_threads() < host.INFINITY_THREADS:
+        yield Finding("Host", "warning", cores, "Infinity's demo had two cores: allow this process two CPUs.")
+    else:
+        yield Finding("Host", "ok", cores)
+    if facts.get("governor", "performance") != "performance":
+        yield Finding(
+            "Governor",
+            "warning",
+            facts["governor"],
+            "Set the CPU frequency governor to performance while you measure.",
+        )
+    load = os.getloadavg()[0]
+    if load > 0.5:
+        yield Finding(
+            "Load", "warning", f"The load average is {load:.1f}.", "Close other programs before you measure."
+        )
+    else:
+        yield Finding("Load", "ok", f"The load average is {load:.1f}.")
+    yield Finding("Memory", "ok", f"{host.available_mb() / 1000:.1f} GB available")
+
+
+def check_lock(_: source.ModelSource | None) -> Iterator[Finding]:
+    try:
+        os.close(open_lock())
+    except LockError as error:
+        yield Finding("Host lock", "failed", str(error), f"Remove {LOCK}.")
+    else:
+        yield Finding("Host lock", "ok", str(LOCK))
+
+
+CHECKS: tuple[Callable[[source.ModelSource | None], Iterator[Finding]], ...] = (
+    check_python,
+    check_home,
+    check_model,
+    check_artifacts,
+    check_engines,
+    check_host,
+    check_lock,
+)
+
+
+def examine(model: source.ModelSource | None = None) -> list[Finding]:
+    """Run every check; raises nothing that a check should have told."""
+    return [finding for check in CHECKS for finding in check(model)]

@@ -1,0 +1,140 @@
+"""The home page's measurer: a child of the app that keeps engines warm and measures one sentence after the
+other.
+
+    python -m src.bench.measurer FD
+
+Talks frames of JSON over the socket FD and ends when the other side closes it, which the kernel does however
+the app ends. Asked {ask, text, engines, threads}, {forget}; tells {id, event: queued | progress |
+answer | error, …}.
+"""
+
+import logging
+import os
+import socket
+import sys
+from collections import deque
+from dataclasses import asdict
+from typing import Any
+
+from src.bench import sentence
+from src.bench.lock import LockError
+from src.bench.pool import Pool
+from src.bench.worker import receive, send
+from src.engines import registry
+from src.home import HomeError
+from src.model import ModelError, source
+
+EXPLAINED = (sentence.BadSentence, registry.UnknownEngine, ModelError, HomeError, LockError)
+log = logging.getLogger(__name__)
+
+
+class AppGone(BaseException):
+    """The app has closed its side.
+
+    A BaseException, so that nothing on the way takes it for a failed engine.
+    """
+
+
+class Forgotten(Exception):
+    """Whoever asked for the sentence being measured does not want it any more."""
+
+
+class Measurer:
+    """The queue of sentences, and the pool that measures them."""
+
+    def __init__(self, channel: socket.socket) -> None:
+        self.channel = channel
+        self.queue: deque[dict[str, Any]] = deque()
+        self.current: str | None = None
+        self.unwanted = False  # whoever asked for the current sentence has withdrawn
+        self.pool = Pool((channel.fileno(), self.listen))
+
+    def listen(self) -> None:
+        """Take one message from the app.
+
+        Raises AppGone when there is nobody, or nobody that can be understood.
+        """
+        try:
+            message = receive(self.channel)
+        except (OSError, ValueError) as error:
+            raise AppGone from error
+        if message is None:
+            raise AppGone
+        if "forget" in message:
+            self.unwanted = self.unwanted or message["forget"] == self.current
+            self.queue = deque(asked for asked in self.queue if asked["ask"] != message["forget"])
+        else:
+            self.queue.append(message)
+        self.tell_places()
+
+    def tell(self, id: str, event: str, **more: Any) -> None:
+        try:
+            send(self.channel, {"id": id, "event": event, **more})
+        except OSError as error:
+            raise AppGone from error
+
+    def tell_progress(self, step: sentence.Progress) -> None:
+        """Tell how far the current sentence is.
+
+        Raises Forgotten when nobody wants it, unless an artifact is being built.
+        """
+        if self.unwanted and step.stage != "build":
+            raise Forgotten
+        self.tell(self.current or "", "progress", **asdict(step))
+
+    def tell_places(self) -> None:
+        """Tell those who wait how many are before them."""
+        before = int(self.current is not None)
+        for place, asked in enumerate(self.queue):
+            self.tell(asked["ask"], "queued", ahead=place + before)
+
+    def run(self) -> None:
+        """Serve until the app is gone."""
+        while True:
+            while not self.queue:
+                self.listen()
+            asked = self.queue.popleft()
+            self.current, self.unwanted = asked["ask"], False
+            self.tell_places()
+            self.serve(asked)
+            self.current = None
+
+    def serve(self, asked: dict[str, Any]) -> None:
+        id = asked["ask"]
+        self.tell_progress(sentence.Progress("start", "Measuring"))
+        try:
+            answer = sentence.answer(
+                self.pool,
+                asked["text"],
+                asked["engines"],
+                source.parse(),
+                asked["threads"],
+                self.tell_progress,
+            )
+        except Forgotten:
+            log.info("a sentence was withdrawn")
+        except EXPLAINED as error:
+            self.tell(id, "error", message=str(error))
+        except Exception as error:
+            log.exception("a sentence could not be measured")
+            self.tell(
+                id, "error", message=f"The measurement failed ({type(error).__name__}: {error}). Try again."
+            )
+        else:
+            self.tell(id, "answer", answer=answer.to_json())
+
+
+def main() -> None:
+    logging.basicConfig(level=os.environ.get("AWIY_LOG", "WARNING").upper(), stream=sys.stderr)
+    channel = socket.socket(fileno=int(sys.argv[1]))
+    measurer = Measurer(channel)
+    try:
+        measurer.run()
+    except AppGone:
+        pass
+    finally:
+        measurer.pool.close()
+
+
+if __name__ == "__main__":
+    main()

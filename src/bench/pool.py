@@ -1,0 +1,297 @@
+"""The pool: owns the workers, lets one of them run at a time, keeps them warm within a memory budget.
+
+Workers are spawned by the main thread of a measurer only: the kernel's parent-death signal fires when the
+spawning thread ends.
+"""
+
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from src.bench import host
+from src.bench.worker import receive, send
+from src.engines.registry import EXTRA_VARIABLE
+from src.engines.spec import EngineSpec
+from src.home import ROOT, home
+
+MEMORY_SHARE = 0.6  # of what is available, for all workers together
+LOAD_TIMEOUT_S = 180.0
+CALL_TIMEOUT_S = 30.0
+LOOK_S = 0.5  # how often a worker's memory is looked at while it works
+KEPT_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", EXTRA_VARIABLE)
+# What a download needs behind a proxy or on a mirror; kept for a builder that fetches from the hub only.
+NETWORK_VARIABLES = (
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "SSL_CERT_FILE",
+    "HF_ENDPOINT",
+    "HF_TOKEN",
+    "HF_HOME",
+)
+LOST = getattr(select, "POLLRDHUP", 0) | select.POLLHUP  # the other side of a socket is gone
+THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+)
+
+
+class WorkerFailed(Exception):
+    """An engine failed; the message is the reason to show. Its worker may be gone."""
+
+
+def clean_environment(threads: int | None, offline: bool = True) -> dict[str, str]:
+    """Return the environment of a child: the few variables kept, threads as asked, no hub if offline."""
+    names = KEPT_VARIABLES if offline else KEPT_VARIABLES + NETWORK_VARIABLES
+    kept = {name: os.environ[name] for name in names if name in os.environ}
+    kept["AWIY_HOME"] = str(home())  # resolved here: what it depends on is not all kept
+    kept.update(TOKENIZERS_PARALLELISM="false", PYTHONNOUSERSITE="1", PYTHONUTF8="1", PYTHONUNBUFFERED="1")
+    if offline:
+        kept.update(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1")
+    if threads:
+        kept.update(dict.fromkeys(THREAD_VARIABLES, str(threads)))
+    return kept
+
+
+def log_tail(path: Path) -> str:
+    """Return the last line a child printed, for the reason of its failure."""
+    try:
+        lines = path.read_text(errors="replace").strip().splitlines()
+    except OSError:
+        return ""
+    return f"Its last line: {lines[-1][:300]}" if lines else ""
+
+
+@dataclass
+class Worker:
+    """A live worker process, seen from its parent. `token` says what it has loaded."""
+
+    spec: EngineSpec
+    token: tuple[str, int]
+    process: subprocess.Popen[bytes]
+    channel: socket.socket
+    log: Path
+    used: float = field(default_factory=time.monotonic)
+    facts: dict[str, Any] = field(default_factory=dict)
+    load_s: float = 0.0
+    pss_mb: float = 0.0
+    lengths: set[int] = field(default_factory=set)  # token counts it has been warmed up at
+
+    def resume(self) -> None:
+        os.kill(self.process.pid, signal.SIGCONT)
+
+    def stop(self) -> None:
+        """Stop the process and return when it no longer runs. WNOWAIT leaves an end to Popen."""
+        os.kill(self.process.pid, signal.SIGSTOP)
+        os.waitid(os.P_PID, self.process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+
+    def end(self) -> None:
+        """Kill and reap the process."""
+        self.process.kill()
+        self.process.wait()
+        self.channel.close()
+
+
+class Pool:
+    """All workers of one measurer.
+
+    `listen` is how somebody else reaches the measurer: (file descriptor, callback when it can be read).
+    """
+
+    def __init__(self, listen: tuple[int, Callable[[], None]] | None = None) -> None:
+        self.workers: dict[str, Worker] = {}
+        self.listen = listen
+
+    def wait(self, fd: int, timeout_s: float | None = None, events: int = select.POLLIN) -> bool:
+        """Sleep until `fd` can be read or the time is over; tell which.
+
+        Calls back for `events` of `listen` meanwhile: what came in, or with LOST only that nobody is there.
+        """
+        poll = select.poll()
+        poll.register(fd, select.POLLIN)
+        if self.listen:
+            poll.register(self.listen[0], events)
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        while True:
+            left = None if deadline is None else max(0.0, deadline - time.monotonic())
+            ready = [found for found, _ in poll.poll(None if left is None else left * 1000)]
+            if self.listen and self.listen[0] in ready:
+                self.listen[1]()
+            if fd in ready:
+                return True
+            if left == 0.0:
+                return False
+
+    def pause(self, seconds: float) -> None:
+        """Sleep for a while, or until `listen` has been called back."""
+        if not self.listen:
+            time.sleep(seconds)
+        elif select.select([self.listen[0]], [], [], seconds)[0]:
+            self.listen[1]()
+
+    def budget_mb(self) -> float:
+        """Return how much memory the workers may take together."""
+        return MEMORY_SHARE * (host.available_mb() + sum(worker.pss_mb for worker in self.workers.values()))
+
+    def is_warm(self, spec: EngineSpec, artifact: Path | None, threads: int) -> bool:
+        """Tell whether a live worker has just this loaded."""
+        worker = self.workers.get(spec.id)
+        return bool(worker and worker.token == (str(artifact), threads) and worker.process.poll() is None)
+
+    def get(
+        self, spec: EngineSpec, artifact: Path | None, tokenizer: Path, threads: int, keep: set[str]
+    ) -> Worker:
+        """Return a stopped worker with this engine loaded: a warm one, or a new one.
+
+        Others than `keep` are evicted, least recently used first, when memory runs short. Raises
+        WorkerFailed.
+        """
+        if not self.is_warm(spec, artifact, threads):
+            self.drop(spec.id)
+            worker = self.spawn(spec, (str(artifact), threads))
+            message = {
+                "do": "load",
+                "artifact": str(artifact),
+                "tokenizer": str(tokenizer),
+                "threads": threads,
+            }
+            loaded = self.ask(worker, message, LOAD_TIMEOUT_S)
+            worker.facts, worker.load_s = loaded["facts"], loaded["load_s"]
+            worker.pss_mb = host.pss_mb(worker.process.pid)
+            self.make_room(spec, keep)
+        worker = self.workers[spec.id]
+        worker.used = time.monotonic()
+        return worker
+
+    def make_room(self, newest: EngineSpec, keep: set[str]) -> None:
+        """Evict until the workers fit the budget; raise WorkerFailed when only the newest is left to go."""
+        budget = self.budget_mb()
+        while sum(worker.pss_mb for worker in self.workers.values()) > budget:
+            idle = [worker for id, worker in self.workers.items() if id not in keep and id != newest.id]
+            if not idle:
+                taken = self.workers[newest.id].pss_mb
+                self.drop(newest.id)
+                raise WorkerFailed(
+                    f"It takes {taken:.0f} MB, and all engines together may take {budget:.0f} MB here. "
+                    f"Choose fewer engines."
+                )
+            self.drop(min(idle, key=lambda worker: worker.used).spec.id)
+
+    def spawn(self, spec: EngineSpec, token: tuple[str, int]) -> Worker:
+        assert threading.current_thread() is threading.main_thread(), (
+            "workers are spawned by the main thread only"
+        )
+        ours, theirs = socket.socketpair()
+        log = self.logs() / f"{spec.id}-{os.getpid()}.log"
+        cpus = ",".join(map(str, host.allowed_cpus()[: token[1]]))
+        with open(log, "wb") as stream, theirs:
+            process = subprocess.Popen(
+                [
+                    sys.executable,
+                    "-m",
+                    "src.bench.worker",
+                    str(theirs.fileno()),
+                    str(os.getpid()),
+                    spec.id,
+                    cpus,
+                ],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+                cwd=ROOT,
+                env=clean_environment(token[1]),
+                start_new_session=True,  # a terminal's Ctrl-C is for the measurer
+            )
+        worker = self.workers[spec.id] = Worker(spec, token, process, ours, log)
+        return worker
+
+    def ask(self, worker: Worker, message: dict[str, Any], timeout_s: float | None = None) -> dict[str, Any]:
+        """Let this worker alone run, until it has answered.
+
+        Raises WorkerFailed, and drops the worker if it is lost.
+        """
+        if self.listen:
+            self.pause(0.0)  # what came in is heard now: nothing is, while a worker may be timing
+        limit_mb = self.budget_mb()  # read now, as reading it takes CPU from what is timed
+        try:
+            worker.resume()
+            send(worker.channel, message)
+            self.await_answer(worker, timeout_s or CALL_TIMEOUT_S, limit_mb)
+            answer = receive(worker.channel)
+            if answer is None:
+                raise EOFError
+            worker.stop()
+        except (OSError, EOFError, ValueError) as error:
+            reason = self.how_it_ended(worker, error)
+            self.drop(worker.spec.id)
+            raise WorkerFailed(reason) from error
+        except WorkerFailed:
+            self.drop(worker.spec.id)
+            raise
+        if "error" in answer:
+            self.drop(worker.spec.id)
+            raise WorkerFailed(answer["error"])
+        return answer
+
+    def await_answer(self, worker: Worker, timeout_s: float, limit_mb: float) -> None:
+        deadline = time.monotonic() + timeout_s
+        while not self.wait(worker.channel.fileno(), LOOK_S, LOST):
+            if time.monotonic() > deadline:
+                raise WorkerFailed(f"It did not answer within {timeout_s:.0f} s and was ended.")
+            try:
+                taken = psutil.Process(worker.process.pid).memory_info().rss / 1e6
+            except psutil.Error:
+                continue
+            if taken > limit_mb:
+                raise WorkerFailed(
+                    f"It took {taken:.0f} MB of memory, more than the {limit_mb:.0f} MB allowed, "
+                    "and was ended."
+                )
+
+    def how_it_ended(self, worker: Worker, error: Exception) -> str:
+        try:
+            code = worker.process.wait(timeout=1.0)
+        except subprocess.TimeoutExpired:
+            return f"Its answer could not be read ({error})."
+        tail = log_tail(worker.log)
+        if code < 0:
+            name = signal.Signals(-code).name
+            hint = " The host may have run out of memory." if code == -signal.SIGKILL else ""
+            return f"Its process was ended by {name}.{hint} {tail}".strip()
+        return f"Its process ended with exit code {code}. {tail}".strip()
+
+    def drop(self, id: str) -> None:
+        """End one worker."""
+        worker = self.workers.pop(id, None)
+        if worker:
+            worker.end()
+            worker.log.unlink(missing_ok=True)
+
+    def logs(self) -> Path:
+        """Return the folder of the workers' logs, without those of measurers that were killed."""
+        folder = home() / "logs"
+        folder.mkdir(exist_ok=True)
+        for log in folder.glob("*-*.log"):
+            if not psutil.pid_exists(int(log.stem.rpartition("-")[2])):
+                log.unlink(missing_ok=True)
+        return folder
+
+    def close(self) -> None:
+        """End all workers."""
+        for id in list(self.workers):
+            self.drop(id)

@@ -1,0 +1,307 @@
+"""The commands behind `python -m src`: what they print, for people and, with --json, for machines."""
+
+import argparse
+import json
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bar
+from rich.table import Table
+
+from src import references
+from src.bench import accuracy, doctor, sentence
+from src.bench.lock import LockError
+from src.bench.pool import Pool
+from src.engines import registry
+from src.home import HomeError
+from src.model import ModelError, source
+from src.ui.format import interval, significant, times
+
+EXPLAINED = (
+    sentence.BadSentence,
+    accuracy.BadDataset,
+    registry.UnknownEngine,
+    ModelError,
+    HomeError,
+    LockError,
+    references.ReferenceError,
+)
+out = Console(emoji=False)
+err = Console(stderr=True, emoji=False)
+
+
+def show_json(value: Any) -> None:
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def listed(text: str | None) -> list[str] | None:
+    return [part.strip() for part in text.split(",") if part.strip()] if text else None
+
+
+@contextmanager
+def progress_bar() -> Iterator[Callable[[sentence.Progress], None]]:
+    """Draw progress on standard error where that is a terminal. It is redrawn only when told something."""
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed}/{task.total}"),
+        TimeElapsedColumn(),
+    )
+    with Bar(*columns, console=err, transient=True, auto_refresh=False) as bar:
+        task = bar.add_task("Starting", total=None)
+
+        def tell(step: sentence.Progress) -> None:
+            bar.update(task, description=escape(step.text), completed=step.done, total=step.total or None)
+            bar.refresh()
+
+        yield tell
+
+
+def engines(arguments: argparse.Namespace) -> int:
+    rows: list[dict[str, Any]] = []
+    for spec in registry.all_engines():
+        missing = registry.availability(spec)
+        rows.append(
+            {
+                "id": spec.id,
+                "title": spec.title,
+                "runtime": spec.runtime,
+                "precision": spec.precision,
+                "device": spec.device,
+                "environment": spec.environment,
+                "available": missing is None,
+                "reason": missing.reason if missing else None,
+                "remedy": missing.remedy if missing else None,
+                "notes": list(spec.notes),
+            }
+        )
+    if arguments.json:
+        show_json(rows)
+        return 0
+    table = Table(
+        "Engine", "Precision", "Device", "Environment", "State", title="Engines", title_justify="left"
+    )
+    for row in rows:
+        state = (
+            "[green]available[/]"
+            if row["available"]
+            else f"[yellow]missing[/]: {escape(row['reason'] + ' ' + row['remedy'])}"
+        )
+        table.add_row(row["id"], row["precision"], row["device"], row["environment"], state)
+    out.print(table)
+    return 0
+
+
+def predict(arguments: argparse.Namespace) -> int:
+    pool = Pool()
+    try:
+        with progress_bar() as tell:
+            answer = sentence.answer(
+                pool,
+                arguments.text,
+                listed(arguments.engines),
+                source.parse(arguments.model),
+                arguments.threads,
+                tell,
+            )
+    finally:
+        pool.close()
+    beside = references.beside(answer.to_json())
+    if arguments.json:
+        show_json({**answer.to_json(), "references": beside})
+    else:
+        print_answer(answer, beside)
+    return 0 if answer.engines else 1
+
+
+def print_answer(answer: sentence.Answer, beside: list[dict[str, Any]]) -> None:
+    cut = " (truncated)" if answer.truncated else ""
+    out.print(f"“{escape(answer.text)}”", highlight=False)
+    out.print(
+        f"{answer.tokens} tokens{cut}, {answer.threads} threads, {escape(answer.model['name'])}, "
+        f"{escape(answer.host['cpu'])}",
+        highlight=False,
+    )
+    table = Table(title="Latency in ms, median (95 % interval), lower is better", title_justify="left")
+    table.add_column("Engine", no_wrap=True)
+    for name in ("Pipeline", "Model", "To best", "To Infinity"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("Answer")
+    rows = sorted(answer.engines, key=lambda row: row.pipeline.median_ms)
+    for row in rows:
+        ratios = [one["ratios"][row.engine]["pipeline"] for one in beside]
+        table.add_row(
+            row.engine,
+            spread(row.pipeline),
+            spread(row.model),
+            times(row.pipeline.median_ms / rows[0].pipeline.median_ms),
+            times(next((ratio for ratio in ratios if ratio is not None), None)),
+            f"{row.label} {row.probability:.4f}" + (" [red](differs)[/]" if row.agrees is False else ""),
+        )
+    for one in beside:
+        table.add_row(f"[dim]{one['title']}, stored[/]", f"[dim]{significant(one['value'])}[/]")
+    out.print(table)
+    print_failures(answer.failures)
+    if answer.noise.noisy:
+        out.print(f"[yellow]Noisy:[/] {escape(answer.noise.reason)}")
+
+
+def spread(latency: sentence.Latency) -> str:
+    return f"{significant(latency.median_ms)} [dim]({interval(*latency.ci95_ms)})[/]"
+
+
+def print_failures(failures: tuple[sentence.Failure, ...]) -> None:
+    for failure in failures:
+        out.print(f"[red]{failure.engine} failed:[/] {escape(failure.reason)}")
+
+
+def measure_accuracy(arguments: argparse.Namespace) -> int:
+    pool = Pool()
+    try:
+        with progress_bar() as tell:
+            result = accuracy.measure(
+                pool, arguments.dataset, listed(arguments.engines), source.parse(arguments.model), tell
+            )
+    finally:
+        pool.close()
+    if arguments.json:
+        show_json(result.to_json())
+        return 0 if result.engines else 1
+    table = Table(title=f"Accuracy on {escape(result.dataset)}, {result.n} sentences", title_justify="left")
+    table.add_column("Engine", no_wrap=True)
+    for name in ("accuracy", "95 % interval", "agreement", "flips", "max |Δlogit|", "gate"):
+        table.add_column(name, justify="right")
+    for row in result.engines:
+        compared = ("–",) * 4
+        if row.agreement is not None and row.max_abs_delta_logit is not None:
+            gate = "[green]passed[/]" if row.gate else "[red]failed[/]"
+            compared = (f"{row.agreement:.4f}", str(row.flips), f"{row.max_abs_delta_logit:.2g}", gate)
+        table.add_row(row.engine, f"{row.accuracy:.4f}", f"{row.ci95[0]:.4f}–{row.ci95[1]:.4f}", *compared)
+    out.print(table)
+    print_failures(result.failures)
+    return 0 if result.engines else 1
+
+
+def list_references(arguments: argparse.Namespace) -> int:
+    rows = references.load()
+    if arguments.json:
+        show_json([references.to_json(row) for row in rows])
+        return 0
+    table = Table(
+        "Id",
+        "Engine",
+        "Hardware",
+        "Tokens",
+        "Scope",
+        "Statistic",
+        title="Stored numbers",
+        title_justify="left",
+    )
+    table.add_column("Value", justify="right")
+    for row in rows:
+        length = "" if row.sequence_length is None else str(row.sequence_length)
+        cells = (
+            row.id,
+            row.engine,
+            row.hardware,
+            length,
+            row.scope,
+            row.statistic,
+            f"{row.value:g} {row.unit}",
+        )
+        table.add_row(*map(escape, cells))
+    out.print(table)
+    return 0
+
+
+def examine(arguments: argparse.Namespace) -> int:
+    findings = doctor.examine(source.parse(arguments.model) if arguments.model else None)
+    if arguments.json:
+        show_json([finding.to_json() for finding in findings])
+    else:
+        table = Table("Check", "State", "Finding", title="Doctor", title_justify="left")
+        colours = {"ok": "green", "warning": "yellow", "failed": "red"}
+        for finding in findings:
+            remedy = f" → {finding.remedy}" if finding.remedy else ""
+            table.add_row(
+                finding.check, f"[{colours[finding.state]}]{finding.state}[/]", escape(finding.text + remedy)
+            )
+        out.print(table)
+    return 1 if any(finding.state == "failed" for finding in findings) else 0
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(
+        prog="python -m src",
+        description="Do stock inference engines reach Hugging Face Infinity's latency on this host?",
+    )
+    top.add_argument("--debug", action="store_true", help="log what is done, and show tracebacks")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def command(name: str, run: Callable[[argparse.Namespace], int], help: str) -> argparse.ArgumentParser:
+        made = commands.add_parser(name, help=help, description=help)
+        made.add_argument("--json", action="store_true", help="print JSON")
+        made.set_defaults(run=run)
+        return made
+
+    def model_options(made: argparse.ArgumentParser) -> None:
+        made.add_argument(
+            "--engines", metavar="A,B", help="only these engines (default: all that can run here)"
+        )
+        made.add_argument(
+            "--model",
+            metavar="MODEL",
+            help="embedded, hub, or a checkpoint's folder (default: AWIY_MODEL, else embedded)",
+        )
+
+    command("engines", engines, "List every engine, and why one cannot run here.")
+    made = command("predict", predict, "Answer and time one sentence with each engine.")
+    made.add_argument("text", metavar="TEXT")
+    made.add_argument(
+        "--threads",
+        type=int,
+        metavar="N",
+        help="threads of each engine (default: 2, or fewer if the host has fewer)",
+    )
+    model_options(made)
+    made = command("accuracy", measure_accuracy, "Measure each engine's accuracy on a TSV of text and label.")
+    made.add_argument(
+        "--dataset",
+        type=Path,
+        required=True,
+        metavar="FILE.tsv",
+        help="lines of text<TAB>label, 1 = positive",
+    )
+    model_options(made)
+    command("references", list_references, "List the stored numbers.")
+    made = command("doctor", examine, "Check this installation and this host.")
+    made.add_argument("--model", metavar="MODEL", help="embedded, hub, or a checkpoint's folder")
+    return top
+
+
+def main(given: list[str] | None = None) -> int:
+    """Run one command; return the exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
+    arguments = parser().parse_args(given)
+    logging.basicConfig(level=logging.DEBUG if arguments.debug else logging.ERROR, stream=sys.stderr)
+    try:
+        code: int = arguments.run(arguments)
+    except EXPLAINED as error:
+        if arguments.debug:
+            raise
+        if arguments.json:
+            show_json({"error": str(error)})
+        err.print(f"[red]Error:[/] {escape(str(error))}", highlight=False)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        return 0
+    return code

@@ -1,0 +1,49 @@
+"""PyTorch as people first write it: Transformers, eager, with scaled dot product attention."""
+
+from __future__ import annotations
+
+from typing import Any, Dict
+
+import numpy as np
+
+from src.engines.base import Engine
+
+
+class PyTorchEngine(Engine):
+    """The checkpoint itself, FP32. The baseline of accuracy."""
+
+    def load(self, artifact: str, threads: int) -> None:
+        import torch
+        from transformers import BertForSequenceClassification
+
+        torch.set_num_threads(threads)
+        torch.set_grad_enabled(False)
+        self.torch = torch
+        self.model = BertForSequenceClassification.from_pretrained(
+            artifact, attn_implementation="sdpa", dtype=torch.float32, local_files_only=True
+        ).eval()
+
+    def infer(
+        self, input_ids: np.ndarray, attention_mask: np.ndarray, token_type_ids: np.ndarray
+    ) -> np.ndarray:
+        torch = self.torch
+        with torch.inference_mode():
+            output = self.model(
+                input_ids=torch.from_numpy(input_ids),
+                attention_mask=torch.from_numpy(attention_mask),
+                token_type_ids=torch.from_numpy(token_type_ids),
+            )
+        return output.logits.numpy()
+
+    def facts(self) -> Dict[str, Any]:
+        import transformers
+
+        return {
+            "torch": self.torch.__version__,
+            "transformers": transformers.__version__,
+            "attention": self.model.config._attn_implementation,
+            "dtypes": sorted({str(p.dtype).replace("torch.", "") for p in self.model.parameters()}),
+            "threads": self.torch.get_num_threads(),
+            "matmul_precision": self.torch.get_float32_matmul_precision(),
+            "cpu_capability": self.torch.backends.cpu.get_cpu_capability(),
+        }

@@ -1,0 +1,47 @@
+"""TorchScript: a traced and frozen graph, FP32 or with dynamically quantised linear layers."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Dict
+
+import numpy as np
+
+from src.engines.base import Engine
+
+FILE = "model.pt"
+
+
+class TorchScriptEngine(Engine):
+    def load(self, artifact: str, threads: int) -> None:
+        import torch
+
+        torch.set_num_threads(threads)
+        torch.set_grad_enabled(False)
+        self.torch = torch
+        self.module = torch.jit.load(os.path.join(artifact, FILE)).eval()
+
+    def infer(
+        self, input_ids: np.ndarray, attention_mask: np.ndarray, token_type_ids: np.ndarray
+    ) -> np.ndarray:
+        torch = self.torch
+        with torch.inference_mode():
+            logits = self.module(
+                torch.from_numpy(input_ids),
+                torch.from_numpy(attention_mask),
+                torch.from_numpy(token_type_ids),
+            )
+        return logits.numpy()
+
+    def facts(self) -> Dict[str, Any]:
+        from collections import Counter
+
+        kinds = Counter(node.kind() for node in self.module.inlined_graph.nodes())
+        return {
+            "torch": self.torch.__version__,
+            "quantised_linears": kinds["quantized::linear_dynamic"],
+            "linears": kinds["aten::linear"],
+            "quantised_engine": self.torch.backends.quantized.engine,
+            "threads": self.torch.get_num_threads(),
+            "cpu_capability": self.torch.backends.cpu.get_cpu_capability(),
+        }

@@ -1,0 +1,42 @@
+"""Where state lives: `AWIY_HOME`, else the platform's user data folder."""
+
+import errno
+import os
+from pathlib import Path
+
+import platformdirs
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+class HomeError(Exception):
+    """The home folder cannot be used. The message names the fix."""
+
+
+def home() -> Path:
+    """Return the home folder, made if needed. Raises HomeError when it cannot be written."""
+    folder = Path(
+        os.environ.get("AWIY_HOME") or platformdirs.user_data_dir("are-we-infinity-yet", appauthor=False)
+    )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".probe-{os.getpid()}"
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        raise HomeError(explain(error, folder)) from error
+    return folder
+
+
+def explain(error: OSError, folder: Path) -> str:
+    """Return what an operating system error about `folder` means and what to do next."""
+    if error.errno == errno.ENOSPC:
+        return (
+            f"The disk that holds {folder} is full. Free about 1 GB, or set AWIY_HOME to a folder on "
+            f"another disk."
+        )
+    reason = error.strerror or str(error)
+    return (
+        f"The home folder {folder} cannot be written ({reason}). Set AWIY_HOME to a folder that you "
+        f"may write to."
+    )

@@ -1,0 +1,120 @@
+"""A recipe: a function that builds one artifact, and all that decides whether an older build still serves."""
+
+import hashlib
+import importlib
+import importlib.metadata
+import json
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from src.model import ModelError
+from src.model.embedded import file_sha256
+from src.model.source import ModelSource
+
+# Instruction sets that change what a quantiser should produce; named as the kernel names them.
+QUANTISATION_FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8", "asimddp")
+
+# (model, the folder to fill, the folders of what it needs) -> facts for the manifest
+Build = Callable[[ModelSource, Path, dict[str, Path]], dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How one artifact is made. `needs` are the import strings of recipes whose artifacts go in."""
+
+    name: str
+    title: str
+    build: Build
+    needs: tuple[str, ...]
+    libraries: tuple[str, ...]
+    cpu: bool
+    sources: tuple[Path, ...]
+
+
+def recipe(
+    title: str,
+    needs: tuple[str, ...] = (),
+    libraries: tuple[str, ...] = (),
+    cpu: bool = False,
+    sources: tuple[Path, ...] = (),
+) -> Callable[[Build], Recipe]:
+    """Make a recipe of a function.
+
+    `cpu` says that the instruction set shapes the result; `sources` names code that does, beside its own.
+    """
+
+    def mark(function: Build) -> Recipe:
+        module = importlib.import_module(function.__module__)
+        name = f"{function.__module__}:{function.__name__}"
+        return Recipe(name, title, function, needs, libraries, cpu, (Path(module.__file__ or ""), *sources))
+
+    return mark
+
+
+def find(name: str) -> Recipe:
+    """Return the recipe behind the import string `module:function`."""
+    module, _, function = name.partition(":")
+    found: Recipe = getattr(importlib.import_module(module), function)
+    return found
+
+
+def with_needs(names: list[str]) -> list[Recipe]:
+    """Return these recipes and all they need, each once, in an order in which they can be built."""
+    ordered: dict[str, Recipe] = {}
+
+    def add(name: str) -> None:
+        if name not in ordered:
+            for need in find(name).needs:
+                add(need)
+            ordered[name] = find(name)
+
+    for name in names:
+        add(name)
+    return list(ordered.values())
+
+
+@lru_cache
+def library_version(name: str) -> str:
+    """Return the version of an installed distribution. Raises ModelError when it is not installed."""
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError as error:
+        raise ModelError(
+            f"{name} is needed to build artifacts. Run: pip install -r requirements.txt"
+        ) from error
+
+
+@lru_cache
+def cpu_flags() -> tuple[str, ...]:
+    """Return this CPU's flags among QUANTISATION_FLAGS; none where the kernel does not tell."""
+    try:
+        text = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return ()
+    for line in text.splitlines():
+        if line.startswith(("flags", "Features")):
+            present = set(line.partition(":")[2].split())
+            return tuple(flag for flag in QUANTISATION_FLAGS if flag in present)
+    return ()
+
+
+def inputs(made: Recipe, model: ModelSource) -> dict[str, Any]:
+    """Return everything that shapes this artifact; its hash is the cache's key."""
+    return {
+        "recipe": made.name,
+        "sources": [file_sha256(path) for path in made.sources],
+        "model": model.fingerprint(),
+        "needs": {name: key(find(name), model) for name in made.needs},
+        "libraries": {name: library_version(name) for name in made.libraries},
+        "cpu": [platform.machine(), *cpu_flags()] if made.cpu else [platform.machine()],
+    }
+
+
+def key(made: Recipe, model: ModelSource) -> str:
+    """Return the artifact's folder name: the recipe's own name and 16 hex digits of its inputs' hash."""
+    digest = hashlib.sha256(json.dumps(inputs(made, model), sort_keys=True).encode()).hexdigest()
+    return f"{made.name.rpartition(':')[2]}-{digest[:16]}"

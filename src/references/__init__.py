@@ -1,0 +1,36 @@
+"""Stored published numbers: load and validate them, and judge what a measurement may be divided by."""
+
+from src.references.beside import beside
+from src.references.comparison import Comparison, Measurement, judge, ratio
+from src.references.reference import (
+    COLUMNS,
+    DEFAULT,
+    SCOPES,
+    STATISTICS,
+    UNITS,
+    Reference,
+    ReferenceError,
+    by_id,
+    infinity,
+    load,
+    to_json,
+)
+
+__all__ = [
+    "COLUMNS",
+    "DEFAULT",
+    "SCOPES",
+    "STATISTICS",
+    "UNITS",
+    "Comparison",
+    "Measurement",
+    "Reference",
+    "ReferenceError",
+    "beside",
+    "by_id",
+    "infinity",
+    "judge",
+    "load",
+    "ratio",
+    "to_json",
+]

@@ -1,0 +1,62 @@
+"""The stored numbers that stand beside one measured sentence, and what may be divided by what."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from src.references.comparison import Measurement, judge, ratio
+from src.references.reference import infinity, to_json
+
+SCOPES = ("model", "pipeline")  # what a sentence is measured in
+
+
+def beside(answer: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return Infinity's stated CPU latencies beside an answer (the JSON of `src.bench.sentence.Answer`).
+
+    Each has its columns and `title`, `comparisons` {scope: {comparable, blocking, caveats}} and `ratios`
+    {engine: {scope: measured / stored, or None where something blocks}}. Below 1 the engine is faster.
+    """
+    found = []
+    for reference in infinity("cpu"):
+        comparisons = {
+            scope: judge(
+                reference,
+                Measurement(
+                    scope=scope,
+                    architecture=answer["model"]["architecture"],
+                    sequence_length=answer["tokens"],
+                    batch_size=1,
+                    device="cpu",
+                    model=answer["model"]["name"],
+                    hardware=answer["host"]["cpu"],
+                    threads=answer["threads"],
+                    year=int(answer["measured_at"][:4]),
+                    thread_placement=placement(answer["threads"], answer["host"]["physical_cores"]),
+                ),
+            )
+            for scope in SCOPES
+        }
+        found.append(
+            {
+                **to_json(reference),
+                "title": f"Infinity, {reference.sequence_length} tokens",
+                "comparisons": {
+                    scope: {"comparable": comparison.comparable, **asdict(comparison)}
+                    for scope, comparison in comparisons.items()
+                },
+                "ratios": {
+                    row["engine"]: {
+                        scope: ratio(reference, row[scope]["median_ms"], comparison)
+                        for scope, comparison in comparisons.items()
+                    }
+                    for row in answer["engines"]
+                },
+            }
+        )
+    return found
+
+
+def placement(threads: int, cores: int) -> str:
+    """Return in words where the threads ran."""
+    return "one per physical core" if threads <= cores else f"{threads} threads on {cores} physical cores"

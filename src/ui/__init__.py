@@ -1,0 +1,1 @@
+"""What the pages share: shell, charts, tables, formats. The only package here that imports streamlit."""

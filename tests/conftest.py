@@ -1,0 +1,65 @@
+"""What all tests share: one home folder, whose artifacts are built once a session, and the embedded model."""
+
+import os
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from src.bench.pool import Pool
+
+ROOT = Path(__file__).resolve().parents[1]
+DEMO = "This Live-event is great. I will sign up for Infinity."
+SIX = (
+    "pytorch-fp32",
+    "torchscript-fp32",
+    "torchscript-int8",
+    "onnxruntime-fp32",
+    "onnxruntime-fp16",
+    "onnxruntime-int8",
+)
+
+
+def runs(pid: int) -> bool:
+    """Tell whether a process is alive. One that nobody has reaped yet is not: how soon an orphan is reaped is
+    up to the host's first process.
+    """
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def gone_within(pids: Iterable[int], seconds: float) -> bool:
+    """Wait until none of these processes is alive; tell whether that came in time."""
+    pids = list(pids)
+    deadline = time.monotonic() + seconds
+    while any(runs(pid) for pid in pids):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+@pytest.fixture(scope="session", autouse=True)
+def shared_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A fresh home folder for the session: nothing of the developer's own is read or touched."""
+    home = tmp_path_factory.mktemp("home")
+    os.environ["AWIY_HOME"] = str(home)
+    os.environ.pop("AWIY_MODEL", None)
+    os.environ.pop("AWIY_EXTRA_ENGINES", None)
+    return home
+
+
+@pytest.fixture
+def fakes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWIY_EXTRA_ENGINES", "tests.fakes:ENGINES")
+
+
+@pytest.fixture
+def pool() -> Iterator[Pool]:
+    made = Pool()
+    yield made
+    made.close()

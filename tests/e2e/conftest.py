@@ -1,0 +1,97 @@
+"""A real server, a real browser."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.conftest import ROOT
+
+SETTLED = "[data-testid='stApp'][data-test-connection-state='CONNECTED'][data-test-script-state='notRunning']"
+BROWSER_ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+]
+
+
+class Server:
+    """A running app: its process, its address, its log."""
+
+    def __init__(self, log: Path, **environment: str) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        self.url = f"http://127.0.0.1:{port}"
+        self.log = log
+        command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true"]
+        options = [f"--server.port={port}", "--server.address=127.0.0.1", "--server.fileWatcherType=none"]
+        with open(log, "wb") as stream:
+            self.process = subprocess.Popen(
+                command + options,
+                cwd=ROOT,
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **environment},
+            )
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            try:
+                with urllib.request.urlopen(f"{self.url}/_stcore/health", timeout=1):
+                    return
+            except OSError:
+                time.sleep(0.2)
+        raise RuntimeError(f"the server did not start: {log.read_text()}")
+
+    def stop(self) -> None:
+        self.process.terminate()
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, shared_home: Path) -> Iterator[Server]:
+    made = Server(tmp_path_factory.mktemp("server") / "log.txt")
+    yield made
+    made.stop()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if not path:
+        pytest.fail("The browser tests need Chromium. Run: apt-get install chromium")
+    with sync_playwright() as play:
+        made = play.chromium.launch(executable_path=path, args=BROWSER_ARGUMENTS)
+        yield made
+        made.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    made = browser.new_page(viewport={"width": 1440, "height": 1200})
+    yield made
+    made.close()
+
+
+def settled(page: Page, timeout_s: float = 120) -> None:
+    """Wait until the script has run to its end."""
+    page.wait_for_selector(SETTLED, timeout=timeout_s * 1000)
+
+
+def measured(page: Page, timeout_s: float = 120) -> None:
+    """Wait until numbers are on the page."""
+    page.wait_for_selector(".st-key-json button:visible", timeout=timeout_s * 1000)
+    settled(page, timeout_s)

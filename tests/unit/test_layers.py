@@ -1,0 +1,79 @@
+"""Arrows point one way, and only the pages know streamlit."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+# A package may import itself and those before it.
+ORDER = ("model", "engines", "bench", "references", "store", "jobs", "ui")
+SIDEWAYS = {("store", "references"), ("references", "store")}
+HEAVY = {"torch", "onnxruntime", "openvino", "transformers", "optimum", "onnx", "ctranslate2", "nncf"}
+OLD_ZONE = (
+    ROOT / "src/__init__.py",
+    *sorted((ROOT / "src/engines").glob("*.py")),
+    ROOT / "src/bench/worker.py",
+)
+OLD_ZONE_PACKAGES = {"numpy", "tokenizers", "torch", "transformers", "onnxruntime", "src"}
+
+
+def imports(path: Path, top_level_only: bool = False) -> set[str]:
+    tree = ast.parse(path.read_text())
+    nodes = tree.body if top_level_only else list(ast.walk(tree))
+    found = set()
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+SOURCES = sorted((ROOT / "src").rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_point_one_way(path: Path):
+    package = path.relative_to(ROOT / "src").parts[0]
+    if package not in ORDER:
+        return
+    for name in imports(path):
+        other = name.split(".")[1] if name.startswith("src.") else ""
+        if other in ORDER and (package, other) not in SIDEWAYS:
+            assert ORDER.index(other) <= ORDER.index(package), f"{path.name} imports {name}"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_only_ui_imports_streamlit(path: Path):
+    if path.relative_to(ROOT / "src").parts[0] != "ui":
+        assert not {name for name in imports(path) if name.split(".")[0] == "streamlit"}
+
+
+@pytest.mark.parametrize("path", OLD_ZONE, ids=lambda path: path.name)
+def test_what_runs_in_old_environments_imports_little(path: Path):
+    names = {name.split(".")[0] for name in imports(path)}
+    assert names <= OLD_ZONE_PACKAGES | set(sys.stdlib_module_names)
+    assert not {name.split(".")[0] for name in imports(path, top_level_only=True)} & HEAVY
+    ours = {name for name in imports(path) if name.startswith("src.")}
+    assert all(name.startswith("src.engines") for name in ours), ours
+
+
+def test_the_old_zone_parses_as_python_3_9():
+    for path in OLD_ZONE:
+        ast.parse(path.read_text(), feature_version=(3, 9))
+
+
+def test_what_the_app_imports_loads_no_runtime():
+    modules = sorted(name for name in imports(ROOT / "app.py") if name.startswith("src."))
+    modules = sorted({".".join(name.split(".")[:3]) for name in modules})
+    code = "import sys\n"
+    for name in modules:
+        package, _, member = name.rpartition(".")
+        code += f"from {package} import {member}\n"
+    code += f"print(sorted({HEAVY!r} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,52 @@
+"""Take pictures of a running app with Debian's Chromium: light and dark, wide and narrow.
+
+    python -m tools.screenshots URL FOLDER [--executable /usr/bin/chromium]
+
+Writes home-light-wide.png and so on. Needs requirements-dev.txt.
+"""
+
+import argparse
+from pathlib import Path
+from urllib.parse import quote
+
+from playwright.sync_api import Page, sync_playwright
+
+WIDTHS = {"wide": 1440, "narrow": 390}
+PAGES = {"home": "/"}
+SETTLED = "[data-testid='stApp'][data-test-connection-state='CONNECTED'][data-test-script-state='notRunning']"
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+
+
+def settle(page: Page) -> None:
+    """Wait until the script has run and the picture no longer changes."""
+    page.wait_for_selector(SETTLED, timeout=300_000)
+    page.wait_for_timeout(1500)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("url")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--executable", default="/usr/bin/chromium")
+    arguments = parser.parse_args()
+    arguments.folder.mkdir(parents=True, exist_ok=True)
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=arguments.executable, args=ARGUMENTS)
+        for theme in ("light", "dark"):
+            for width_name, width in WIDTHS.items():
+                page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=theme)  # type: ignore[arg-type]
+                for name, path in PAGES.items():
+                    page.goto(arguments.url.rstrip("/") + quote(path, safe="/?=&%"))
+                    settle(page)
+                    height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
+                    page.set_viewport_size({"width": width, "height": max(900, int(height))})
+                    settle(page)
+                    page.screenshot(path=arguments.folder / f"{name}-{theme}-{width_name}.png")
+                page.close()
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
