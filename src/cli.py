@@ -15,13 +15,14 @@ from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColum
 from rich.progress import Progress as Bar
 from rich.table import Table
 
-from src import references
-from src.bench import accuracy, doctor, sentence
+from src import references, runs_cli
+from src.bench import accuracy, doctor, inputs, plan, sentence
 from src.bench.lock import LockError
 from src.bench.pool import Pool
 from src.engines import registry
 from src.home import HomeError
 from src.model import ModelError, source
+from src.store import jsonl
 from src.ui.format import interval, significant, times
 
 EXPLAINED = (
@@ -32,6 +33,9 @@ EXPLAINED = (
     HomeError,
     LockError,
     references.ReferenceError,
+    plan.BadPlan,
+    inputs.BadSentences,
+    jsonl.BadRun,
 )
 out = Console(emoji=False)
 err = Console(stderr=True, emoji=False)
@@ -246,9 +250,12 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--debug", action="store_true", help="log what is done, and show tracebacks")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    def command(name: str, run: Callable[[argparse.Namespace], int], help: str) -> argparse.ArgumentParser:
+    def command(
+        name: str, run: Callable[[argparse.Namespace], int], help: str, json_flag: bool = True
+    ) -> argparse.ArgumentParser:
         made = commands.add_parser(name, help=help, description=help)
-        made.add_argument("--json", action="store_true", help="print JSON")
+        if json_flag:
+            made.add_argument("--json", action="store_true", help="print JSON")
         made.set_defaults(run=run)
         return made
 
@@ -281,6 +288,7 @@ def parser() -> argparse.ArgumentParser:
         help="lines of text<TAB>label, 1 = positive",
     )
     model_options(made)
+    runs_cli.add_commands(command, model_options)
     command("references", list_references, "List the stored numbers.")
     made = command("doctor", examine, "Check this installation and this host.")
     made.add_argument("--model", metavar="MODEL", help="embedded, hub, or a checkpoint's folder")

@@ -2,14 +2,14 @@
 
 import os
 import signal
+import threading
 import time
+from pathlib import Path
 
 import numpy as np
 
 from src.engines.base import Engine
 from src.engines.spec import EngineSpec
-
-SLEEP_S = 0.002
 
 
 class Plausible(Engine):
@@ -19,12 +19,14 @@ class Plausible(Engine):
         pass
 
     def infer(self, input_ids, attention_mask, token_type_ids):
-        return np.array([[-2.0, 2.0]], dtype=np.float32)
+        return np.array([[-2.0, 2.0]] * len(input_ids), dtype=np.float32)
 
 
 class Sleeping(Plausible):
+    SLEEP_S = 0.002
+
     def infer(self, *inputs):
-        time.sleep(SLEEP_S)
+        time.sleep(self.SLEEP_S)
         return super().infer(*inputs)
 
 
@@ -83,10 +85,84 @@ class Markup(Plausible):
         )
 
 
-class LongSleeping(Plausible):
+class Drifting(Plausible):
+    """Takes up to twice as long as the run goes on, as a host does that gets warm or busy."""
+
+    SLEEP_S = 0.004
+    DRIFT_S = 8.0
+
+    def load(self, artifact, threads):
+        """All such engines drift by the same clock, which the first one starts."""
+        started = Path(os.environ["AWIY_HOME"]) / "drift.started"
+        if not started.exists():
+            started.write_text(str(time.monotonic()))
+        self.began = float(started.read_text())
+
     def infer(self, *inputs):
-        time.sleep(0.02)
+        age = min(1.0, (time.monotonic() - self.began) / self.DRIFT_S)
+        time.sleep(self.SLEEP_S * (1 + age))
         return super().infer(*inputs)
+
+
+class DriftingSlower(Drifting):
+    SLEEP_S = 0.006
+
+
+class LateCrashing(Plausible):
+    """Answers at first; ends its process after a while."""
+
+    def load(self, artifact, threads):
+        self.left = 150
+
+    def infer(self, *inputs):
+        self.left -= 1
+        if not self.left:
+            os.kill(os.getpid(), signal.SIGKILL)
+        time.sleep(0.001)
+        return super().infer(*inputs)
+
+
+class Crowding(Plausible):
+    """Runs four threads whatever it was given."""
+
+    def load(self, artifact, threads):
+        def work():
+            while True:
+                sum(range(2000))
+                time.sleep(0.0005)
+
+        for _ in range(3):
+            threading.Thread(target=work, daemon=True).start()
+
+    def infer(self, *inputs):
+        sum(range(20000))
+        return super().infer(*inputs)
+
+
+class Busy(Plausible):
+    """Computes for some 2 ms a call."""
+
+    def infer(self, *inputs):
+        sum(range(60000))
+        return super().infer(*inputs)
+
+
+class Sleeping1(Sleeping):
+    SLEEP_S = 0.001
+
+
+class Sleeping5(Sleeping):
+    SLEEP_S = 0.005
+
+
+class Sleeping5Percent(Sleeping):
+    """5 % slower than Sleeping5."""
+
+    SLEEP_S = 0.00525
+
+
+class Sleeping20(Sleeping):
+    SLEEP_S = 0.020
 
 
 class Talkative(Plausible):
@@ -124,5 +200,15 @@ ENGINES = (
     row("hog", MemoryHog),
     row("talkative", Talkative),
     row("markup", Markup),
-    row("long-sleeping", LongSleeping),
+    row("long-sleeping", Sleeping20),
+    row("drifting", Drifting),
+    row("drifting-slower", DriftingSlower),
+    row("late-crash", LateCrashing),
+    row("crowding", Crowding),
+    row("busy", Busy),
+    row("sleep-1", Sleeping1),
+    row("sleep-5", Sleeping5),
+    row("sleep-5-again", Sleeping5),
+    row("sleep-5-percent", Sleeping5Percent),
+    row("sleep-20", Sleeping20),
 )

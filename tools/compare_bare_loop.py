@@ -1,110 +1,180 @@
-"""Compare the worker's timing of one engine with a bare `session.run` loop over the same file, interleaved.
+"""Compare the worker's timing of each engine with a hand-written loop in its own process, interleaved.
 
-    python -m tools.compare_bare_loop [ENGINE] [--rounds 20]
+    python -m tools.compare_bare_loop [ENGINE …] [--rounds 40] [--tokens 16] [--loops]
 
 Both processes stay loaded and only one is runnable at a time, as in a measurement; rounds alternate which
-goes first. Prints both medians and their ratio with the interval of the per-round ratios.
+goes first. Prints both medians, their ratio, and the median of the per-round ratios with its interval. With
+--loops a second bare loop takes the worker's place: how far two equal processes differ on this host.
 """
 
 import argparse
+import json
 import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
-from src.bench import host
+from src.bench import host, inputs
 from src.bench.lock import host_lock
 from src.bench.pool import Pool, clean_environment
 from src.bench.sentence import CHECKPOINT
 from src.bench.stats import median, median_interval
 from src.engines import registry
+from src.engines.spec import EngineSpec
+from src.engines.text import load_tokenizer
 from src.home import ROOT
 from src.model import cache, source
 
-TEXT = "This Live-event is great. I will sign up for Infinity."
-LEAD_IN, CALLS = 10, 60
-
+SLICE_S, LEAD_IN = 0.05, 5
+LOADED = {
+    "onnxruntime": """
+import onnxruntime
+options = onnxruntime.SessionOptions()
+options.intra_op_num_threads = threads
+session = onnxruntime.InferenceSession(folder + "/model.onnx", options, providers=["CPUExecutionProvider"])
+def call(ids, mask, types):
+    return session.run(None, {"input_ids": ids, "attention_mask": mask, "token_type_ids": types})[0]
+""",
+    "torchscript": """
+import torch
+torch.set_num_threads(threads)
+module = torch.jit.load(folder + "/model.pt").eval()
+def call(ids, mask, types):
+    with torch.inference_mode():
+        return module(torch.from_numpy(ids), torch.from_numpy(mask), torch.from_numpy(types)).numpy()
+""",
+    "pytorch": """
+import torch, transformers
+torch.set_num_threads(threads)
+module = transformers.AutoModelForSequenceClassification.from_pretrained(folder).eval()
+def call(ids, mask, types):
+    with torch.inference_mode():
+        return module(torch.from_numpy(ids), attention_mask=torch.from_numpy(mask),
+                      token_type_ids=torch.from_numpy(types)).logits.numpy()
+""",
+}
 BARE = """
 import os, sys, time, json
-os.sched_setaffinity(0, json.loads(sys.argv[4]))
-import numpy as np, onnxruntime
-options = onnxruntime.SessionOptions()
-options.intra_op_num_threads = int(sys.argv[2])
-session = onnxruntime.InferenceSession(sys.argv[1], options, providers=["CPUExecutionProvider"])
-ids = np.array([json.loads(sys.argv[3])], dtype=np.int64)
-feed = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
-while sys.stdin.readline():
-    for _ in range(LEAD_IN):
-        session.run(None, feed)
+given = json.loads(sys.argv[1])
+os.sched_setaffinity(0, given["cpus"])
+import numpy as np
+folder, threads = given["folder"], given["threads"]
+texts = [(ids, np.ones_like(ids), np.zeros_like(ids)) for ids in np.array([[one] for one in given["ids"]])]
+LOADED
+turn = 0
+for line in sys.stdin:
+    lead_in, count = json.loads(line)
     times = []
-    for _ in range(CALLS):
+    for number in range(lead_in + count):
+        inputs = texts[turn % len(texts)]
+        turn += 1
         start = time.perf_counter_ns()
-        session.run(None, feed)
+        call(*inputs)
         times.append(time.perf_counter_ns() - start)
-    print(json.dumps(times), flush=True)
+    print(json.dumps(times[lead_in:]), flush=True)
 """
+
+
+class BareLoop:
+    """A process with nothing but the runtime and a loop around its call."""
+
+    def __init__(self, spec: EngineSpec, given: dict[str, Any]) -> None:
+        code = BARE.replace("LOADED", LOADED[spec.runtime])
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", code, json.dumps(given)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            cwd=ROOT,
+            env=clean_environment(given["threads"]),
+        )
+
+    def time(self, count: int) -> list[int]:
+        assert self.process.stdin
+        assert self.process.stdout
+        os.kill(self.process.pid, signal.SIGCONT)
+        self.process.stdin.write(json.dumps([LEAD_IN, count]) + "\n")
+        self.process.stdin.flush()
+        times: list[int] = json.loads(self.process.stdout.readline())
+        os.kill(self.process.pid, signal.SIGSTOP)
+        os.waitid(os.P_PID, self.process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+        return times
+
+    def end(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+
+def compare(id: str, rounds: int, tokens: int, loops: bool) -> None:
+    """Measure one engine both ways and print how they compare."""
+    spec, model, threads = registry.get(id), source.parse(), host.default_threads()
+    assert spec.recipe, f"{id} has no file to load"
+    tokenizer = cache.required(CHECKPOINT, model).folder / "tokenizer.json"
+    folder = cache.required(spec.recipe, model).folder
+    read = load_tokenizer(str(tokenizer))
+    texts = inputs.compose(tokens, lambda text: len(read.encode(text, add_special_tokens=False).ids), 0)
+    ids = [read.encode(text).ids for text in texts]
+    given = {"folder": str(folder), "threads": threads, "cpus": host.allowed_cpus()[:threads], "ids": ids}
+    pool = Pool()
+    bare = BareLoop(spec, given)
+    other = BareLoop(spec, given) if loops else None
+    time_ours = other.time if other else worker_timer(pool, spec, folder, tokenizer, threads, texts)
+    try:
+        count = max(5, round(SLICE_S * 1e9 / median(bare.time(20)[10:])))
+        time_ours(count)
+        ours: list[list[int]] = []
+        theirs: list[list[int]] = []
+        for number in range(rounds):
+            for time_one, kept in ((time_ours, ours), (bare.time, theirs))[:: 1 if number % 2 else -1]:
+                kept.append(time_one(count))
+    finally:
+        bare.end()
+        if other:
+            other.end()
+        pool.close()
+    ratios = [median(a) / median(b) for a, b in zip(ours, theirs, strict=True)]
+    low, high = median_interval(ratios) or (0.0, 0.0)
+    flat = [median([sample for some in kept for sample in some]) / 1e6 for kept in (ours, theirs)]
+    who = "loop" if loops else "worker"
+    print(
+        f"{id:18} {tokens:3} tokens  {who} {flat[0]:7.3f} ms  bare loop {flat[1]:7.3f} ms  "
+        f"ratio {flat[0] / flat[1]:.3f}  per round {median(ratios):.3f} ({low:.3f} to {high:.3f})",
+        flush=True,
+    )
+
+
+def worker_timer(
+    pool: Pool, spec: EngineSpec, folder: Path, tokenizer: Path, threads: int, texts: tuple[str, ...]
+) -> Callable[[int], list[int]]:
+    """Return a function that times so many calls in the engine's worker."""
+    worker = pool.get(spec, folder, tokenizer, threads, set())
+    pool.ask(worker, {"do": "prepare", "case": "c", "texts": texts})
+
+    def time_worker(count: int) -> list[int]:
+        message = {"do": "slice", "case": "c", "scope": "model", "lead_in": LEAD_IN, "count": count}
+        times: list[int] = pool.ask(worker, message)["ns"]
+        return times
+
+    return time_worker
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("engine", nargs="?", default="onnxruntime-fp32")
-    parser.add_argument("--rounds", type=int, default=20)
+    every = [spec.id for spec in registry.available() if spec.runtime in LOADED]
+    parser.add_argument("engines", nargs="*", metavar="ENGINE", default=every)
+    parser.add_argument("--rounds", type=int, default=40)
+    parser.add_argument("--tokens", type=int, default=16)
+    parser.add_argument("--loops", action="store_true", help="compare two bare loops")
     arguments = parser.parse_args()
-    spec, model, threads = registry.get(arguments.engine), source.parse(), host.default_threads()
-    assert spec.recipe, "an engine with an ONNX file is needed"
-    tokenizer = cache.required(CHECKPOINT, model).folder / "tokenizer.json"
-    folder = cache.required(spec.recipe, model).folder
-    pool = Pool()
     with host_lock("tools/compare_bare_loop.py", print):
-        worker = pool.get(spec, folder, tokenizer, threads, set())
-        ids = pool.ask(worker, {"do": "prepare", "case": "c", "texts": [TEXT]})["ids"][0]
-        code = BARE.replace("LEAD_IN", str(LEAD_IN)).replace("CALLS", str(CALLS))
-        given = [str(folder / "model.onnx"), str(threads), str(ids), str(host.allowed_cpus()[:threads])]
-        bare = subprocess.Popen(
-            [sys.executable, "-c", code, *given],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            cwd=ROOT,
-            env=clean_environment(threads),
-        )
-        assert bare.stdin
-        assert bare.stdout
-
-        def time_worker() -> list[int]:
-            message = {"do": "slice", "case": "c", "scope": "model", "lead_in": LEAD_IN, "count": CALLS}
-            return pool.ask(worker, message)["ns"]
-
-        def time_bare() -> list[int]:
-            import json
-
-            assert bare.stdin
-            assert bare.stdout
-            os.kill(bare.pid, signal.SIGCONT)
-            bare.stdin.write("go\n")
-            bare.stdin.flush()
-            times: list[int] = json.loads(bare.stdout.readline())
-            os.kill(bare.pid, signal.SIGSTOP)
-            os.waitid(os.P_PID, bare.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
-            return times
-
-        ours: list[list[int]] = []
-        theirs: list[list[int]] = []
-        for number in range(arguments.rounds + 1):
-            for time_one, kept in ((time_worker, ours), (time_bare, theirs))[:: 1 if number % 2 else -1]:
-                kept.append(time_one())
-        bare.kill()
-        bare.wait()
-        pool.close()
-    ours, theirs = ours[1:], theirs[1:]  # the first round warmed up
-    ratios = [median(a) / median(b) for a, b in zip(ours, theirs, strict=True)]
-    interval = median_interval(ratios)
-    flat = [median([sample for slice in rounds for sample in slice]) / 1e6 for rounds in (ours, theirs)]
-    print(f"{spec.id}, {len(ids)} tokens, {threads} threads, {arguments.rounds} rounds of {CALLS} calls each")
-    print(f"worker {flat[0]:.4f} ms, bare loop {flat[1]:.4f} ms, worker / bare {flat[0] / flat[1]:.4f}")
-    print(f"median of the per-round ratios {median(ratios):.4f}, 95 % interval {interval}")
+        for id in arguments.engines:
+            compare(id, arguments.rounds, arguments.tokens, arguments.loops)
 
 
 if __name__ == "__main__":

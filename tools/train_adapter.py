@@ -3,9 +3,9 @@
     python -m tools.train_adapter DATA_FOLDER [--epochs 5] [--rank 48]
 
 DATA_FOLDER holds train.tsv (text, label), train_phrases.tsv (label, sentence; with a header) and dev.tsv
-(text, label). Epochs are chosen on sentences held out of train; dev is read once, at the end, to state the
-accuracy. Needs peft beside requirements.txt (tools/requirements-train.txt). Every epoch that improves is
-saved at once.
+(text, label). Epochs are chosen on sentences held out of train; with --held-out 0, once their number is
+known, all of train is used and the last epoch is kept. dev is read once, at the end, to state the accuracy.
+Needs peft beside requirements.txt (tools/requirements-train.txt). Every epoch that improves is saved at once.
 """
 
 import argparse
@@ -13,6 +13,7 @@ import hashlib
 import json
 import random
 import re
+import shutil
 import time
 from pathlib import Path
 
@@ -31,7 +32,6 @@ from transformers import (
 from src.model import embedded
 
 MAX_LENGTH = 64
-HELD_OUT = 700
 
 
 def normal(text: str) -> str:
@@ -58,7 +58,9 @@ def word_runs(text: str, least: int = 4) -> set[str]:
     }
 
 
-def split(data: Path, seed: int) -> tuple[list[tuple[str, int]], list[tuple[str, int]], int]:
+def split(
+    data: Path, seed: int, held_out_rows: int
+) -> tuple[list[tuple[str, int]], list[tuple[str, int]], int]:
     """Return training rows, held-out sentences and how many rows were dropped because dev has their text.
 
     A phrase of four or more words of a held-out sentence leaves the training rows too.
@@ -67,11 +69,11 @@ def split(data: Path, seed: int) -> tuple[list[tuple[str, int]], list[tuple[str,
     phrases = read_tsv(data / "train_phrases.tsv", 1, 0, header=True)
     dev = {key(text) for text, _ in read_tsv(data / "dev.tsv", 0, 1)}
     random.Random(seed).shuffle(sentences)
-    held_out = [row for row in sentences[:HELD_OUT] if key(row[0]) not in dev]
+    held_out = [row for row in sentences[:held_out_rows] if key(row[0]) not in dev]
     hidden = {key(text) for text, _ in held_out}.union(*(word_runs(text) for text, _ in held_out))
     # Exact repeats of a phrase teach nothing more; full sentences stay in twice, as the task is about
     # sentences.
-    unique = list(dict.fromkeys(phrases)) + sentences[HELD_OUT:]
+    unique = list(dict.fromkeys(phrases)) + sentences[held_out_rows:]
     clean = [row for row in unique if key(row[0]) not in dev]
     train = [row for row in clean if key(row[0]) not in hidden and row[0]]
     return train, held_out, len(unique) - len(clean)
@@ -137,13 +139,14 @@ def main() -> None:
     parser.add_argument("--learning-rate", type=float, default=5e-4)
     parser.add_argument("--batch-size", type=int, default=48)
     parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--held-out", type=int, default=700, help="sentences of train to choose the epoch by")
     parser.add_argument("--average", type=float, default=0.0, help="decay of the weights' moving average")
     parser.add_argument("--limit", type=int, default=None, help="use only this many training rows (a trial)")
     arguments = parser.parse_args()
 
     torch.manual_seed(arguments.seed)
     rng = random.Random(arguments.seed)
-    train, held_out, dropped = split(arguments.data, arguments.seed)
+    train, held_out, dropped = split(arguments.data, arguments.seed, arguments.held_out)
     train = train[: arguments.limit]
     print(
         f"{len(train)} training rows, {len(held_out)} held out, {dropped} dropped for standing in dev",
@@ -206,14 +209,16 @@ def main() -> None:
                     f"{time.monotonic() - started:.0f} s",
                     flush=True,
                 )
-        reached = accuracy(averaged.module, tokenizer, held_out)
-        print(f"epoch {epoch}: loss {np.mean(losses):.4f}, held-out accuracy {reached:.4f}", flush=True)
-        if reached >= best:
-            best = reached
+        reached = accuracy(averaged.module, tokenizer, held_out) if held_out else None
+        print(f"epoch {epoch}: loss {np.mean(losses):.4f}, held-out accuracy {reached}", flush=True)
+        if reached is None or reached >= best:
+            best = reached or 0.0
             save(
                 averaged.module, arguments.out, facts | {"chosen_epoch": epoch, "held_out_accuracy": reached}
             )
 
+    if not (arguments.out / "config.json").exists():
+        shutil.copy(embedded.ADAPTER_FOLDER / "config.json", arguments.out)
     arrays = embedded.merge(
         embedded.encoder_weights(encoder),
         embedded.load_adapter(arguments.out),

@@ -54,6 +54,10 @@ class WorkerFailed(Exception):
     """An engine failed; the message is the reason to show. Its worker may be gone."""
 
 
+class NoRoom(WorkerFailed):
+    """An engine does not fit in memory beside those that must be kept."""
+
+
 def clean_environment(threads: int | None, offline: bool = True) -> dict[str, str]:
     """Return the environment of a child: the few variables kept, threads as asked, no hub if offline."""
     names = KEPT_VARIABLES if offline else KEPT_VARIABLES + NETWORK_VARIABLES
@@ -78,9 +82,12 @@ def log_tail(path: Path) -> str:
 
 @dataclass
 class Worker:
-    """A live worker process, seen from its parent. `token` says what it has loaded."""
+    """A live worker process, seen from its parent. `key` is its name in the pool, `token` what it has
+    loaded.
+    """
 
     spec: EngineSpec
+    key: str
     token: tuple[str, int]
     process: subprocess.Popen[bytes]
     channel: socket.socket
@@ -147,22 +154,30 @@ class Pool:
         """Return how much memory the workers may take together."""
         return MEMORY_SHARE * (host.available_mb() + sum(worker.pss_mb for worker in self.workers.values()))
 
-    def is_warm(self, spec: EngineSpec, artifact: Path | None, threads: int) -> bool:
+    def is_warm(self, spec: EngineSpec, artifact: Path | None, threads: int, key: str = "") -> bool:
         """Tell whether a live worker has just this loaded."""
-        worker = self.workers.get(spec.id)
+        worker = self.workers.get(key or spec.id)
         return bool(worker and worker.token == (str(artifact), threads) and worker.process.poll() is None)
 
     def get(
-        self, spec: EngineSpec, artifact: Path | None, tokenizer: Path, threads: int, keep: set[str]
+        self,
+        spec: EngineSpec,
+        artifact: Path | None,
+        tokenizer: Path,
+        threads: int,
+        keep: set[str],
+        key: str = "",
     ) -> Worker:
         """Return a stopped worker with this engine loaded: a warm one, or a new one.
 
-        Others than `keep` are evicted, least recently used first, when memory runs short. Raises
-        WorkerFailed.
+        `key` is its name in the pool, the engine's id by default. Others than `keep` are evicted, least
+        recently used first, when memory runs short. Raises WorkerFailed, and NoRoom where even that is not
+        enough.
         """
-        if not self.is_warm(spec, artifact, threads):
-            self.drop(spec.id)
-            worker = self.spawn(spec, (str(artifact), threads))
+        key = key or spec.id
+        if not self.is_warm(spec, artifact, threads, key):
+            self.drop(key)
+            worker = self.spawn(spec, key, (str(artifact), threads))
             message = {
                 "do": "load",
                 "artifact": str(artifact),
@@ -172,31 +187,32 @@ class Pool:
             loaded = self.ask(worker, message, LOAD_TIMEOUT_S)
             worker.facts, worker.load_s = loaded["facts"], loaded["load_s"]
             worker.pss_mb = host.pss_mb(worker.process.pid)
-            self.make_room(spec, keep)
-        worker = self.workers[spec.id]
+            self.make_room(worker, keep)
+        worker = self.workers[key]
         worker.used = time.monotonic()
         return worker
 
-    def make_room(self, newest: EngineSpec, keep: set[str]) -> None:
-        """Evict until the workers fit the budget; raise WorkerFailed when only the newest is left to go."""
+    def make_room(self, newest: Worker, keep: set[str]) -> None:
+        """Evict until the workers fit the budget; raise NoRoom when only the newest is left to go."""
         budget = self.budget_mb()
         while sum(worker.pss_mb for worker in self.workers.values()) > budget:
-            idle = [worker for id, worker in self.workers.items() if id not in keep and id != newest.id]
+            idle = [
+                worker for key, worker in self.workers.items() if key not in keep and worker is not newest
+            ]
             if not idle:
-                taken = self.workers[newest.id].pss_mb
-                self.drop(newest.id)
-                raise WorkerFailed(
-                    f"It takes {taken:.0f} MB, and all engines together may take {budget:.0f} MB here. "
-                    f"Choose fewer engines."
+                self.drop(newest.key)
+                raise NoRoom(
+                    f"It takes {newest.pss_mb:.0f} MB, and all engines together may take {budget:.0f} MB "
+                    f"here. Choose fewer engines."
                 )
-            self.drop(min(idle, key=lambda worker: worker.used).spec.id)
+            self.drop(min(idle, key=lambda worker: worker.used).key)
 
-    def spawn(self, spec: EngineSpec, token: tuple[str, int]) -> Worker:
+    def spawn(self, spec: EngineSpec, key: str, token: tuple[str, int]) -> Worker:
         assert threading.current_thread() is threading.main_thread(), (
             "workers are spawned by the main thread only"
         )
         ours, theirs = socket.socketpair()
-        log = self.logs() / f"{spec.id}-{os.getpid()}.log"
+        log = self.logs() / f"{key}-{os.getpid()}.log"
         cpus = ",".join(map(str, host.allowed_cpus()[: token[1]]))
         with open(log, "wb") as stream, theirs:
             process = subprocess.Popen(
@@ -217,7 +233,7 @@ class Pool:
                 env=clean_environment(token[1]),
                 start_new_session=True,  # a terminal's Ctrl-C is for the measurer
             )
-        worker = self.workers[spec.id] = Worker(spec, token, process, ours, log)
+        worker = self.workers[key] = Worker(spec, key, token, process, ours, log)
         return worker
 
     def ask(self, worker: Worker, message: dict[str, Any], timeout_s: float | None = None) -> dict[str, Any]:
@@ -238,13 +254,13 @@ class Pool:
             worker.stop()
         except (OSError, EOFError, ValueError) as error:
             reason = self.how_it_ended(worker, error)
-            self.drop(worker.spec.id)
+            self.drop(worker.key)
             raise WorkerFailed(reason) from error
         except WorkerFailed:
-            self.drop(worker.spec.id)
+            self.drop(worker.key)
             raise
         if "error" in answer:
-            self.drop(worker.spec.id)
+            self.drop(worker.key)
             raise WorkerFailed(answer["error"])
         return answer
 
@@ -275,9 +291,9 @@ class Pool:
             return f"Its process was ended by {name}.{hint} {tail}".strip()
         return f"Its process ended with exit code {code}. {tail}".strip()
 
-    def drop(self, id: str) -> None:
+    def drop(self, key: str) -> None:
         """End one worker."""
-        worker = self.workers.pop(id, None)
+        worker = self.workers.pop(key, None)
         if worker:
             worker.end()
             worker.log.unlink(missing_ok=True)
@@ -293,5 +309,5 @@ class Pool:
 
     def close(self) -> None:
         """End all workers."""
-        for id in list(self.workers):
-            self.drop(id)
+        for key in list(self.workers):
+            self.drop(key)

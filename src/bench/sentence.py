@@ -184,6 +184,34 @@ def choose(ids: list[str] | None) -> tuple[list[EngineSpec], list[Failure]]:
     return specs, failures
 
 
+def build_artifacts(
+    specs: list[EngineSpec],
+    model: source.ModelSource,
+    progress: Callable[[Progress], None],
+    wait: Callable[[int, float], bool],
+) -> list[Failure]:
+    """Make sure that the model and what these engines load are built and sound; return what failed.
+
+    Raises ModelError without a model.
+    """
+    recipes = {spec.recipe: None for spec in specs if spec.recipe}
+    if not recipes and cache.find(recipe.find(CHECKPOINT), model):
+        return []
+    failed = artifacts.ensure(
+        [CHECKPOINT, *recipes],
+        model,
+        lambda step: progress(Progress("build", f"Building “{step.title}”", step.step, step.total)),
+        wait,
+    )
+    if CHECKPOINT in failed:
+        raise ModelError(failed[CHECKPOINT])
+    return [
+        Failure(spec.id, f"Its artifact could not be built. {failed[spec.recipe]}")
+        for spec in specs
+        if spec.recipe in failed
+    ]
+
+
 def answer(
     pool: Pool,
     text: str,
@@ -208,7 +236,7 @@ def answer(
         )
     sitting = Sitting(pool, model or source.parse(), threads, progress)
     sitting.failures += unavailable
-    with host_lock("a sentence", sitting.tell_waiting, pool.pause):
+    with host_lock("a sentence", sitting.tell_waiting, pool.pause, urgent=True):
         return sitting.run(text, specs)
 
 
@@ -286,25 +314,12 @@ class Sitting:
 
     def build(self, specs: list[EngineSpec]) -> list[EngineSpec]:
         """Make sure that what is not loaded yet is built and sound; return the engines whose artifact is."""
-        recipes = {
-            spec.recipe: None
-            for spec in specs
-            if spec.recipe and not self.pool.is_warm(spec, self.artifact(spec), self.threads)
-        }
-        if not recipes and cache.find(recipe.find(CHECKPOINT), self.model):
-            return specs
-        failed = artifacts.ensure(
-            [CHECKPOINT, *recipes],
-            self.model,
-            lambda step: self.progress(Progress("build", f"Building “{step.title}”", step.step, step.total)),
-            self.pool.wait,
-        )
-        if CHECKPOINT in failed:
-            raise ModelError(failed[CHECKPOINT])
-        for spec in specs:
-            if spec.recipe in failed:
-                self.fail(spec.id, f"Its artifact could not be built. {failed[spec.recipe]}")
-        return [spec for spec in specs if spec.recipe not in failed]
+        cold = [spec for spec in specs if not self.pool.is_warm(spec, self.artifact(spec), self.threads)]
+        failures = build_artifacts(cold, self.model, self.progress, self.pool.wait)
+        for failure in failures:
+            self.fail(failure.engine, failure.reason)
+        failed = {failure.engine for failure in failures}
+        return [spec for spec in specs if spec.id not in failed]
 
     def artifact(self, spec: EngineSpec) -> Path | None:
         """Return the folder of the engine's artifact; None for one that loads nothing."""

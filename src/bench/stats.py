@@ -2,7 +2,11 @@
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import bdtr
 
 # Fewer rounds than this cannot give a 95 % interval for a median: 2 · (1/2)^6 = 3.1 %, 2 · (1/2)^5 = 6.3 %.
 FEWEST_ROUNDS = 6
@@ -24,12 +28,8 @@ def median_interval(values: Sequence[float], confidence: float = 0.95) -> tuple[
     """
     ordered = sorted(values)
     count = len(ordered)
-    tail, chosen = 0.0, 0
-    for k in range(1, count // 2 + 1):
-        tail += math.comb(count, k - 1) * 0.5**count
-        if 1 - 2 * tail < confidence:
-            break
-        chosen = k
+    ranks = np.arange(1, count // 2 + 1)
+    chosen = int(np.count_nonzero(1 - 2 * bdtr(ranks - 1, count, 0.5) >= confidence))
     return (ordered[chosen - 1], ordered[-chosen]) if chosen else None
 
 
@@ -43,3 +43,78 @@ def wilson_interval(successes: int, count: int) -> tuple[float, float]:
     spread = z * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
     scale = 1 + z * z / count
     return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)
+
+
+# How many samples a percentile needs so that, with 99 % confidence, the second largest is not below the true
+# one: the least n with P(Binomial(n, 1 - p) <= 1) <= 1 %, as MLPerf LoadGen's early stopping has it.
+FEWEST_SAMPLES = {50: 1, 90: 64, 95: 130, 99: 662}
+PERCENTILE_DEFINITION = "linear interpolation between closest ranks (Hyndman & Fan type 7, numpy's default)"
+
+
+def percentile(values: Sequence[float], rank: int) -> float | None:
+    """Return the percentile `rank` in PERCENTILE_DEFINITION, or None with fewer than FEWEST_SAMPLES[rank]
+    values.
+    """
+    if len(values) < FEWEST_SAMPLES[rank]:
+        return None
+    return float(np.percentile(values, rank))
+
+
+def geometric_mean(values: Sequence[float]) -> float:
+    """Return the geometric mean of positive numbers, such as ratios. Raises ValueError without values."""
+    if not values:
+        raise ValueError("the geometric mean of no values was asked for")
+    return float(np.exp(np.mean(np.log(values))))
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """How one cell compares with another, from rounds in which both were measured undisturbed: the median of
+    the per-round ratios and its order-statistic interval (None with fewer than six rounds).
+    """
+
+    ratio: float
+    ci95: tuple[float, float] | None
+    rounds: int
+
+    @property
+    def half_width(self) -> float:
+        """Return half the interval's width as a share of the ratio; infinite without an interval."""
+        return (self.ci95[1] - self.ci95[0]) / 2 / self.ratio if self.ci95 else math.inf
+
+
+def paired_ratio(ours: dict[int, float], theirs: dict[int, float]) -> Ratio | None:
+    """Return the ratio of two cells' figures by round, or None where no round has both."""
+    ratios = [ours[round] / theirs[round] for round in sorted(ours.keys() & theirs.keys())]
+    return Ratio(median(ratios), median_interval(ratios), len(ratios)) if ratios else None
+
+
+LEAST_NOISE_FLOOR = 0.01  # no difference below 1 % is ever claimed, whatever the A/A pair says
+
+
+def noise_floor(twins: Ratio | None) -> float:
+    """Return f, the least difference that can be seen: what the A/A pair differs by, at least 1 %."""
+    return LEAST_NOISE_FLOOR if twins is None else max(LEAST_NOISE_FLOOR, abs(twins.ratio - 1))
+
+
+def verdict(ratio: Ratio, floor: float) -> str | None:
+    """Return `faster`, `slower`, or `tie` where the interval touches 1 ± floor; None without an interval."""
+    if ratio.ci95 is None:
+        return None
+    low, high = ratio.ci95
+    if high < 1 - floor:
+        return "faster"
+    return "slower" if low > 1 + floor else "tie"
+
+
+def looks() -> Iterator[int]:
+    """Yield the rounds after which a run may stop: 20, 30, 45, 60, 90, 120, 180, 240, …
+
+    Few looks, far apart: stopping as soon as an interval happens to be narrow makes it too narrow.
+    """
+    yield from (20, 30, 45)
+    rounds = 60
+    while True:
+        yield rounds
+        yield rounds * 3 // 2
+        rounds *= 2

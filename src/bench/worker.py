@@ -83,20 +83,34 @@ def offer_to_oom_killer() -> None:
 
 
 def time_calls(
-    call: Callable[..., Any], inputs: Sequence[Tuple[Any, ...]], count: int, offset: int
+    call: Callable[..., Any],
+    inputs: Sequence[Tuple[Any, ...]],
+    count: int,
+    offset: int,
+    cap_s: Optional[float] = None,
+    pace_s: float = 0.0,
 ) -> Tuple[List[int], Any]:
     """Return the nanoseconds of `count` calls over rotating inputs, beginning at `offset`, and the last
     answer.
+
+    Fewer calls where they have taken `cap_s` seconds by then, but at least one. Each call is preceded by a
+    pause of `pace_s` seconds outside the timer.
     """
     clock = time.perf_counter_ns
+    deadline = clock() + (1 << 62 if cap_s is None else int(cap_s * 1e9))
     total = len(inputs)
     samples = []
     answer = None
     for index in range(offset, offset + count):
+        if pace_s:
+            time.sleep(pace_s)
         given = inputs[index % total]
         before = clock()
         answer = call(*given)
-        samples.append(clock() - before)
+        after = clock()
+        samples.append(after - before)
+        if after > deadline:
+            break
     return samples, answer
 
 
@@ -120,6 +134,61 @@ def warm_up(
         steady = len(part) == window and previous > 0 and abs(median - previous) <= 0.05 * previous
         previous = median
     return {"ns": samples, "steady": steady}
+
+
+def thread_times() -> Dict[str, Tuple[int, int]]:
+    """Return, by thread of this process, nanoseconds on a CPU and nanoseconds of waiting for one.
+
+    Empty where the kernel does not tell (Documentation/scheduler/sched-stats.rst).
+    """
+    found = {}
+    folder = "/proc/self/task"
+    for thread in os.listdir(folder) if os.path.isdir(folder) else []:
+        try:
+            with open("%s/%s/schedstat" % (folder, thread)) as stream:
+                ran, waited = stream.read().split()[:2]
+        except (OSError, ValueError):
+            continue
+        found[thread] = (int(ran), int(waited))
+    return found
+
+
+def involuntary_switches() -> int:
+    """Return how often this process lost a CPU that it could have gone on using."""
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
+
+
+class OwnUse:
+    """What this process took of the CPU since the object was made."""
+
+    def __init__(self) -> None:
+        self.threads = thread_times()
+        self.involuntary = involuntary_switches()
+        self.cpu = time.process_time_ns()
+        self.wall = time.perf_counter_ns()
+
+    def since(self) -> Dict[str, Any]:
+        """Return wall and CPU nanoseconds, involuntary context switches, nanoseconds of waiting for a CPU
+        (all threads together; None where unknown), and how many threads ran for more than 1 % of the time
+        (None where unknown).
+        """
+        wall = time.perf_counter_ns() - self.wall
+        cpu = time.process_time_ns() - self.cpu
+        involuntary = involuntary_switches() - self.involuntary
+        now = thread_times()
+        before = self.threads
+        changes = [
+            (a - before.get(id, (0, 0))[0], b - before.get(id, (0, 0))[1]) for id, (a, b) in now.items()
+        ]
+        return {
+            "wall_ns": wall,
+            "cpu_ns": cpu,
+            "involuntary_switches": involuntary,
+            "waited_ns": sum(waited for _, waited in changes) if changes else None,
+            "threads_ran": sum(ran > 0.01 * wall for ran, _ in changes) if changes else None,
+        }
 
 
 class Worker:
@@ -147,58 +216,73 @@ class Worker:
         facts = dict(self.engine.facts(), python=sys.version.split()[0], cpus=affinity)
         return {"facts": facts, "load_s": load_s}
 
-    def prepare(self, case: str, texts: List[str]) -> Dict[str, Any]:
-        """Tokenise the case's texts; answer with the ids.
+    def prepare(self, case: str, texts: List[str], batch: int = 1) -> Dict[str, Any]:
+        """Tokenise a case's texts, which in batches must have equally many tokens; answer with their ids.
 
-        A case replaces an older one, as memory is bounded.
+        There are as many inputs as texts: input number i holds the texts i, i + 1, … of the batch.
         """
         from src.engines import text
 
-        arrays = [text.encode(self.tokenizer, one) for one in texts]
-        self.cases = {case: {"model": arrays, "pipeline": [(one,) for one in texts]}}
+        turns = range(len(texts))
+        batches = [[texts[(turn + row) % len(texts)] for row in range(batch)] for turn in turns]
+        arrays = [text.encode(self.tokenizer, rows) for rows in batches]
+        self.cases[case] = {"model": arrays, "pipeline": [(rows,) for rows in batches]}
         truncated = any(bool(self.tokenizer.encode(one).overflowing) for one in texts)
         return {"ids": [given[0][0].tolist() for given in arrays], "truncated": truncated}
 
-    def pipeline(self, sentence: str) -> int:
-        """Return the label's index for a text: tokenise, infer, softmax."""
+    def pipeline(self, sentences: List[str]) -> List[int]:
+        """Return the labels' indices for texts: tokenise, infer, softmax."""
         from src.engines import text
 
-        logits = self.engine.infer(*text.encode(self.tokenizer, sentence))
-        return int(text.softmax(logits)[0].argmax())
+        logits = self.engine.infer(*text.encode(self.tokenizer, sentences))
+        labels: List[int] = text.softmax(logits).argmax(axis=-1).tolist()
+        return labels
 
     def call(self, scope: str) -> Callable[..., Any]:
         return self.engine.infer if scope == "model" else self.pipeline
 
-    def infer(self, case: str) -> Dict[str, Any]:
-        """Answer with the checked logits of each input of a case, and the nanoseconds each took."""
-        logits = []
+    def infer(self, case: str, count: Optional[int] = None) -> Dict[str, Any]:
+        """Answer with the checked logits of each text of a case's first `count` inputs (all by default), and
+        the nanoseconds each call took.
+        """
+        logits: List[List[float]] = []
         times = []
-        for given in self.cases[case]["model"]:
+        for given in self.cases[case]["model"][:count]:
             samples, answer = time_calls(self.engine.infer, [given], 1, 0)
             check(answer, given[0].shape[0])
-            logits.append([float(value) for value in answer[0]])
+            logits += [[float(value) for value in row] for row in answer]
             times += samples
         return {"logits": logits, "ns": times}
 
     def warm_up(self, case: str, scope: str, window: int, cap_s: float) -> Dict[str, Any]:
         return warm_up(self.call(scope), self.cases[case][scope], window, cap_s)
 
-    def slice(self, case: str, scope: str, lead_in: int, count: int) -> Dict[str, Any]:
+    def slice(
+        self,
+        case: str,
+        scope: str,
+        lead_in: int,
+        count: int,
+        cap_s: Optional[float] = None,
+        pace_s: float = 0.0,
+    ) -> Dict[str, Any]:
         """Time one slice: untimed lead-in calls, then `count` timed ones, garbage collector off."""
         import gc
 
         call, inputs = self.call(scope), self.cases[case][scope]
         gc.collect()
+        use = OwnUse()
         gc.disable()
         try:
-            lead, _ = time_calls(call, inputs, lead_in, self.turn)
-            samples, answer = time_calls(call, inputs, count, self.turn + lead_in)
+            lead, _ = time_calls(call, inputs, lead_in, self.turn, cap_s)
+            samples, answer = time_calls(call, inputs, count, self.turn + lead_in, cap_s, pace_s)
         finally:
             gc.enable()
+        used = use.since()
         self.turn += lead_in + count
         if scope == "model":
             check(answer, inputs[0][0].shape[0])
-        return {"ns": samples, "lead_in_ns": sum(lead)}
+        return {"ns": samples, "lead_in_ns": sum(lead), "use": used}
 
 
 def check(logits: Any, batch: int) -> None:

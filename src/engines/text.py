@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Tuple
+from typing import Any, Sequence, Tuple
 
 import numpy as np
 
@@ -19,13 +19,15 @@ def load_tokenizer(path: str) -> Any:
     return tokenizer
 
 
-def encode(tokenizer: Any, text: str) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return input_ids, attention_mask and token_type_ids of one text, each int64 [1, sequence]."""
-    encoding = tokenizer.encode(text)
+def encode(tokenizer: Any, texts: Sequence[str]) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return input_ids, attention_mask and token_type_ids of texts with equally many tokens, each int64
+    [batch, sequence]. Raises ValueError for texts that differ.
+    """
+    encodings = [tokenizer.encode(one) for one in texts]
     return (
-        np.array([encoding.ids], dtype=np.int64),
-        np.array([encoding.attention_mask], dtype=np.int64),
-        np.array([encoding.type_ids], dtype=np.int64),
+        np.array([one.ids for one in encodings], dtype=np.int64),
+        np.array([one.attention_mask for one in encodings], dtype=np.int64),
+        np.array([one.type_ids for one in encodings], dtype=np.int64),
     )
 
 

@@ -1,0 +1,183 @@
+"""The plan: which engines, which cases, and the protocol's settings. An impossible plan is refused here."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from itertools import product
+
+from src.bench import host, inputs
+from src.bench.stats import FEWEST_SAMPLES
+from src.engines import registry
+from src.engines.spec import EngineSpec
+
+SCOPES = ("model", "pipeline")
+LARGEST_BATCH = 1024
+LEAST_BUDGET_S = 10.0
+DEFAULT_PRECISION = 0.02
+
+
+class BadPlan(ValueError):
+    """A plan that cannot be carried out. The message says why and what to ask for instead."""
+
+
+@dataclass(frozen=True, order=True)
+class Case:
+    """One workload: batch size × sequence length (tokens) × threads × scope."""
+
+    batch_size: int
+    sequence_length: int
+    threads: int
+    scope: str
+
+    def __str__(self) -> str:
+        return f"{self.batch_size} × {self.sequence_length} tokens, {self.threads} threads, {self.scope}"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Engines × cases and the protocol's settings.
+
+    `engines` are registry ids without the baseline's twin; `percentile` is the highest one asked for, which
+    sets how many samples each cell needs; `precision` is the half-width, as a share, that every ratio's
+    interval should reach; `budget_s` bounds the whole run, `pace_s` is the pause before each call.
+    """
+
+    engines: tuple[str, ...]
+    sequence_lengths: tuple[int, ...]
+    batch_sizes: tuple[int, ...]
+    threads: tuple[int, ...]
+    scopes: tuple[str, ...]
+    budget_s: float
+    percentile: int = 99
+    precision: float = DEFAULT_PRECISION
+    pace_s: float = 0.0
+    seed: int = 0
+    baseline: str = registry.BASELINE
+    preset: str = ""
+
+    @property
+    def cases(self) -> tuple[Case, ...]:
+        """Return the cases in the order of their fields."""
+        return tuple(
+            Case(*fields)
+            for fields in product(self.batch_sizes, self.sequence_lengths, self.threads, self.scopes)
+        )
+
+    @property
+    def samples(self) -> int:
+        """Return how many samples each cell needs for the percentile asked for."""
+        return FEWEST_SAMPLES[self.percentile]
+
+
+def default_engines() -> tuple[str, ...]:
+    """Return the engines that can run here, and `null`, which tells the harness's own cost."""
+    return tuple(spec.id for spec in registry.available(answering=False))
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A plan but for the host it meets."""
+
+    title: str
+    make: Callable[[], Plan]
+
+
+def quick() -> Plan:
+    return Plan(
+        default_engines(), (16, 128), (1,), (host.default_threads(),), ("model",), 50.0, 90, preset="quick"
+    )
+
+
+def writeup() -> Plan:
+    return Plan(
+        default_engines(), (16, 128), (1,), (host.default_threads(),), SCOPES, 420.0, 99, preset="writeup"
+    )
+
+
+def full() -> Plan:
+    return Plan(
+        default_engines(),
+        (8, 16, 32, 64, 128, 256, 512),
+        (1, 2, 4, 8, 16, 32),
+        (host.default_threads(),),
+        ("model",),
+        3 * 3600.0,
+        90,
+        precision=0.05,
+        preset="full",
+    )
+
+
+PRESETS = {
+    "quick": Preset("16 and 128 tokens, scope model, p90 only, under 60 s", quick),
+    "writeup": Preset("the write-up's tables: batch 1, 16 and 128 tokens, both scopes", writeup),
+    "full": Preset("8 to 512 tokens, batches of 1 to 32, scope model; up to three hours", full),
+}
+
+
+def preset(name: str) -> Plan:
+    """Return a preset's plan for this host. Raises BadPlan."""
+    if name not in PRESETS:
+        raise BadPlan(f"There is no preset “{name}”. Choose one of {', '.join(PRESETS)}.")
+    return PRESETS[name].make()
+
+
+def accept(plan: Plan) -> tuple[Plan, list[tuple[str, str]]]:
+    """Return the plan that can be carried out, baseline first, and (engine, reason) of what cannot run here.
+
+    Raises BadPlan or UnknownEngine for a plan that makes no sense on this host.
+    """
+    for name, values, least, most in (
+        ("sequence length", plan.sequence_lengths, inputs.SHORTEST, inputs.LONGEST),
+        ("batch size", plan.batch_sizes, 1, LARGEST_BATCH),
+        ("thread count", plan.threads, 1, host.usable_cpus()),
+    ):
+        if not values:
+            raise BadPlan(f"No {name} was asked for. Name at least one.")
+        for value in values:
+            if not least <= value <= most:
+                raise BadPlan(f"A {name} of {value} was asked for; from {least} to {most} is possible here.")
+    if not plan.scopes or set(plan.scopes) - set(SCOPES):
+        raise BadPlan(
+            f"The scopes {', '.join(plan.scopes) or '(none)'} were asked for. Ask for {' or '.join(SCOPES)}."
+        )
+    if not (math.isfinite(plan.budget_s) and plan.budget_s >= LEAST_BUDGET_S):
+        raise BadPlan(f"A budget of {plan.budget_s:g} s was asked for. Give at least {LEAST_BUDGET_S:g} s.")
+    if plan.percentile not in FEWEST_SAMPLES:
+        raise BadPlan(f"Percentile {plan.percentile} was asked for; choose one of {sorted(FEWEST_SAMPLES)}.")
+    if not 0 < plan.precision < 1:
+        raise BadPlan(f"A precision of {plan.precision:g} was asked for. Give a share such as 0.02 for ±2 %.")
+    if not 0 <= plan.pace_s <= 60:
+        raise BadPlan(f"A pause of {plan.pace_s:g} s before each call was asked for. Give 0 to 60 s.")
+    fastest = plan.pace_s * plan.samples * len(plan.cases) * (len(plan.engines) + 1)
+    if fastest > plan.budget_s:
+        raise BadPlan(
+            f"The pauses alone would take {fastest:.0f} s, and the budget is {plan.budget_s:.0f} s. Ask for "
+            "a larger budget (--budget), fewer engines or cases, or a lower percentile (--percentile)."
+        )
+    if not plan.engines:
+        raise BadPlan("No engine was asked for. Name at least one.")
+    engines, missing = [], []
+    for id in dict.fromkeys((plan.baseline, *plan.engines)):
+        unavailable = registry.availability(registry.get(id))
+        if unavailable:
+            missing.append((id, f"{unavailable.reason} {unavailable.remedy}"))
+        else:
+            engines.append(id)
+    if not engines:
+        raise BadPlan(
+            "None of the engines asked for can run here. " + " ".join(reason for _, reason in missing)
+        )
+    return replace(
+        plan,
+        engines=tuple(engines),
+        sequence_lengths=tuple(dict.fromkeys(plan.sequence_lengths)),
+        batch_sizes=tuple(dict.fromkeys(plan.batch_sizes)),
+        threads=tuple(dict.fromkeys(plan.threads)),
+        scopes=tuple(dict.fromkeys(plan.scopes)),
+    ), missing
+
+
+def specs(plan: Plan) -> list[EngineSpec]:
+    """Return the registry's rows of the plan's engines."""
+    return [registry.get(id) for id in plan.engines]

@@ -1,0 +1,626 @@
+"""The measuring protocol: carries out a plan, round by round, and hands each event to a sink.
+
+The order: host lock, artifacts, workers, answers, warm-up, rounds. Groups of engines follow one another
+where not all fit in memory together.
+"""
+
+import logging
+import math
+import random
+import time
+import uuid
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from src.bench import evidence, host, inputs, plan
+from src.bench.evidence import Watch
+from src.bench.lock import HostLock, host_lock
+from src.bench.plan import Case, Plan
+from src.bench.pool import NoRoom, Pool, Worker, WorkerFailed
+from src.bench.record import (
+    SCHEMA_VERSION,
+    TWIN,
+    Begun,
+    Cell,
+    Ended,
+    Event,
+    Failed,
+    Loaded,
+    Record,
+    Sink,
+    Slice,
+    Warmed,
+    engine_id,
+)
+from src.bench.sentence import CHECKPOINT, Progress, build_artifacts
+from src.bench.stats import PERCENTILE_DEFINITION, looks, median, paired_ratio
+from src.engines import registry
+from src.engines.spec import EngineSpec
+from src.engines.text import load_tokenizer
+from src.model import cache, source
+
+WARM_UP_WINDOW = 10  # calls; steady is when the medians of two windows in a row agree within 5 %
+WARM_UP_CAP_S = 2.0  # a cell
+SLICE_S = 0.03  # the aim; more where that would be too few calls
+# Slices have so many calls that the asked percentile has its samples by this round.
+SAMPLES_BY_ROUND = {50: 20, 90: 16, 95: 45, 99: 90}
+LONGEST_SLICE_S = 2.0  # but for slow calls, of which a slice has FEWEST_CALLS
+FEWEST_CALLS, MOST_CALLS = 3, 1000
+LEAD_IN_S, LEAD_IN_CALLS = 0.008, 5  # before the timed calls of a slice: so long, but at most so many
+CUT_FACTOR, CUT_LEAST_S = 4.0, 1.0  # a slice that takes so many times what it should is cut short
+ATTEMPTS = 3  # of a slice in a round: disturbed ones are repeated once the host is quiet
+# How long a run waits for a quiet host in all: so long and as much again as was measured by then, but no more
+# than this share of its budget.
+PATIENCE_S, PATIENCE_SHARE = 60.0, 1 / 3
+APART_LOOK_S = 0.05
+SETTLE_S, SETTLE_LOOK_S = 0.06, 0.004  # before a slice, for a neighbour on a CPU's physical core to leave
+ANSWER_TIMEOUT_S = 120.0
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Seat:
+    """A worker to be: an engine (or the baseline's twin) with so many threads."""
+
+    engine: str
+    threads: int
+
+    @property
+    def spec(self) -> EngineSpec:
+        return registry.get(engine_id(self.engine))
+
+    @property
+    def key(self) -> str:
+        return f"{self.engine}@{self.threads}"
+
+
+def settings() -> dict[str, Any]:
+    """Return the protocol's thresholds, which go with every run."""
+    return {
+        "warm_up": {"window_calls": WARM_UP_WINDOW, "tolerance": 0.05, "cap_s": WARM_UP_CAP_S},
+        "slice": {"aim_s": SLICE_S, "samples_by_round": SAMPLES_BY_ROUND, "lead_in_s": LEAD_IN_S},
+        "looks_at_rounds": [20, 30, 45, 60, 90, 120, "…"],
+        "disturbed_above_cores": {
+            "waited": evidence.WAITED_LIMIT_CORES,
+            "others": evidence.OTHERS_LIMIT_CORES,
+            "steal": evidence.STEAL_LIMIT_CORES,
+        },
+        "disturbed_above_reference": {"apart": evidence.APART_LIMIT, "slowed": evidence.LOOP_LIMIT},
+        "attempts": ATTEMPTS,
+        "percentiles": PERCENTILE_DEFINITION,
+        "garbage_collector": "collected before a slice, off inside",
+        "loop": "closed: the next call begins when the last has ended, after the pause of `pace_s`",
+    }
+
+
+def run(
+    pool: Pool,
+    asked: Plan,
+    model: source.ModelSource,
+    sink: Sink = lambda _: None,
+    progress: Callable[[Progress], None] = lambda _: None,
+    between_rounds: Callable[[Record], None] = lambda _: None,
+    stop: Callable[[], bool] = lambda: False,
+    command: str = "",
+) -> Record:
+    """Carry out a plan; return its record, each event of which has gone to `sink` first.
+
+    `stop` is asked between two slices. Takes the host's lock. Raises BadPlan, UnknownEngine, ModelError,
+    HomeError, LockError; a failed engine is an event.
+    """
+    accepted, missing = plan.accept(asked)
+    benchmark = Benchmark(pool, accepted, model, sink, progress, between_rounds, stop)
+
+    def tell_waiting(holder: str) -> None:
+        progress(Progress("wait", f"Waiting for another measurement on this host ({holder or 'unknown'})"))
+
+    with host_lock("a benchmark", tell_waiting, pool.pause) as lock:
+        try:
+            benchmark.run(missing, command, lock)
+        finally:
+            benchmark.leave()
+            benchmark.watch.close()
+    return benchmark.record
+
+
+class Benchmark:
+    """One run while it happens."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        accepted: Plan,
+        model: source.ModelSource,
+        sink: Sink,
+        progress: Callable[[Progress], None],
+        between_rounds: Callable[[Record], None],
+        stop: Callable[[], bool],
+    ) -> None:
+        self.pool = pool
+        self.plan = accepted
+        self.model = model
+        self.sink = sink
+        self.progress = progress
+        self.between_rounds = between_rounds
+        self.stop = stop
+        self.record = Record()
+        self.started = time.monotonic()
+        self.deadline = self.started + accepted.budget_s
+        self.order = random.Random(accepted.seed)
+        self.watch = Watch(host.allowed_cpus()[: max(accepted.threads)])
+        self.texts: dict[int, tuple[str, ...]] = {}
+        self.ids: dict[int, list[list[int]]] = {}
+        # Logits by batch and length: the accuracy baseline's, and with the worker's key each engine's.
+        self.reference: dict[tuple[int, int], list[list[float]]] = {}
+        self.seated: dict[str, tuple[Seat, Worker]] = {}
+        self.first_call_ms: dict[Cell, float] = {}
+        self.logits: dict[tuple[str, int, int], list[list[float]]] = {}
+        self.measuring_s = self.calls_s = self.slices_s = self.own_cpu_s = self.waited_s = self.yielded_s = (
+            0.0
+        )
+
+    # --- the whole
+
+    def run(self, missing: list[tuple[str, str]], command: str, lock: HostLock) -> None:
+        self.lock = lock
+        broken = build_artifacts(plan.specs(self.plan), self.model, self.progress, self.pool.wait)
+        checkpoint = cache.required(CHECKPOINT, self.model)
+        self.tokenizer = checkpoint.folder / "tokenizer.json"
+        self.compose()
+        self.happened(self.head(command, checkpoint.manifest["facts"]))
+        for engine, reason in missing:
+            self.happened(Failed(engine, reason))
+        for failure in broken:
+            self.happened(Failed(failure.engine, failure.reason))
+        failed = {failure.engine for failure in broken}
+        pending = [seat for seat in self.seats() if seat.spec.id not in failed]
+        stopped = "failed"
+        for group in count():
+            pending = self.load(group, pending)
+            if self.seated:
+                stopped = self.measure(group, left_after=len(pending))
+            if not pending or stopped == "interrupted":
+                break
+            self.leave(all_but_baseline=True)
+        self.leave()
+        self.happened(
+            Ended(
+                stopped,
+                time.monotonic() - self.started,
+                self.measuring_s,
+                self.calls_s,
+                self.slices_s,
+                self.own_cpu_s,
+                self.waited_s,
+                self.yielded_s,
+            )
+        )
+
+    def happened(self, event: Event) -> None:
+        self.sink(event)
+        self.record.add(event)
+
+    def head(self, command: str, facts: dict[str, Any]) -> Begun:
+        return Begun(
+            schema_version=SCHEMA_VERSION,
+            id=time.strftime("%Y%m%d-%H%M%S-", time.gmtime()) + uuid.uuid4().hex[:4],
+            started_at=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            command=command,
+            host=host.evidence(),
+            model={"name": self.model.name, **facts},
+            plan=asdict(self.plan),
+            protocol=settings(),
+            inputs={str(length): inputs.digest(texts) for length, texts in self.texts.items()},
+        )
+
+    def compose(self) -> None:
+        """Compose the inputs of every length, the same for every engine."""
+        tokenizer = load_tokenizer(str(self.tokenizer))
+
+        def tokens(text: str) -> int:
+            return len(tokenizer.encode(text, add_special_tokens=False).ids)
+
+        for length in self.plan.sequence_lengths:
+            try:
+                self.texts[length] = inputs.compose(length, tokens, self.plan.seed)
+            except ValueError as error:
+                raise plan.BadPlan(f"{error} Ask for other sequence lengths.") from error
+
+    def seats(self) -> list[Seat]:
+        """Return the workers of the plan: the baseline and its twin first, then what answers are compared
+        with.
+        """
+        engines = list(self.plan.engines)
+        if self.plan.baseline in engines:
+            engines.remove(self.plan.baseline)
+            engines = [self.plan.baseline, self.plan.baseline + TWIN, *engines]
+        engines.sort(key=lambda name: engine_id(name) not in (self.plan.baseline, registry.ACCURACY_BASELINE))
+        return [Seat(engine, threads) for threads in self.plan.threads for engine in engines]
+
+    def fail(self, engine: str, reason: str) -> None:
+        log.warning("%s failed: %s", engine, reason)
+        self.happened(Failed(engine, reason))
+        for key, (seat, _) in list(self.seated.items()):
+            if seat.engine == engine:
+                del self.seated[key]
+                self.pool.drop(key)
+
+    def leave(self, all_but_baseline: bool = False) -> None:
+        """End the workers of a group."""
+        for key, (seat, _) in list(self.seated.items()):
+            if not (all_but_baseline and engine_id(seat.engine) == self.plan.baseline):
+                del self.seated[key]
+                self.pool.drop(key)
+
+    # --- loading
+
+    def load(self, group: int, pending: list[Seat]) -> list[Seat]:
+        """Load as many engines as fit in memory together; return the others."""
+        later: list[Seat] = []
+        if not self.reference:
+            self.answer_for_comparison(pending)
+        for number, seat in enumerate(pending, 1):
+            if self.stop():
+                return []
+            self.progress(Progress("load", f"Loading {seat.spec.title}", number, len(pending)))
+            folder = cache.place(seat.spec.recipe, self.model) if seat.spec.recipe else None
+            others = {
+                one.engine for one, _ in self.seated.values() if engine_id(one.engine) != self.plan.baseline
+            }
+            try:
+                worker = self.pool.get(
+                    seat.spec, folder, self.tokenizer, seat.threads, set(self.seated), seat.key
+                )
+                self.seated[seat.key] = seat, worker
+                self.happened(self.loaded(group, seat, worker, folder))
+                self.ask_for_answers(group, seat, worker)
+            except NoRoom as failure:
+                if others:
+                    later.append(seat)
+                else:
+                    self.fail(seat.engine, str(failure))
+            except WorkerFailed as failure:
+                self.fail(seat.engine, str(failure))
+        if group:
+            for seat, worker in self.seated.values():
+                if engine_id(seat.engine) == self.plan.baseline:
+                    folder = cache.place(seat.spec.recipe, self.model) if seat.spec.recipe else None
+                    self.happened(self.loaded(group, seat, worker, folder))
+        return later
+
+    def loaded(self, group: int, seat: Seat, worker: Worker, folder: Path | None) -> Loaded:
+        size = (
+            None if folder is None else sum(one.stat().st_size for one in folder.iterdir() if one.is_file())
+        )
+        return Loaded(
+            group=group,
+            engine=seat.engine,
+            threads=seat.threads,
+            title=seat.spec.title,
+            precision=seat.spec.precision,
+            device=seat.spec.device,
+            environment=seat.spec.environment,
+            load_s=worker.load_s,
+            rss_mb=host.status_mb(worker.process.pid, "VmRSS"),
+            pss_mb=worker.pss_mb,
+            artifact_mb=None if size is None else size / 1e6,
+            artifact=folder.name if folder else None,
+            facts=worker.facts,
+        )
+
+    def shapes(self) -> list[tuple[int, int]]:
+        return [(batch, length) for batch in self.plan.batch_sizes for length in self.plan.sequence_lengths]
+
+    def answer_for_comparison(self, pending: list[Seat]) -> None:
+        """Have the accuracy baseline answer every text, where it is not measured itself."""
+        spec = registry.get(registry.ACCURACY_BASELINE)
+        if any(seat.spec == spec for seat in pending) or registry.availability(spec):
+            return
+        build_artifacts([spec], self.model, self.progress, self.pool.wait)
+        self.progress(Progress("load", f"Asking {spec.title} for answers to compare with"))
+        folder = cache.place(spec.recipe, self.model) if spec.recipe else None
+        seat = Seat(spec.id, self.plan.threads[0])
+        try:
+            worker = self.pool.get(spec, folder, self.tokenizer, seat.threads, set(), "answers")
+            self.ask_for_answers(0, seat, worker)
+        except WorkerFailed as failure:
+            log.warning("no answers to compare with: %s", failure)
+        self.pool.drop("answers")
+
+    def ask_for_answers(self, group: int, seat: Seat, worker: Worker) -> None:
+        """Give a worker its inputs, check that it sees the same tokens as all, and compare its answers.
+
+        Raises WorkerFailed.
+        """
+        for batch, length in self.shapes():
+            name = shape_name(batch, length)
+            texts = self.texts[length]
+            message = {"do": "prepare", "case": name, "texts": texts, "batch": batch}
+            tokens = self.pool.ask(worker, message)["ids"]
+            if any(len(row) != length for row in tokens):
+                raise WorkerFailed(f"It tokenised texts of {length} tokens to another length.")
+            if self.ids.setdefault(length, tokens) != tokens:
+                raise WorkerFailed("It tokenised the texts differently from the other engines.")
+            calls = math.ceil(len(texts) / batch)
+            message = {"do": "infer", "case": name, "count": calls}
+            answered = self.pool.ask(worker, message, ANSWER_TIMEOUT_S)
+            for scope in self.plan.scopes:
+                cell = Cell(group, seat.engine, Case(batch, length, seat.threads, scope))
+                self.first_call_ms[cell] = answered["ns"][0] / 1e6
+            if seat.spec.id == registry.ACCURACY_BASELINE:
+                self.reference.setdefault((batch, length), answered["logits"])
+            if seat.spec.answers:
+                self.logits[seat.key, batch, length] = answered["logits"]
+
+    # --- measuring
+
+    def cells(self, group: int) -> list[tuple[Cell, Worker]]:
+        """Return the group's living cells in the order of the plan."""
+        return [
+            (Cell(group, seat.engine, case), worker)
+            for seat, worker in self.seated.values()
+            for case in self.plan.cases
+            if case.threads == seat.threads
+        ]
+
+    def measure(self, group: int, left_after: int) -> str:
+        """Warm up and measure one group until its end; return why it ended."""
+        began = time.monotonic()
+        groups_left = 1 + math.ceil(left_after / max(1, len(self.seated) - 2))
+        deadline = began + (self.deadline - began) / groups_left
+        try:
+            self.warm_up(group)
+            return self.rounds(group, deadline)
+        finally:
+            self.measuring_s += time.monotonic() - began
+
+    def warm_up(self, group: int) -> None:
+        """Warm up every cell by the same rule, in random order."""
+        cells = self.cells(group)
+        self.order.shuffle(cells)
+        for number, (cell, worker) in enumerate(cells, 1):
+            if self.stop():
+                return
+            self.progress(Progress("warm-up", "Warming up", number, len(cells)))
+            self.warm_up_cell(cell, worker)
+
+    def warm_up_cell(self, cell: Cell, worker: Worker) -> None:
+        case, pid = cell.case, worker.process.pid
+        host.forget_peak(pid)
+        warmed = self.ask(
+            cell,
+            worker,
+            {"do": "warm_up", "scope": case.scope, "window": WARM_UP_WINDOW, "cap_s": WARM_UP_CAP_S},
+            WARM_UP_CAP_S,
+        )
+        if warmed is None:
+            return
+        self.calls_s += sum(warmed["ns"]) / 1e9
+        logits = self.logits.get((worker.key, case.batch_size, case.sequence_length))
+        reference = self.reference.get((case.batch_size, case.sequence_length))
+        self.happened(
+            Warmed(
+                *cell,
+                first_call_ms=self.first_call_ms.get(cell, warmed["ns"][0] / 1e6),
+                calls=len(warmed["ns"]),
+                steady=warmed["steady"],
+                calls_ns=sum(warmed["ns"]),
+                call_ns=median(warmed["ns"][-WARM_UP_WINDOW:]),
+                peak_rss_mb=host.status_mb(pid, "VmHWM"),
+                answers=compare(logits, reference) if logits and reference else None,
+            )
+        )
+
+    def rounds(self, group: int, deadline: float) -> str:
+        """Measure round after round; return why that ended."""
+        next_looks = looks()
+        look = next(next_looks)
+        for number in count(1):
+            for cell, worker in self.round_order(group):
+                self.yielded_s += self.give_way()
+                if self.stop():
+                    return "interrupted"
+                if time.monotonic() + self.expected_s(cell) > deadline:
+                    return "budget"
+                self.slice(number, cell, worker, deadline)
+            if not self.cells(group):
+                return "failed"
+            self.between_rounds(self.record)
+            if number == look:
+                if self.precise(group):
+                    return "precision"
+                look = next(next_looks)
+        raise AssertionError("rounds have no end of their own")
+
+    def round_order(self, group: int) -> list[tuple[Cell, Worker]]:
+        """Return the cells in random order: cases shuffled, and within each case its engines, so that what is
+        compared is close in time.
+        """
+        cells = self.cells(group)
+        cases = sorted({cell.case for cell, _ in cells})
+        self.order.shuffle(cases)
+        ordered = []
+        for case in cases:
+            part = [(cell, worker) for cell, worker in cells if cell.case == case]
+            self.order.shuffle(part)
+            ordered += part
+        return ordered
+
+    def calls(self, cell: Cell) -> int:
+        """Return how many timed calls a slice of this cell has."""
+        call_s = max(1e-7, self.record.warmed[cell].call_ns / 1e9) + self.plan.pace_s
+        wanted = max(
+            math.ceil(self.plan.samples / SAMPLES_BY_ROUND[self.plan.percentile]), round(SLICE_S / call_s)
+        )
+        affordable = max(FEWEST_CALLS, math.floor(LONGEST_SLICE_S / call_s))
+        return min(max(wanted, FEWEST_CALLS), affordable, MOST_CALLS)
+
+    def lead_in(self, cell: Cell) -> int:
+        call_s = max(1e-7, self.record.warmed[cell].call_ns / 1e9)
+        return min(max(1, math.ceil(LEAD_IN_S / call_s)), LEAD_IN_CALLS)
+
+    def expected_s(self, cell: Cell) -> float:
+        """Return about how long a slice of this cell takes."""
+        if cell not in self.record.warmed:
+            return 0.0
+        call_s = self.record.warmed[cell].call_ns / 1e9
+        return self.calls(cell) * (call_s + self.plan.pace_s) + self.lead_in(cell) * call_s
+
+    def slice(self, number: int, cell: Cell, worker: Worker, deadline: float) -> None:
+        """Measure one slice; again where the host was disturbed, once it is quiet."""
+        if cell not in self.record.warmed or worker.key not in self.seated:
+            return
+        for attempt in range(1, ATTEMPTS + 1):
+            measured = self.attempt(number, attempt, cell, worker)
+            kinds = self.record.disturbed(measured) if measured else ()
+            if not kinds or time.monotonic() + self.expected_s(cell) > deadline:
+                return
+            if not self.quiet(kinds, deadline):
+                return
+
+    def attempt(self, number: int, attempt: int, cell: Cell, worker: Worker) -> Slice | None:
+        expected = self.expected_s(cell)
+        cap_s = max(CUT_LEAST_S, CUT_FACTOR * expected)
+        message = {
+            "do": "slice",
+            "scope": cell.case.scope,
+            "lead_in": self.lead_in(cell),
+            "count": self.calls(cell),
+            "cap_s": cap_s,
+            "pace_s": self.plan.pace_s,
+        }
+        self.settle()
+        at_s = time.monotonic() - self.started
+        pid = worker.process.pid
+        with suppress(OSError, psutil.Error):  # it is gone; asking tells why
+            self.watch.start(pid)
+        began, own = time.monotonic(), time.process_time()
+        measured = self.ask(cell, worker, message, 2 * cap_s)
+        self.own_cpu_s += time.process_time() - own
+        self.slices_s += time.monotonic() - began
+        if measured is None:
+            return None
+        seen = self.watch.stop(pid, measured["use"])
+        self.calls_s += (sum(measured["ns"]) + measured["lead_in_ns"]) / 1e9
+        made = Slice(
+            cell.group,
+            number,
+            attempt,
+            cell.engine,
+            cell.case,
+            at_s,
+            tuple(measured["ns"]),
+            measured["lead_in_ns"],
+            seen,
+            evidence.disturbances(seen, cell.case.threads),
+        )
+        self.happened(made)
+        return made
+
+    def ask(
+        self, cell: Cell, worker: Worker, message: dict[str, Any], more_s: float
+    ) -> dict[str, Any] | None:
+        """Ask a worker about its cell; None once the engine has failed."""
+        if worker.key not in self.seated:
+            return None
+        name = shape_name(cell.case.batch_size, cell.case.sequence_length)
+        try:
+            return self.pool.ask(worker, {"case": name, **message}, ANSWER_TIMEOUT_S + more_s)
+        except WorkerFailed as failure:
+            self.fail(cell.engine, f"At {cell.case}: {failure}")
+            return None
+
+    def quiet(self, kinds: tuple[str, ...], deadline: float) -> bool:
+        """Wait until what disturbed a slice is over, as long as patience and budget last; tell whether it
+        is.
+        """
+        told = False
+        while not self.stop():
+            began = time.monotonic()
+            if kinds == ("slowed",):
+                reason = ""  # it comes and goes within milliseconds: `settle` deals with it
+            elif set(kinds) <= {"slowed", "apart"}:
+                time.sleep(APART_LOOK_S)
+                speed = self.watch.speed_now()
+                apart = "apart" in evidence.slowdowns(speed, self.record.reference)
+                reason = "the hypervisor has placed the CPUs far apart" if apart else ""
+            else:
+                taken = self.watch.others_now()
+                busy = taken > evidence.OTHERS_LIMIT_CORES
+                reason = f"others use {taken:.1f} cores" if busy else ""
+            self.waited_s += time.monotonic() - began
+            if not reason:
+                self.watch.forget()
+                return True
+            if not told:
+                self.progress(Progress("noise", f"Waiting for a quiet host: {reason}"))
+                told = True
+            patience_s = min(PATIENCE_S + self.calls_s, PATIENCE_SHARE * self.plan.budget_s)
+            if self.waited_s > patience_s or time.monotonic() > deadline:
+                return False
+        return False
+
+    def settle(self) -> None:
+        """Wait a moment for a neighbour to leave the CPUs' cores, where that is likely to help."""
+        began = time.monotonic()
+        while "slowed" in evidence.slowdowns(self.watch.speed_now(), self.record.reference):
+            if time.monotonic() - began > SETTLE_S:
+                break
+            time.sleep(SETTLE_LOOK_S)
+        self.waited_s += time.monotonic() - began
+
+    def give_way(self) -> float:
+        """Let a sentence that waits go first; return how long that took."""
+        began = time.monotonic()
+        if not self.lock.give_way():
+            return 0.0
+        self.watch.forget()
+        return time.monotonic() - began
+
+    def precise(self, group: int) -> bool:
+        """Tell whether every ratio of the group is as precise as asked and every cell has its samples."""
+        for cell, _ in self.cells(group):
+            slices = self.record.undisturbed(cell)
+            if sum(len(one.ns) for one in slices) < self.plan.samples:
+                return False
+            baseline = cell._replace(engine=self.plan.baseline)
+            if cell == baseline or not registry.get(engine_id(cell.engine)).answers:
+                continue
+            if baseline not in self.record.slices:
+                continue
+            ratio = paired_ratio(round_medians(slices), round_medians(self.record.undisturbed(baseline)))
+            if ratio is None or ratio.half_width > self.plan.precision:
+                return False
+        return True
+
+
+def round_medians(slices: list[Slice]) -> dict[int, float]:
+    """Return the median of each round's slice in nanoseconds."""
+    return {one.round: median(one.ns) for one in slices}
+
+
+def shape_name(batch: int, length: int) -> str:
+    """Return the name under which workers know the inputs of a shape."""
+    return f"{batch}x{length}"
+
+
+def compare(logits: list[list[float]], reference: list[list[float]]) -> dict[str, float]:
+    """Return how logits [texts, 2] agree with the accuracy baseline's: {texts, agreement,
+    max_abs_delta_logit}.
+    """
+    same = sum(
+        (ours[0] > ours[1]) == (theirs[0] > theirs[1]) for ours, theirs in zip(logits, reference, strict=True)
+    )
+    delta = max(
+        abs(a - b)
+        for ours, theirs in zip(logits, reference, strict=True)
+        for a, b in zip(ours, theirs, strict=True)
+    )
+    return {"texts": len(logits), "agreement": same / len(logits), "max_abs_delta_logit": delta}

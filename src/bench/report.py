@@ -1,0 +1,167 @@
+"""A run as a CSV that goes beside ONNX Runtime's benchmark files, and as Markdown."""
+
+import csv
+import io
+from typing import Any
+
+from src.engines import registry
+
+# The columns of onnxruntime/python/tools/transformers/benchmark.py, in its order.
+CSV_COLUMNS = (
+    "engine",
+    "version",
+    "providers",
+    "device",
+    "precision",
+    "optimizer",
+    "io_binding",
+    "model_name",
+    "inputs",
+    "threads",
+    "batch_size",
+    "sequence_length",
+    "custom_layer_num",
+    "datetime",
+    "test_times",
+    "QPS",
+    "average_latency_ms",
+    "latency_variance",
+    "latency_90_percentile",
+    "latency_95_percentile",
+    "latency_99_percentile",
+)
+RUNTIMES = ("onnxruntime", "openvino", "ctranslate2", "torch")
+
+
+def to_csv(run: dict[str, Any]) -> str:
+    """Return a run (the JSON of `results.summarise`) as ONNX Runtime's benchmark CSV.
+
+    Scope `model` only: that benchmark times nothing else and has no column for it. `latency_variance` is
+    theirs: the variance of the seconds, times 1000. What a run does not know stays empty.
+    """
+    out = io.StringIO()
+    writer = csv.DictWriter(out, CSV_COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    for row in run["results"]:
+        if row["scope"] == "model" and row["samples"] and row["engine"] != registry.NULL:
+            writer.writerow(csv_row(run, row))
+    return out.getvalue()
+
+
+def csv_row(run: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:
+    facts = row["facts"]
+    optimizer = ""
+    if "onnxruntime" in facts:
+        optimizer = "by_script" if str(facts["artifact"]).startswith("fused") else "by_ort"
+    return {
+        "engine": row["engine"],
+        "version": next((facts[name] for name in RUNTIMES if name in facts), ""),
+        "providers": facts.get("providers", ""),
+        "device": row["device"],
+        "precision": row["precision"],
+        "optimizer": optimizer,
+        "io_binding": False,
+        "model_name": run["run"]["model"]["name"],
+        "inputs": 3,
+        "threads": row["threads"],
+        "batch_size": row["batch_size"],
+        "sequence_length": row["sequence_length"],
+        "custom_layer_num": "",
+        "datetime": run["run"]["started_at"],
+        "test_times": row["samples"],
+        "QPS": number(row["throughput_per_s"]),
+        "average_latency_ms": number(row["mean_ms"]),
+        "latency_variance": number(None if row["std_ms"] is None else (row["std_ms"] / 1000) ** 2 * 1000),
+        **{f"latency_{rank}_percentile": number(row[f"p{rank}_ms"]) for rank in (90, 95, 99)},
+    }
+
+
+def number(value: float | None) -> str:
+    return "" if value is None else f"{value:.6g}"
+
+
+def to_markdown(run: dict[str, Any]) -> str:
+    """Return a run's results as Markdown tables, one for each case, with what must be known about them."""
+    head = run["run"]
+    host = head["host"]
+    lines = [
+        f"# Run {head['id']}",
+        "",
+        f"{head['started_at']}, {head['model']['name']}, on {host['cpu']} ({host['allowed_cpus']} CPUs, "
+        f"{host['system']}). {ending(run)}",
+        "",
+        "Latency in ms, lower is better. The interval is 95 %. Ratio: latency ÷ that of "
+        f"`{head['plan']['baseline']}` in the same rounds.",
+    ]
+    for case in dict.fromkeys(map(title, run["results"])):
+        rows = [row for row in run["results"] if title(row) == case]
+        lines += [
+            "",
+            f"## {case}",
+            "",
+            "| engine | median | interval | p90 | p99 | per s | ratio | verdict |",
+        ]
+        lines.append("|---|---|---|---|---|---|---|---|")
+        for row in sorted(rows, key=lambda row: row["median_ms"] or 0.0):
+            lines.append("| " + " | ".join(markdown_cells(row)) + " |")
+    if run["failures"]:
+        lines += ["", "## Failed", ""]
+        lines += [f"- `{one['engine']}`: {escaped(one['reason'])}" for one in run["failures"]]
+    lines += [
+        "",
+        "## Noise",
+        "",
+        f"Differences below {100 * run['noise']['noise_floor']:.1f} % cannot be seen.",
+    ]
+    lines += [f"- {reason}" for reason in run["noise"]["reasons"]]
+    return "\n".join(lines) + "\n"
+
+
+def markdown_cells(row: dict[str, Any]) -> list[str]:
+    interval = row["median_ci95_ms"]
+    ratio = next(iter(row["ratios"].values()), None)
+    shown = "–"
+    if ratio:
+        spread = f" ({ratio['ci95'][0]:.3f}–{ratio['ci95'][1]:.3f})" if ratio["ci95"] else ""
+        shown = f"{ratio['ratio']:.3f}{spread} {ratio['verdict'] or ''}".strip()
+    reasons = "".join(f". {escaped(reason)}" for reason in row["reasons"])
+    return [
+        f"`{row['engine']}`",
+        number_or_dash(row["median_ms"]),
+        f"{interval[0]:.4g}–{interval[1]:.4g}" if interval else "–",
+        number_or_dash(row["p90_ms"]),
+        number_or_dash(row["p99_ms"]),
+        number_or_dash(row["throughput_per_s"]),
+        shown,
+        row["verdict"] + reasons,
+    ]
+
+
+def number_or_dash(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4g}"
+
+
+def escaped(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
+
+
+def title(row: dict[str, Any]) -> str:
+    """Return a result's case in words."""
+    return (
+        f"{row['sequence_length']} tokens, batch {row['batch_size']}, {row['threads']} threads, "
+        f"scope {row['scope']}"
+    )
+
+
+ENDINGS = {
+    "precision": "It stopped as every ratio was as precise as asked.",
+    "budget": "It stopped at the end of its budget.",
+    "interrupted": "It was interrupted.",
+    "failed": "It ended as no engine was left.",
+    "unfinished": "Its end is missing: it was killed.",
+}
+
+
+def ending(run: dict[str, Any]) -> str:
+    """Return in words why a run stopped, and after how many rounds."""
+    return f"{ENDINGS[run['run']['stopped']]} {run['run']['rounds']} rounds."

@@ -1,0 +1,286 @@
+"""Results from the record of a run: one row per engine and case, each number from undisturbed slices."""
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from src.bench import evidence
+from src.bench.plan import Case
+from src.bench.record import TWIN, Cell, Event, Record, Slice, to_json
+from src.bench.stats import (
+    FEWEST_ROUNDS,
+    LEAST_NOISE_FLOOR,
+    Ratio,
+    geometric_mean,
+    median,
+    median_interval,
+    noise_floor,
+    paired_ratio,
+    percentile,
+    verdict,
+)
+from src.engines import registry
+
+NOISY_SHARE = 1 / 3  # of a cell's slices disturbed, beyond which it is noisy
+
+
+def summarise(record: Record, raw: bool = False) -> dict[str, Any]:
+    """Return the JSON of a run (docs/results.md): run, results, failures, noise, summary; with `raw` also
+    every event, from which all of it can be computed again.
+    """
+    begun, ended = record.begun, record.ended
+    assert begun, "a record begins with its head"
+    rows = [row(record, cell) for cell in cells(record) if not cell.engine.endswith(TWIN)]
+    found: dict[str, Any] = {
+        "schema_version": begun.schema_version,
+        "run": {
+            **{
+                name: value
+                for name, value in to_json(begun).items()
+                if name not in ("kind", "schema_version")
+            },
+            "rounds": record.rounds,
+            "stopped": ended.stopped if ended else "unfinished",
+            "interrupted": not ended or ended.stopped == "interrupted",
+            "seconds": ended.seconds if ended else None,
+            "time": cost(record),
+        },
+        "results": rows,
+        "failures": [{"engine": one.engine, "reason": one.reason} for one in record.failures],
+        "noise": noise(record, rows),
+        "summary": summary(rows, begun.plan["baseline"]),
+    }
+    if raw:
+        found["events"] = events(record)
+    return found
+
+
+def events(record: Record) -> list[dict[str, Any]]:
+    """Return a record's events as JSON, from which `Record.add` makes the same record."""
+    ordered: list[Event] = [*record.loaded.values(), *record.warmed.values()]
+    slices = sorted((one for some in record.slices.values() for one in some), key=lambda one: one.at_s)
+    every: list[Event | None] = [record.begun, *ordered, *slices, *record.failures, record.ended]
+    return [to_json(one) for one in every if one]
+
+
+def cells(record: Record) -> list[Cell]:
+    """Return the cells that have results: those of engines that did not fail, by case, in loading order."""
+    failed = {one.engine for one in record.failures}
+    order = {key: number for number, key in enumerate(record.loaded)}
+    living = [cell for cell in record.slices if cell.engine not in failed]
+    return sorted(
+        living, key=lambda cell: (cell.case, order.get((cell.group, cell.engine, cell.case.threads), 0))
+    )
+
+
+def round_medians_ms(record: Record, cell: Cell) -> dict[int, float]:
+    """Return a cell's figure of each round: the median of its undisturbed slice, in ms."""
+    return {one.round: median(one.ns) / 1e6 for one in record.undisturbed(cell)}
+
+
+def row(record: Record, cell: Cell) -> dict[str, Any]:
+    """Return one result (docs/results.md)."""
+    case = cell.case
+    loaded = record.loaded[cell.group, cell.engine, case.threads]
+    warmed = record.warmed[cell]
+    slices = record.undisturbed(cell)
+    calls = np.concatenate([np.asarray(one.ns, dtype=float) for one in slices] or [np.empty(0)]) / 1e6
+    judged, reasons = judge(record, cell)
+    mean = float(calls.mean()) if calls.size else None
+    medians = round_medians_ms(record, cell)
+    return {
+        "engine": cell.engine,
+        "precision": loaded.precision,
+        "device": loaded.device,
+        "environment": loaded.environment,
+        "batch_size": case.batch_size,
+        "sequence_length": case.sequence_length,
+        "threads": case.threads,
+        "scope": case.scope,
+        "samples": int(calls.size),
+        "mean_ms": mean,
+        "median_ms": float(np.median(calls)) if calls.size else None,
+        "median_ci95_ms": median_interval(list(medians.values())),
+        "min_ms": float(calls.min()) if calls.size else None,
+        "std_ms": float(calls.std(ddof=1)) if calls.size > 1 else None,
+        **{f"p{rank}_ms": percentile(calls.tolist(), rank) for rank in (90, 95, 99)},
+        "throughput_per_s": 1000 * case.batch_size / mean if mean else None,
+        "load_s": loaded.load_s,
+        "first_call_ms": warmed.first_call_ms,
+        "peak_rss_mb": warmed.peak_rss_mb,
+        "artifact_mb": loaded.artifact_mb,
+        "effective_threads": middle(one.evidence.effective_threads for one in slices),
+        "verdict": judged,
+        "reasons": reasons,
+        "ratios": ratios(record, cell),
+        "facts": {
+            **loaded.facts,
+            "title": loaded.title,
+            "artifact": loaded.artifact,
+            "group": cell.group,
+            "rounds": len(medians),
+            "slices": len(record.slices[cell]),
+            "disturbed_slices": len(record.slices[cell]) - len(slices),
+            "warm_up": {"calls": warmed.calls, "steady": warmed.steady},
+            "memory": {"rss_after_load_mb": loaded.rss_mb, "pss_after_load_mb": loaded.pss_mb},
+            "threads_ran": middle(one.evidence.threads_ran for one in slices),
+            "answers": warmed.answers,
+        },
+    }
+
+
+def middle(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return median(known) if known else None
+
+
+def judge(record: Record, cell: Cell) -> tuple[str, list[str]]:
+    """Return the verdict of a cell, valid, noisy or invalid, and its reasons, each with what to do."""
+    slices, kept = record.slices[cell], record.undisturbed(cell)
+    reasons = noise_reasons(record, slices)
+    ran = middle(one.evidence.threads_ran for one in kept)
+    if ran is not None and ran > cell.case.threads:
+        return "invalid", [
+            f"{ran:.0f} of its threads ran, and {cell.case.threads} were asked for: it does not obey the "
+            "number of threads. Do not compare it with the others."
+        ]
+    if len(kept) < FEWEST_ROUNDS:
+        few = f"{len(kept)} undisturbed rounds; an interval needs {FEWEST_ROUNDS}. Give a larger budget."
+        return "invalid", [few, *reasons]
+    if len(slices) - len(kept) > NOISY_SHARE * len(slices):
+        return "noisy", reasons
+    return "valid", []
+
+
+def floors(record: Record) -> dict[tuple[int, Case], tuple[Ratio | None, float]]:
+    """Return, by group and case, the A/A pair's ratio and the noise floor f that follows from it."""
+    assert record.begun
+    baseline = record.begun.plan["baseline"]
+    found = {}
+    for cell in record.slices:
+        if cell.engine == baseline:
+            twin = cell._replace(engine=baseline + TWIN)
+            pair = paired_ratio(round_medians_ms(record, twin), round_medians_ms(record, cell))
+            found[cell.group, cell.case] = pair, noise_floor(pair)
+    return found
+
+
+def ratios(record: Record, cell: Cell) -> dict[str, Any]:
+    """Return {baseline id: {ratio, ci95, verdict, rounds, noise_floor}}: latency ÷ the baseline's in the same
+    rounds; empty for the baseline itself, for `null`, and without a baseline.
+    """
+    assert record.begun
+    baseline = record.begun.plan["baseline"]
+    other = cell._replace(engine=baseline)
+    if cell.engine == baseline or cell.engine == registry.NULL or other not in record.slices:
+        return {}
+    pair = paired_ratio(round_medians_ms(record, cell), round_medians_ms(record, other))
+    if pair is None:
+        return {}
+    floor = floors(record)[cell.group, cell.case][1]
+    return {
+        baseline: {
+            "ratio": pair.ratio,
+            "ci95": pair.ci95,
+            "verdict": verdict(pair, floor),
+            "rounds": pair.rounds,
+            "noise_floor": floor,
+        }
+    }
+
+
+def noise(record: Record, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return what limits the run: the noise floors of the A/A pair, disturbed slices, the harness's cost."""
+    pairs = [
+        {
+            **case_fields(case),
+            "group": group,
+            "ratio": pair.ratio if pair else None,
+            "ci95": pair.ci95 if pair else None,
+            "rounds": pair.rounds if pair else 0,
+            "noise_floor": floor,
+        }
+        for (group, case), (pair, floor) in sorted(floors(record).items())
+    ]
+    slices = [one for some in record.slices.values() for one in some]
+    disturbed = [one for one in slices if record.disturbed(one)]
+    reference = record.reference
+    return {
+        "noise_floor": max((one["noise_floor"] for one in pairs), default=LEAST_NOISE_FLOOR),
+        "pairs": pairs,
+        "slices": len(slices),
+        "disturbed_slices": len(disturbed),
+        "noisy": any(one["verdict"] != "valid" for one in rows) or len(disturbed) > NOISY_SHARE * len(slices),
+        "reasons": noise_reasons(record, slices),
+        "reference": {"apart_ns": reference.apart_ns, "loop_us": reference.loop_us} if reference else None,
+        "harness": [
+            {**case_fields(cell.case), "median_us": 1000 * one["median_ms"]}
+            for cell in record.slices
+            if cell.engine == registry.NULL
+            for one in rows
+            if one["engine"] == cell.engine and case_of(one) == cell.case and one["median_ms"] is not None
+        ],
+    }
+
+
+def noise_reasons(record: Record, slices: list[Slice]) -> list[str]:
+    """Return what disturbed these slices, most frequent first, as sentences."""
+    found = [(record.disturbed(one), one.evidence) for one in slices]
+    counts = Counter(kind for kinds, _ in found for kind in kinds)
+    texts = [
+        evidence.explain(
+            kind, [seen for kinds, seen in found if kind in kinds], count, len(slices), record.reference
+        )
+        for kind, count in counts.most_common()
+    ]
+    return list(dict.fromkeys(texts))
+
+
+def case_fields(case: Case) -> dict[str, Any]:
+    return {
+        "batch_size": case.batch_size,
+        "sequence_length": case.sequence_length,
+        "threads": case.threads,
+        "scope": case.scope,
+    }
+
+
+def case_of(row: dict[str, Any]) -> Case:
+    """Return the case of a result."""
+    return Case(row["batch_size"], row["sequence_length"], row["threads"], row["scope"])
+
+
+def summary(rows: list[dict[str, Any]], baseline: str) -> list[dict[str, Any]]:
+    """Return, for each engine and scope, the geometric mean of its ratios to the baseline over its cases."""
+    found: dict[tuple[str, str], list[float]] = {}
+    for one in rows:
+        ratio = one["ratios"].get(baseline, {}).get("ratio")
+        if ratio is not None:
+            found.setdefault((one["engine"], one["scope"]), []).append(ratio)
+    return [
+        {
+            "engine": engine,
+            "scope": scope,
+            "baseline": baseline,
+            "cases": len(some),
+            "geometric_mean_ratio": geometric_mean(some),
+        }
+        for (engine, scope), some in found.items()
+    ]
+
+
+def cost(record: Record) -> dict[str, Any] | None:
+    """Return how the run's time was spent, in seconds and shares, or None for one that has not ended."""
+    ended = record.ended
+    if not ended:
+        return None
+    return {
+        "measuring_s": ended.measuring_s,
+        "calls_s": ended.calls_s,
+        "calls_share": ended.calls_s / ended.measuring_s if ended.measuring_s else None,
+        "measurer_cpu_cores": ended.own_cpu_s / ended.slices_s if ended.slices_s else None,
+        "waited_s": ended.waited_s,
+        "yielded_s": ended.yielded_s,
+    }

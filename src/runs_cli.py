@@ -1,0 +1,332 @@
+"""The commands that make, show and compare runs: `python -m src bench | show | compare`."""
+
+import argparse
+import json
+import os
+import shlex
+import signal
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from src.bench import compare, plan, protocol, report, results
+from src.bench.plan import BadPlan, Plan
+from src.bench.pool import Pool
+from src.bench.record import Record
+from src.bench.sentence import Progress
+from src.model import source
+from src.store import jsonl
+from src.ui.format import interval, significant
+
+INTERRUPTED = 130
+WIDE = 110  # columns of a terminal
+COLOURS = {"valid": "green", "noisy": "yellow", "invalid": "red"}
+VERDICTS = {"faster": "green", "slower": "red", "tie": "dim"}
+out = Console(emoji=False)
+err = Console(stderr=True, emoji=False)
+
+
+class Stop:
+    """Ctrl-C: the first lets the slice finish, the second stops at once."""
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def __call__(self) -> bool:
+        return self.asked
+
+    def take(self, number: int, frame: FrameType | None) -> None:
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True
+        err.print("Stopping after this slice; what is measured is kept. Press Ctrl-C again to stop at once.")
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        before = {number: signal.signal(number, self.take) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+class Screen:
+    """The live table on standard error. It is drawn between rounds only, and where that is a terminal."""
+
+    def __init__(self, live: Live) -> None:
+        self.live = live
+        self.step = ""
+        self.body: Table | None = None
+
+    def tell(self, step: Progress) -> None:
+        done = f" {step.done} of {step.total}" if step.total else ""
+        self.step = f"{step.text}{done}"
+        self.draw()
+
+    def between_rounds(self, record: Record) -> None:
+        if self.live.console.is_terminal:
+            run = results.summarise(record)
+            self.step = f"Round {record.rounds} is done"
+            self.body = table(run, self.live.console.width)
+            self.draw()
+
+    def draw(self) -> None:
+        if self.live.console.is_terminal:
+            text = Text(self.step)
+            self.live.update(Group(self.body, text) if self.body else text, refresh=True)
+
+
+def bench(arguments: argparse.Namespace) -> int:
+    asked = read_plan(arguments)
+    for path in (arguments.json, arguments.csv, arguments.markdown):
+        if path not in (None, "-") and not Path(path).absolute().parent.is_dir():
+            raise BadPlan(
+                f"{Path(path).absolute().parent} is no folder, so {path} cannot be written. Make it first."
+            )
+    stop = Stop()
+    pool = Pool()
+    command = shlex.join(["python", "-m", "src", *sys.argv[1:]])
+    with jsonl.JsonLines() as sink, stop.listening():
+        try:
+            with Live(console=err, auto_refresh=False, transient=True) as live:
+                screen = Screen(live)
+                record = protocol.run(
+                    pool,
+                    asked,
+                    source.parse(arguments.model),
+                    sink,
+                    screen.tell,
+                    screen.between_rounds,
+                    stop,
+                    command,
+                )
+        finally:
+            pool.close()
+    run = results.summarise(record, raw=True)
+    write(arguments.json, json.dumps(run, ensure_ascii=False, indent=1) + "\n")
+    write(arguments.csv, report.to_csv(run))
+    write(arguments.markdown, report.to_markdown(run))
+    if "-" not in (arguments.json, arguments.csv, arguments.markdown):
+        print_run(run)
+        out.print(f"Kept as {run['run']['id']}: python -m src show {run['run']['id']}", highlight=False)
+    if run["run"]["interrupted"]:
+        return INTERRUPTED
+    return 0 if run["results"] else 1
+
+
+def write(path: str | None, text: str) -> None:
+    """Write a file in one step, so that it is there whole or not at all; `-` is standard output."""
+    if path is None:
+        return
+    if path == "-":
+        sys.stdout.write(text)
+        return
+    target = Path(path).absolute()
+    with tempfile.NamedTemporaryFile(
+        "w", encoding="utf-8", dir=target.parent, prefix=f".{target.name}.", delete=False
+    ) as stream:
+        stream.write(text)
+    Path(stream.name).chmod(0o644)
+    os.replace(stream.name, target)
+
+
+def numbers(text: str | None) -> tuple[int, ...] | None:
+    if text is None:
+        return None
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError as error:
+        raise BadPlan(f"“{text}” is no list of numbers. Write them like 16,128.") from error
+
+
+def words(text: str | None) -> tuple[str, ...] | None:
+    return None if text is None else tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def read_plan(arguments: argparse.Namespace) -> Plan:
+    """Return the plan of the command line: a preset, changed by flags. Raises BadPlan."""
+    flags = {
+        "engines": words(arguments.engines),
+        "sequence_lengths": numbers(arguments.seq_len),
+        "batch_sizes": numbers(arguments.batch_size),
+        "threads": numbers(arguments.threads),
+        "scopes": words(arguments.scope),
+        "budget_s": arguments.budget,
+        "pace_s": arguments.pace,
+        "percentile": arguments.percentile,
+        "precision": None if arguments.precision is None else arguments.precision / 100,
+        "seed": arguments.seed,
+        "baseline": arguments.baseline,
+    }
+    given = {name: value for name, value in flags.items() if value is not None}
+    return replace(plan.preset(arguments.preset), **given)
+
+
+def table(run: dict[str, Any], width: int) -> Table:
+    """Return a run's results as a table for a terminal; a narrow one gets fewer columns."""
+    wide = width >= WIDE
+    made = Table(title=f"Latency in ms, lower is better; ratio to {run['run']['plan']['baseline']}")
+    made.title_justify = "left"
+    made.add_column("Engine", no_wrap=True)
+    for name in ("Median (95 %)", *(("p90", "p99", "Per s") if wide else ()), "Ratio (95 %)"):
+        made.add_column(name, justify="right", no_wrap=True)
+    made.add_column("Verdict", no_wrap=True)
+    last = ""
+    for row in run["results"]:
+        case = report.title(row)
+        if case != last:
+            made.add_section()
+            made.add_row(
+                f"[bold]{case}[/]" if wide else f"[bold]{row['sequence_length']} tokens, {row['scope']}[/]"
+            )
+        last = case
+        made.add_row(*table_cells(row, wide))
+    return made
+
+
+def table_cells(row: dict[str, Any], wide: bool) -> list[str]:
+    def shown(value: float | None) -> str:
+        return "–" if value is None else significant(value)
+
+    spread = row["median_ci95_ms"]
+    ratio = next(iter(row["ratios"].values()), None)
+    compared = "–"
+    if ratio:
+        between = f" ({ratio['ci95'][0]:.3f}–{ratio['ci95'][1]:.3f})" if ratio["ci95"] else ""
+        colour = VERDICTS.get(ratio["verdict"] or "", "dim")
+        compared = f"{ratio['ratio']:.3f}{between} [{colour}]{ratio['verdict'] or 'too few rounds'}[/]"
+    more = [shown(row[name]) for name in ("p90_ms", "p99_ms", "throughput_per_s")] if wide else []
+    return [
+        escape(row["engine"]),
+        shown(row["median_ms"]) + (f" ({interval(*spread)})" if spread else ""),
+        *more,
+        compared,
+        f"[{COLOURS[row['verdict']]}]{row['verdict']}[/]",
+    ]
+
+
+def print_run(run: dict[str, Any]) -> None:
+    """Print a run for people."""
+    head, noise = run["run"], run["noise"]
+    host = head["host"]
+    out.print(
+        f"{head['id']}: {head['model']['name']}, "
+        f"{host['cpu']}, {host['allowed_cpus']} CPUs, {host['system']}",
+        highlight=False,
+        markup=False,
+    )
+    out.print(table(run, out.width))
+    for row in run["results"]:
+        for reason in row["reasons"]:
+            where = f"{row['engine']}, {report.title(row)}"
+            out.print(f"[yellow]{escape(where)}:[/] {escape(reason)}", highlight=False)
+    for one in run["failures"]:
+        out.print(f"[red]{escape(one['engine'])} failed:[/] {escape(one['reason'])}", highlight=False)
+    out.print(report.ending(run), highlight=False)
+    out.print(
+        f"Differences below {100 * noise['noise_floor']:.1f} % cannot be seen in this run (A/A pair). "
+        f"{noise['disturbed_slices']} of {noise['slices']} slices were disturbed and left out.",
+        highlight=False,
+    )
+    for reason in noise["reasons"]:
+        out.print(f"[yellow]Noise:[/] {escape(reason)}", highlight=False)
+
+
+def show(arguments: argparse.Namespace) -> int:
+    run = results.summarise(jsonl.read(arguments.which), raw=arguments.json)
+    if arguments.json:
+        write("-", json.dumps(run, ensure_ascii=False, indent=1) + "\n")
+    elif arguments.csv:
+        write("-", report.to_csv(run))
+    elif arguments.markdown:
+        write("-", report.to_markdown(run))
+    else:
+        print_run(run)
+    return 0
+
+
+def compare_runs(arguments: argparse.Namespace) -> int:
+    found = compare.compare(jsonl.read(arguments.base), jsonl.read(arguments.new))
+    if arguments.json:
+        write("-", json.dumps(found, ensure_ascii=False, indent=1) + "\n")
+        return 0 if found["rows"] else 1
+    if found["differences"]:
+        differ = Table("What differs", found["base"], found["new"], title_justify="left")
+        for one in found["differences"]:
+            differ.add_row(one["what"], escape(str(one["base"])), escape(str(one["new"])))
+        out.print(differ)
+    made = Table(title="New ÷ base, below 1 is faster", title_justify="left")
+    for name in ("Case", "Engine"):
+        made.add_column(name, no_wrap=True)
+    for name in ("Base ms", "New ms", "Latency", "Ratio to baseline"):
+        made.add_column(name, justify="right", no_wrap=True)
+    for row in found["rows"]:
+        made.add_row(
+            f"{row['sequence_length']} × {row['batch_size']}, {row['scope']}",
+            escape(row["engine"]),
+            "–" if row["base_ms"] is None else significant(row["base_ms"]),
+            "–" if row["new_ms"] is None else significant(row["new_ms"]),
+            change(row["latency"]),
+            change(row["to_baseline"]),
+        )
+    out.print(made)
+    return 0 if found["rows"] else 1
+
+
+def change(found: dict[str, Any] | None) -> str:
+    if not found:
+        return "–"
+    low, high = found["ci95"]
+    return f"{found['ratio']:.3f} ({low:.3f}–{high:.3f}) [{VERDICTS[found['verdict']]}]{found['verdict']}[/]"
+
+
+def add_commands(
+    command: Callable[..., argparse.ArgumentParser], model: Callable[[argparse.ArgumentParser], None]
+) -> None:
+    """Add the commands of this module to the command line."""
+    made = command("bench", bench, "Run a benchmark by the measuring protocol.", json_flag=False)
+    presets = "; ".join(f"{name}: {one.title}" for name, one in plan.PRESETS.items())
+    made.add_argument("--preset", default="quick", metavar="NAME", help=presets.replace("%", "%%"))
+    model(made)
+    for flag, metavar, text in (
+        ("--seq-len", "16,128", "sequence lengths in tokens, [CLS] and [SEP] included"),
+        ("--batch-size", "1,8", "batch sizes"),
+        ("--threads", "2", "threads of each engine"),
+        ("--scope", "model,pipeline", "what the timer encloses"),
+        ("--baseline", "ENGINE", "what ratios are taken to (default: onnxruntime-fp32)"),
+    ):
+        made.add_argument(flag, metavar=metavar, help=text)
+    made.add_argument("--budget", type=float, metavar="SECONDS", help="the whole run takes at most so long")
+    made.add_argument("--pace", type=float, metavar="SECONDS", help="idle so long before each call")
+    made.add_argument(
+        "--percentile", type=int, metavar="N", help="measure enough samples for p50, p90, p95 or p99"
+    )
+    made.add_argument(
+        "--precision", type=float, metavar="PERCENT", help="stop when every ratio is known to ± so much"
+    )
+    made.add_argument("--seed", type=int, metavar="N", help="of the random orders and the composed texts")
+    for flag, text in (
+        ("--json", "write everything, raw samples included (- for standard output)"),
+        ("--csv", "write ONNX Runtime's benchmark CSV"),
+        ("--markdown", "write Markdown tables"),
+    ):
+        made.add_argument(flag, metavar="FILE", help=text)
+    made = command("show", show, "Show a run: its id, or a file that bench wrote.")
+    made.add_argument("which", metavar="RUN")
+    made.add_argument("--csv", action="store_true", help="print ONNX Runtime's benchmark CSV")
+    made.add_argument("--markdown", action="store_true", help="print Markdown tables")
+    made = command("compare", compare_runs, "Compare two runs.")
+    made.add_argument("base", metavar="BASE")
+    made.add_argument("new", metavar="NEW")

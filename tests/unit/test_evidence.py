@@ -1,0 +1,101 @@
+"""What counts as a disturbance, and in which words it is told."""
+
+from dataclasses import replace
+
+import pytest
+
+from src.bench import evidence, host
+from src.bench.evidence import Evidence, disturbances, explain
+from src.bench.worker import OwnUse
+
+QUIET = Evidence(1.98, 2, 0.004, 0.03, 0.0, 0, 0, 1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "kinds"),
+    [
+        ({}, ()),
+        ({"waited_cores": 0.3}, ("waited",)),
+        ({"waited_cores": None, "others_cores": None, "steal_cores": None}, ()),
+        ({"others_cores": 0.9}, ("others",)),
+        ({"steal_cores": 0.4}, ("steal",)),
+        ({"throttled": 2}, ("throttled",)),
+        ({"overheated": 1}, ("overheated",)),
+        ({"throttled": None, "overheated": None}, ()),
+        ({"involuntary_switches": 50}, ()),  # evidence only: quiet slices have some as well
+        ({"threads_ran": 4, "waited_cores": 1.5}, ()),  # its own crowd, not the host
+        ({"others_cores": 0.9, "waited_cores": 0.5}, ("waited", "others")),
+    ],
+)
+def test_kinds_of_disturbance(changes: dict[str, object], kinds: tuple[str, ...]):
+    assert disturbances(replace(QUIET, **changes), 2) == kinds  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes", "words"),
+    [
+        (
+            "others",
+            {"others_cores": 0.9},
+            "Another process used 0.9 of a core in 3 of 20 slices. Close other",
+        ),
+        ("waited", {"waited_cores": 0.4, "others_cores": 0.93}, "Another process used 0.9 of a core"),
+        ("others", {"others_cores": 1.8}, "Other processes used 1.8 cores in 3 of 20"),
+        ("waited", {"waited_cores": 0.4, "others_cores": 0.1}, "kept from their CPUs for 40 % of the time"),
+        (
+            "steal",
+            {"steal_cores": 0.4},
+            "hypervisor took away 0.4 of a core in 3 of 20 slices. Run again later",
+        ),
+        ("throttled", {"throttled": 1}, "Raise the quota"),
+        ("overheated", {"overheated": 1}, "Let it cool down"),
+    ],
+)
+def test_reasons_say_what_happened_and_what_to_do(kind: str, changes: dict[str, object], words: str):
+    assert words in explain(kind, [replace(QUIET, **changes)], 3, 20)  # type: ignore[arg-type]
+
+
+def test_the_worker_sees_its_own_cpu_time():
+    use = OwnUse()
+    sum(range(3_000_000))
+    told = use.since()
+    assert told["cpu_ns"] > 0
+    assert told["wall_ns"] >= 0.5 * told["cpu_ns"]
+    assert told["involuntary_switches"] >= 0
+    if told["threads_ran"] is not None:
+        assert told["threads_ran"] >= 1
+
+
+def test_what_the_kernel_does_not_tell_is_left_out(monkeypatch: pytest.MonkeyPatch, tmp_path):
+    monkeypatch.setattr(host, "CPU_FOLDER", tmp_path)
+    monkeypatch.setattr(host, "CGROUP", tmp_path)
+    assert host.throttled_periods() is None
+    assert host.overheatings([0]) is None
+    assert host.caches() == []
+    assert host.turbo() is None
+    assert evidence.difference(None, 3) is None
+
+
+def test_what_the_kernel_tells_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path):
+    monkeypatch.setattr(host, "CPU_FOLDER", tmp_path)
+    monkeypatch.setattr(host, "CGROUP", tmp_path)
+    (tmp_path / "cpu.stat").write_text("usage_usec 12\nnr_periods 7\nnr_throttled 3\nthrottled_usec 9\n")
+    (tmp_path / "cpu0" / "thermal_throttle").mkdir(parents=True)
+    (tmp_path / "cpu0" / "thermal_throttle" / "core_throttle_count").write_text("5\n")
+    (tmp_path / "intel_pstate").mkdir()
+    (tmp_path / "intel_pstate" / "no_turbo").write_text("1\n")
+    cache = tmp_path / "cpu0" / "cache" / "index3"
+    cache.mkdir(parents=True)
+    for name, value in (("level", "3"), ("type", "Unified"), ("size", "32768K")):
+        (cache / name).write_text(value + "\n")
+    assert host.throttled_periods() == 3
+    assert host.overheatings([0, 1]) == 5
+    assert host.turbo() == "off"
+    assert host.caches() == ["L3 Unified 32768K"]
+
+
+def test_the_host_is_described():
+    found = host.evidence()
+    assert {"cpu", "isa", "cpus", "cores", "clock", "libraries", "system", "python"} <= found.keys()
+    assert found["libraries"]["onnxruntime"]
+    assert all(value not in (None, "", {}, []) for name, value in found.items() if name != "cpu_flags")
