@@ -68,7 +68,7 @@ class Screen:
     def __init__(self, live: Live) -> None:
         self.live = live
         self.step = ""
-        self.body: Table | None = None
+        self.body: list[Table] = []
 
     def tell(self, step: Progress) -> None:
         done = f" {step.done} of {step.total}" if step.total else ""
@@ -79,13 +79,13 @@ class Screen:
         if self.live.console.is_terminal:
             run = results.summarise(record)
             self.step = f"Round {record.rounds} is done"
-            self.body = table(run, self.live.console.width)
+            self.body = tables(run, self.live.console.width)
             self.draw()
 
     def draw(self) -> None:
         if self.live.console.is_terminal:
             text = Text(self.step)
-            self.live.update(Group(self.body, text) if self.body else text, refresh=True)
+            self.live.update(Group(*self.body, text), refresh=True)
 
 
 def bench(arguments: argparse.Namespace) -> int:
@@ -115,7 +115,7 @@ def bench(arguments: argparse.Namespace) -> int:
         finally:
             pool.close()
     run = results.summarise(record, raw=True)
-    write(arguments.json, json.dumps(run, ensure_ascii=False, indent=1) + "\n")
+    write(arguments.json, json.dumps(run, ensure_ascii=False) + "\n")
     write(arguments.csv, report.to_csv(run))
     write(arguments.markdown, report.to_markdown(run))
     if "-" not in (arguments.json, arguments.csv, arguments.markdown):
@@ -174,26 +174,20 @@ def read_plan(arguments: argparse.Namespace) -> Plan:
     return replace(plan.preset(arguments.preset), **given)
 
 
-def table(run: dict[str, Any], width: int) -> Table:
-    """Return a run's results as a table for a terminal; a narrow one gets fewer columns."""
+def tables(run: dict[str, Any], width: int) -> list[Table]:
+    """Return a run's results as tables for a terminal, one for each case; a narrow one gets fewer columns."""
     wide = width >= WIDE
-    made = Table(title=f"Latency in ms, lower is better; ratio to {run['run']['plan']['baseline']}")
-    made.title_justify = "left"
-    made.add_column("Engine", no_wrap=True)
-    for name in ("Median (95 %)", *(("p90", "p99", "Per s") if wide else ()), "Ratio (95 %)"):
-        made.add_column(name, justify="right", no_wrap=True)
-    made.add_column("Verdict", no_wrap=True)
-    last = ""
+    made: dict[str, Table] = {}
     for row in run["results"]:
         case = report.title(row)
-        if case != last:
-            made.add_section()
-            made.add_row(
-                f"[bold]{case}[/]" if wide else f"[bold]{row['sequence_length']} tokens, {row['scope']}[/]"
-            )
-        last = case
-        made.add_row(*table_cells(row, wide))
-    return made
+        if case not in made:
+            made[case] = Table(title=f"{case[0].upper()}{case[1:]}", title_justify="left", title_style="bold")
+            made[case].add_column("Engine", no_wrap=True, min_width=18)
+            for name in ("Median ms (95 %)", *(("p90", "p99", "Per s") if wide else ()), "Ratio (95 %)"):
+                made[case].add_column(name, justify="right", no_wrap=True)
+            made[case].add_column("Verdict", no_wrap=True)
+        made[case].add_row(*table_cells(row, wide))
+    return list(made.values())
 
 
 def table_cells(row: dict[str, Any], wide: bool) -> list[str]:
@@ -227,11 +221,21 @@ def print_run(run: dict[str, Any]) -> None:
         highlight=False,
         markup=False,
     )
-    out.print(table(run, out.width))
+    out.print(
+        f"Latency in ms, lower is better. Ratio: to {head['plan']['baseline']} in the same rounds.",
+        highlight=False,
+    )
+    out.print(*tables(run, out.width), sep="\n")
     for row in run["results"]:
-        for reason in row["reasons"]:
+        if row["verdict"] == "invalid":
             where = f"{row['engine']}, {report.title(row)}"
-            out.print(f"[yellow]{escape(where)}:[/] {escape(reason)}", highlight=False)
+            out.print(f"[red]{escape(where)}:[/] {escape(row['reasons'][0])}", highlight=False)
+    for engine, stored in below_gate(run).items():
+        out.print(
+            f"[yellow]{escape(engine)}[/] misses the accuracy gate: {stored['accuracy']:.4f} on "
+            f"{stored['dataset']} (measured {stored['measured']}), less than 99 % of FP32's.",
+            highlight=False,
+        )
     for one in run["failures"]:
         out.print(f"[red]{escape(one['engine'])} failed:[/] {escape(one['reason'])}", highlight=False)
     out.print(report.ending(run), highlight=False)
@@ -242,6 +246,15 @@ def print_run(run: dict[str, Any]) -> None:
     )
     for reason in noise["reasons"]:
         out.print(f"[yellow]Noise:[/] {escape(reason)}", highlight=False)
+
+
+def below_gate(run: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the engines of a run that missed the accuracy gate, with their stored accuracy."""
+    return {
+        row["engine"]: row["facts"]["accuracy"]
+        for row in run["results"]
+        if row["facts"]["accuracy"] and row["facts"]["accuracy"]["gate"] is False
+    }
 
 
 def show(arguments: argparse.Namespace) -> int:

@@ -155,10 +155,10 @@ class Sleeping5(Sleeping):
     SLEEP_S = 0.005
 
 
-class Sleeping5Percent(Sleeping):
-    """5 % slower than Sleeping5."""
+class SleepingLonger(Sleeping):
+    """5 % slower than Sleeping, with what the kernel adds to a sleep."""
 
-    SLEEP_S = 0.00525
+    SLEEP_S = 0.00211
 
 
 class Sleeping20(Sleeping):
@@ -208,7 +208,8 @@ ENGINES = (
     row("busy", Busy),
     row("sleep-1", Sleeping1),
     row("sleep-5", Sleeping5),
-    row("sleep-5-again", Sleeping5),
-    row("sleep-5-percent", Sleeping5Percent),
+    row("sleep-2", Sleeping),
+    row("sleep-2-again", Sleeping),
+    row("sleep-2-percent", SleepingLonger),
     row("sleep-20", Sleeping20),
 )

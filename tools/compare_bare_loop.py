@@ -1,10 +1,12 @@
 """Compare the worker's timing of each engine with a hand-written loop in its own process, interleaved.
 
-    python -m tools.compare_bare_loop [ENGINE …] [--rounds 40] [--tokens 16] [--loops]
+    python -m tools.compare_bare_loop [ENGINE …] [--pairs 5] [--rounds 20] [--tokens 16] [--loops]
 
 Both processes stay loaded and only one is runnable at a time, as in a measurement; rounds alternate which
-goes first. Prints both medians, their ratio, and the median of the per-round ratios with its interval. With
---loops a second bare loop takes the worker's place: how far two equal processes differ on this host.
+goes first. Rounds in which the probe found a CPU slowed or far from the other are left out. Prints both
+medians, their ratio, and the median of the per-round ratios with its interval; at last the median over all
+pairs of processes, as one process is one draw of memory layout. With --loops a second bare loop takes the
+worker's place: how far two equal processes differ on this host.
 """
 
 import argparse
@@ -18,8 +20,10 @@ from pathlib import Path
 from typing import Any
 
 from src.bench import host, inputs
+from src.bench.evidence import slowdowns
 from src.bench.lock import host_lock
 from src.bench.pool import Pool, clean_environment
+from src.bench.probe import Probe, Speed
 from src.bench.sentence import CHECKPOINT
 from src.bench.stats import median, median_interval
 from src.engines import registry
@@ -109,8 +113,8 @@ class BareLoop:
         self.process.wait()
 
 
-def compare(id: str, rounds: int, tokens: int, loops: bool) -> None:
-    """Measure one engine both ways and print how they compare."""
+def compare(id: str, rounds: int, tokens: int, loops: bool) -> float:
+    """Measure one engine both ways, print how they compare, and return the median of the per-round ratios."""
     spec, model, threads = registry.get(id), source.parse(), host.default_threads()
     assert spec.recipe, f"{id} has no file to load"
     tokenizer = cache.required(CHECKPOINT, model).folder / "tokenizer.json"
@@ -123,28 +127,42 @@ def compare(id: str, rounds: int, tokens: int, loops: bool) -> None:
     bare = BareLoop(spec, given)
     other = BareLoop(spec, given) if loops else None
     time_ours = other.time if other else worker_timer(pool, spec, folder, tokenizer, threads, texts)
+    probe = Probe(host.allowed_cpus()[:threads])
     try:
         count = max(5, round(SLICE_S * 1e9 / median(bare.time(20)[10:])))
         time_ours(count)
-        ours: list[list[int]] = []
-        theirs: list[list[int]] = []
+        found: list[tuple[list[int], list[int]]] = []
+        speeds: list[list[Speed]] = []
         for number in range(rounds):
-            for time_one, kept in ((time_ours, ours), (bare.time, theirs))[:: 1 if number % 2 else -1]:
-                kept.append(time_one(count))
+            seen, times = [probe.measure()], {}
+            for who in ("ours", "theirs")[:: 1 if number % 2 else -1]:
+                times[who] = (time_ours if who == "ours" else bare.time)(count)
+                seen.append(probe.measure())
+            found.append((times["ours"], times["theirs"]))
+            speeds.append(seen)
     finally:
+        probe.close()
         bare.end()
         if other:
             other.end()
         pool.close()
+    aparts = sorted(one.apart_ns or 0.0 for seen in speeds for one in seen)
+    loops_us = sorted(one.loop_us for seen in speeds for one in seen)
+    reference = Speed(aparts[len(aparts) // 20] or None, loops_us[len(loops_us) // 20])
+    quiet = [not any(slowdowns(one, reference) for one in seen) for seen in speeds]
+    ours = [pair[0] for pair, kept in zip(found, quiet, strict=True) if kept]
+    theirs = [pair[1] for pair, kept in zip(found, quiet, strict=True) if kept]
     ratios = [median(a) / median(b) for a, b in zip(ours, theirs, strict=True)]
     low, high = median_interval(ratios) or (0.0, 0.0)
     flat = [median([sample for some in kept for sample in some]) / 1e6 for kept in (ours, theirs)]
     who = "loop" if loops else "worker"
     print(
         f"{id:18} {tokens:3} tokens  {who} {flat[0]:7.3f} ms  bare loop {flat[1]:7.3f} ms  "
-        f"ratio {flat[0] / flat[1]:.3f}  per round {median(ratios):.3f} ({low:.3f} to {high:.3f})",
+        f"ratio {flat[0] / flat[1]:.3f}  per round {median(ratios):.3f} ({low:.3f} to {high:.3f}), "
+        f"{len(ratios)} of {rounds} rounds",
         flush=True,
     )
+    return median(ratios)
 
 
 def worker_timer(
@@ -168,13 +186,20 @@ def main() -> None:
     )
     every = [spec.id for spec in registry.available() if spec.runtime in LOADED]
     parser.add_argument("engines", nargs="*", metavar="ENGINE", default=every)
-    parser.add_argument("--rounds", type=int, default=40)
+    parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--tokens", type=int, default=16)
     parser.add_argument("--loops", action="store_true", help="compare two bare loops")
     arguments = parser.parse_args()
     with host_lock("tools/compare_bare_loop.py", print):
         for id in arguments.engines:
-            compare(id, arguments.rounds, arguments.tokens, arguments.loops)
+            found = [
+                compare(id, arguments.rounds, arguments.tokens, arguments.loops)
+                for _ in range(arguments.pairs)
+            ]
+            print(
+                f"{id:18} over {len(found)} pairs: {median(found):.3f}, {min(found):.3f} to {max(found):.3f}"
+            )
 
 
 if __name__ == "__main__":

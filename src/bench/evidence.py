@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from src.bench import host
-from src.bench.probe import Probe, Speed
+from src.bench.probe import KEPT_NS, Probe, Speed
 
 # A slice is disturbed beyond these, in cores. A quiet host here has 0.00 to 0.01 of waiting, and up to 0.06
 # of other processes' CPU (this process between two slices, and the kernel's ticks).
@@ -196,6 +196,8 @@ def explain(kind: str, found: Iterable[Evidence], count: int, of: int, reference
         )
     if kind == "apart" and reference and reference.apart_ns:
         apart = middle([one.apart_ns for one in found]) or 0.0
+        if apart >= KEPT_NS:
+            return f"One of its CPUs could not be had {where}. Close other programs and run again."
         return (
             f"The hypervisor had placed its CPUs {apart / reference.apart_ns:.1f} times as far apart as at "
             f"best ({apart:.0f} ns for a round trip) {where}. Run again later, or on a host of its own."

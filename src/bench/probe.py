@@ -87,11 +87,14 @@ class Probe:
         finally:
             os.sched_setaffinity(0, self.home)
 
-    def round_trip_ns(self) -> float:
+    def round_trip_ns(self) -> float | None:
         """Return the median time of a round trip; KEPT_NS where the partner does not get its CPU."""
         assert self.partner
         memory, clock = self.memory, time.perf_counter_ns
         memory[THEIRS] = IDLE
+        if self.partner.poll() is not None:
+            self.close()
+            return None
         os.kill(self.partner.pid, signal.SIGCONT)
         times = []
         value = 1
@@ -104,13 +107,19 @@ class Probe:
                     if memory[THEIRS] == value:
                         break
                 else:
-                    memory[OURS] = END
-                    self.stopped()
-                    return KEPT_NS
+                    return self.kept_from_its_cpu()
             times.append((clock() - began) / TURNS)
         memory[OURS] = END
         self.stopped()
         return sorted(times[1:])[GROUPS // 2]
+
+    def kept_from_its_cpu(self) -> float | None:
+        """Return KEPT_NS, or None once the partner is gone for good."""
+        self.memory[OURS] = END
+        if self.stopped():
+            return KEPT_NS
+        self.close()
+        return None
 
     def close(self) -> None:
         """End the partner."""

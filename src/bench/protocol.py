@@ -43,7 +43,7 @@ from src.bench.stats import PERCENTILE_DEFINITION, looks, median, paired_ratio
 from src.engines import registry
 from src.engines.spec import EngineSpec
 from src.engines.text import load_tokenizer
-from src.model import cache, source
+from src.model import cache, embedded, source
 
 WARM_UP_WINDOW = 10  # calls; steady is when the medians of two windows in a row agree within 5 %
 WARM_UP_CAP_S = 2.0  # a cell
@@ -55,9 +55,7 @@ FEWEST_CALLS, MOST_CALLS = 3, 1000
 LEAD_IN_S, LEAD_IN_CALLS = 0.008, 5  # before the timed calls of a slice: so long, but at most so many
 CUT_FACTOR, CUT_LEAST_S = 4.0, 1.0  # a slice that takes so many times what it should is cut short
 ATTEMPTS = 3  # of a slice in a round: disturbed ones are repeated once the host is quiet
-# How long a run waits for a quiet host in all: so long and as much again as was measured by then, but no more
-# than this share of its budget.
-PATIENCE_S, PATIENCE_SHARE = 60.0, 1 / 3
+PATIENCE_SHARE = 0.5  # of its budget, which a run waits for a quiet host in all
 APART_LOOK_S = 0.05
 SETTLE_S, SETTLE_LOOK_S = 0.06, 0.004  # before a slice, for a neighbour on a CPU's physical core to leave
 ANSWER_TIMEOUT_S = 120.0
@@ -181,18 +179,19 @@ class Benchmark:
             self.happened(Failed(failure.engine, failure.reason))
         failed = {failure.engine for failure in broken}
         pending = [seat for seat in self.seats() if seat.spec.id not in failed]
-        stopped = "failed"
+        stops = []
         for group in count():
             pending = self.load(group, pending)
             if self.seated:
-                stopped = self.measure(group, left_after=len(pending))
-            if not pending or stopped == "interrupted":
+                stops.append(self.measure(group, left_after=len(pending)))
+            if not pending or self.stop():
                 break
             self.leave(all_but_baseline=True)
         self.leave()
+        worst = next((one for one in ("budget", "precision") if one in stops), "failed")
         self.happened(
             Ended(
-                stopped,
+                "interrupted" if self.stop() else worst,
                 time.monotonic() - self.started,
                 self.measuring_s,
                 self.calls_s,
@@ -214,11 +213,15 @@ class Benchmark:
             started_at=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             command=command,
             host=host.evidence(),
-            model={"name": self.model.name, **facts},
+            model={"name": self.model.name, **facts, "accuracy": self.stated_accuracy()},
             plan=asdict(self.plan),
             protocol=settings(),
             inputs={str(length): inputs.digest(texts) for length, texts in self.texts.items()},
         )
+
+    def stated_accuracy(self) -> dict[str, Any] | None:
+        """Return the stored accuracy of each engine with the embedded model; None for any other."""
+        return embedded.stated_accuracy() if self.model.kind == "embedded" else None
 
     def compose(self) -> None:
         """Compose the inputs of every length, the same for every engine."""
@@ -562,8 +565,7 @@ class Benchmark:
             if not told:
                 self.progress(Progress("noise", f"Waiting for a quiet host: {reason}"))
                 told = True
-            patience_s = min(PATIENCE_S + self.calls_s, PATIENCE_SHARE * self.plan.budget_s)
-            if self.waited_s > patience_s or time.monotonic() > deadline:
+            if self.waited_s > PATIENCE_SHARE * self.plan.budget_s or time.monotonic() > deadline:
                 return False
         return False
 

@@ -23,7 +23,9 @@ from src.bench.stats import (
 )
 from src.engines import registry
 
-NOISY_SHARE = 1 / 3  # of a cell's slices disturbed, beyond which it is noisy
+# A cell is noisy when more than this share of its rounds stayed disturbed, repeats and all; a run when more
+# of its slices were, or when it spent more than WAITED_SHARE of its time waiting for a quiet host.
+NOISY_SHARE, WAITED_SHARE = 1 / 3, 0.1
 
 
 def summarise(record: Record, raw: bool = False) -> dict[str, Any]:
@@ -123,12 +125,24 @@ def row(record: Record, cell: Cell) -> dict[str, Any]:
             "rounds": len(medians),
             "slices": len(record.slices[cell]),
             "disturbed_slices": len(record.slices[cell]) - len(slices),
+            "rounds_lost": len({one.round for one in record.slices[cell]}) - len(medians),
             "warm_up": {"calls": warmed.calls, "steady": warmed.steady},
             "memory": {"rss_after_load_mb": loaded.rss_mb, "pss_after_load_mb": loaded.pss_mb},
             "threads_ran": middle(one.evidence.threads_ran for one in slices),
             "answers": warmed.answers,
+            "accuracy": accuracy(record, cell.engine),
         },
     }
+
+
+def accuracy(record: Record, engine: str) -> dict[str, Any] | None:
+    """Return an engine's stored accuracy {dataset, n, measured, cpu, accuracy, ci95, gate}, or None."""
+    assert record.begun
+    stored = record.begun.model.get("accuracy")
+    if not stored or engine not in stored["engines"]:
+        return None
+    about = {name: value for name, value in stored.items() if name != "engines"}
+    return {**about, **stored["engines"][engine]}
 
 
 def middle(values: Iterable[float | None]) -> float | None:
@@ -149,7 +163,8 @@ def judge(record: Record, cell: Cell) -> tuple[str, list[str]]:
     if len(kept) < FEWEST_ROUNDS:
         few = f"{len(kept)} undisturbed rounds; an interval needs {FEWEST_ROUNDS}. Give a larger budget."
         return "invalid", [few, *reasons]
-    if len(slices) - len(kept) > NOISY_SHARE * len(slices):
+    rounds = len({one.round for one in slices})
+    if rounds - len({one.round for one in kept}) > NOISY_SHARE * rounds:
         return "noisy", reasons
     return "valid", []
 
@@ -212,7 +227,9 @@ def noise(record: Record, rows: list[dict[str, Any]]) -> dict[str, Any]:
         "pairs": pairs,
         "slices": len(slices),
         "disturbed_slices": len(disturbed),
-        "noisy": any(one["verdict"] != "valid" for one in rows) or len(disturbed) > NOISY_SHARE * len(slices),
+        "noisy": any(one["verdict"] != "valid" for one in rows)
+        or len(disturbed) > NOISY_SHARE * len(slices)
+        or waited(record) > WAITED_SHARE,
         "reasons": noise_reasons(record, slices),
         "reference": {"apart_ns": reference.apart_ns, "loop_us": reference.loop_us} if reference else None,
         "harness": [
@@ -223,6 +240,12 @@ def noise(record: Record, rows: list[dict[str, Any]]) -> dict[str, Any]:
             if one["engine"] == cell.engine and case_of(one) == cell.case and one["median_ms"] is not None
         ],
     }
+
+
+def waited(record: Record) -> float:
+    """Return the share of the time after loading that a run waited for a quiet host."""
+    ended = record.ended
+    return ended.waited_s / ended.measuring_s if ended and ended.measuring_s else 0.0
 
 
 def noise_reasons(record: Record, slices: list[Slice]) -> list[str]:

@@ -191,6 +191,16 @@ class OwnUse:
         }
 
 
+def openmp_libraries() -> List[str]:
+    """Return the file names of the OpenMP runtimes this process has loaded; more than one is trouble."""
+    try:
+        with open("/proc/self/maps") as stream:
+            names = {os.path.basename(line.split()[-1]) for line in stream if "/" in line}
+    except OSError:
+        return []
+    return sorted(name for name in names if name.startswith(("libgomp", "libiomp", "libomp")))
+
+
 class Worker:
     """The worker's state: its engine, its tokenizer, and the cases prepared so far."""
 
@@ -213,7 +223,9 @@ class Worker:
         gc.collect()
         gc.freeze()  # so that the collection before each slice visits new objects only
         affinity = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
-        facts = dict(self.engine.facts(), python=sys.version.split()[0], cpus=affinity)
+        facts = dict(
+            self.engine.facts(), python=sys.version.split()[0], cpus=affinity, openmp=openmp_libraries()
+        )
         return {"facts": facts, "load_s": load_s}
 
     def prepare(self, case: str, texts: List[str], batch: int = 1) -> Dict[str, Any]:

@@ -139,13 +139,29 @@ def load_adapter(folder: Path = ADAPTER_FOLDER) -> dict[str, np.ndarray]:
         ) from error
 
 
-def below_gate() -> dict[str, float]:
-    """Return the engines that missed the accuracy gate with this adapter, and their share of FP32's accuracy.
+def stated_accuracy() -> dict[str, Any]:
+    """Return {dataset, n, measured, cpu, engines: {id: {accuracy, ci95, gate}}}, stored with the adapter.
 
-    Stored with the adapter: measured on the host that accuracy.json names, by `python -m src accuracy`.
+    Measured on the host that accuracy.json names, by `python -m src accuracy`.
     """
     stored = json.loads((ADAPTER_FOLDER / "accuracy.json").read_text(encoding="utf-8"))
-    figures = {row["engine"]: row for row in stored["engines"]}
+    return {
+        "dataset": "SST-2 dev",
+        "n": stored["n"],
+        "measured": stored["measured"],
+        "cpu": stored["host"]["cpu"],
+        "engines": {
+            row["engine"]: {name: row[name] for name in ("accuracy", "ci95", "gate")}
+            for row in stored["engines"]
+        },
+    }
+
+
+def below_gate() -> dict[str, float]:
+    """Return the engines that missed the accuracy gate with this adapter, and their share of FP32's
+    accuracy, as stored.
+    """
+    figures = stated_accuracy()["engines"]
     best = figures["pytorch-fp32"]["accuracy"]
     return {engine: row["accuracy"] / best for engine, row in figures.items() if row["gate"] is False}
 

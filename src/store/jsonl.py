@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any
 
 from src.bench.record import SCHEMA_VERSION, Begun, Event, Record, from_json, to_json
-from src.home import home
+from src.home import HomeError, explain, home
 
 RUN_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}")
 
@@ -38,9 +38,13 @@ class JsonLines:
                 self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o644
             )
         assert self.fd is not None, "a run begins with its head"
+        assert self.path is not None
         line = (json.dumps(to_json(event), separators=(",", ":")) + "\n").encode()
-        while line:
-            line = line[os.write(self.fd, line) :]
+        try:
+            while line:
+                line = line[os.write(self.fd, line) :]
+        except OSError as error:
+            raise HomeError(explain(error, self.path.parent)) from error
 
     def __enter__(self) -> "JsonLines":
         return self

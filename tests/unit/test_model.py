@@ -71,7 +71,7 @@ def test_the_tokenizer_neither_pads_nor_truncates_until_512(built: cache.Artifac
     assert raw["padding"] is None
     assert raw["truncation"] is None
     tokenizer = load_tokenizer(str(built.folder / "tokenizer.json"))
-    ids, mask, types = encode(tokenizer, DEMO)
+    ids, mask, types = encode(tokenizer, [DEMO])
     assert ids.shape == mask.shape == types.shape == (1, 16)
     assert ids.dtype == np.int64
     assert (mask == 1).all()
@@ -120,6 +120,16 @@ def test_the_stated_accuracy_is_of_this_adapter():
     for engine, row in figures.items():
         assert f"| `{engine}` | {row['accuracy']:.4f} |" in card
     assert set(embedded.below_gate()) == {engine for engine, row in figures.items() if not row["gate"]}
+
+
+def test_denormal_weights_are_counted(built: cache.Artifact, tmp_path: Path):
+    from safetensors.numpy import save_file
+
+    from src.model.checkpoint import denormal_weights
+
+    assert built.manifest["facts"]["denormal_weights"] == 0
+    save_file({"a": np.array([0.0, 1.0, 1e-40, -1e-39], dtype=np.float32)}, tmp_path / "w.safetensors")
+    assert denormal_weights(tmp_path / "w.safetensors") == 2
 
 
 def test_another_encoder_is_refused(monkeypatch: pytest.MonkeyPatch):

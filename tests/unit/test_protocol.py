@@ -36,8 +36,11 @@ def fake_answers(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def calm(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tests run beside pytest itself and whatever else the host does: nothing counts as a disturbance unless
-    a test says so.
+    a test says so. And they are short: so are slices.
     """
+    monkeypatch.setattr(protocol, "SLICE_S", 0.01)
+    monkeypatch.setattr(protocol, "LEAD_IN_S", 0.002)
+    monkeypatch.setattr(protocol, "WARM_UP_WINDOW", 3)
     monkeypatch.setattr(evidence, "disturbances", lambda seen, threads: ())
     monkeypatch.setattr(evidence, "slowdowns", lambda speed, reference: ())
 
@@ -253,7 +256,7 @@ def test_a_cell_with_more_than_a_third_disturbed_is_noisy_and_says_why(
     turn = itertools.count()
     monkeypatch.setattr(evidence, "disturbances", lambda seen, threads: ("steal",) if next(turn) % 2 else ())
     monkeypatch.setattr(evidence.Watch, "others_now", lambda self: 9.0)
-    monkeypatch.setattr(protocol, "PATIENCE_S", -1e9)
+    monkeypatch.setattr(protocol, "PATIENCE_SHARE", -1.0)
     found = summarise(measure(pool, plan("fake-negative", budget_s=10.0, precision=0.9)))
     noisy = [row for row in found["results"] if row["verdict"] == "noisy"]
     assert noisy
@@ -266,7 +269,7 @@ def test_a_busy_neighbour_is_noticed_and_named(pool: Pool, monkeypatch: pytest.M
     monkeypatch.undo()
     monkeypatch.setenv("AWIY_EXTRA_ENGINES", "tests.fakes:ENGINES")
     monkeypatch.setattr(registry, "ACCURACY_BASELINE", "fake-plausible")
-    monkeypatch.setattr(protocol, "PATIENCE_S", -1e9)
+    monkeypatch.setattr(protocol, "PATIENCE_SHARE", -1.0)
     neighbours = [psutil.Popen(["python3", "-c", "while True: pass"]) for _ in os.sched_getaffinity(0)]
     try:
         record = measure(pool, plan("fake-busy", budget_s=12.0))
@@ -336,22 +339,23 @@ def test_twins_tie_and_five_percent_is_seen(pool: Pool, monkeypatch: pytest.Monk
     """Twenty repeats: an engine and its copy tie in at least 19, one 5 % slower is called slower in at least
     19. The noise floor comes from the baseline's A/A pair, another process still.
     """
-    monkeypatch.setattr(protocol, "SLICE_S", 0.015)
+    # Their processes stay from repeat to repeat: a sleeping engine is the same in each.
+    monkeypatch.setattr(protocol.Benchmark, "leave", lambda self, **_: self.seated.clear())
     ties = slower = 0
     for seed in range(20):
         record = measure(
             pool,
             plan(
-                "fake-sleep-5-again",
-                "fake-sleep-5-percent",
-                baseline="fake-sleep-5",
+                "fake-sleep-2-again",
+                "fake-sleep-2-percent",
+                baseline="fake-sleep-2",
                 precision=0.9,
                 seed=seed,
             ),
         )
         verdicts = {row["engine"]: row["ratios"] for row in summarise(record)["results"]}
-        ties += verdicts["fake-sleep-5-again"]["fake-sleep-5"]["verdict"] == "tie"
-        slower += verdicts["fake-sleep-5-percent"]["fake-sleep-5"]["verdict"] == "slower"
+        ties += verdicts["fake-sleep-2-again"]["fake-sleep-2"]["verdict"] == "tie"
+        slower += verdicts["fake-sleep-2-percent"]["fake-sleep-2"]["verdict"] == "slower"
         assert all(pair for pair, _ in floors(record).values())
     assert ties >= 19
     assert slower >= 19
@@ -403,7 +407,7 @@ def test_a_killed_measurer_leaves_no_worker_and_a_readable_file(tmp_path: Path):
     from src.store import jsonl
     from tests.conftest import ROOT, gone_within
 
-    for kill in (signal.SIGKILL, signal.SIGINT):
+    for kill, times in ((signal.SIGKILL, 1), (signal.SIGINT, 1), (signal.SIGINT, 2)):
         home = os.environ["AWIY_HOME"]
         before = set(jsonl.kept())
         process = subprocess.Popen(
@@ -422,7 +426,9 @@ def test_a_killed_measurer_leaves_no_worker_and_a_readable_file(tmp_path: Path):
             time.sleep(0.1)
         family = [one.pid for one in psutil.Process(process.pid).children(recursive=True)]
         assert len(family) >= 3
-        process.send_signal(kill)
+        for _ in range(times):
+            process.send_signal(kill)
+            time.sleep(0.05)
         process.wait(timeout=30)
         assert gone_within(family, 2)
         assert not runs(process.pid)
@@ -430,5 +436,6 @@ def test_a_killed_measurer_leaves_no_worker_and_a_readable_file(tmp_path: Path):
         assert record.rounds >= 2
         found = summarise(record)
         assert found["run"]["interrupted"]
-        assert found["run"]["stopped"] == ("unfinished" if kill == signal.SIGKILL else "interrupted")
+        if times == 1:
+            assert found["run"]["stopped"] == ("unfinished" if kill == signal.SIGKILL else "interrupted")
         assert PATH.exists()

@@ -147,6 +147,25 @@ def test_disturbed_slices_count_for_nothing_but_the_verdict(record: Record):
         "Another process used 0.9 of a core in 8 of 20 slices. Close other programs and run again."
     ]
     assert row["ratios"][BASELINE]["rounds"] == 12
+    assert row["facts"]["rounds_lost"] == 8
+
+
+def test_a_repeat_makes_up_for_a_disturbed_slice(record: Record):
+    cell = Cell(0, "onnxruntime-int8", CASE)
+    for one in record.slices[cell][:15]:
+        record.add(replace(one, attempt=2, disturbed=("others",)))
+    found = summarise(record)
+    assert only(found, "onnxruntime-int8")["verdict"] == "valid", "every round has an undisturbed slice"
+    assert only(found, "onnxruntime-int8")["facts"]["disturbed_slices"] == 15
+    assert not found["noise"]["noisy"]
+
+
+def test_a_run_that_mostly_waited_is_noisy(record: Record):
+    assert record.ended
+    record.ended = replace(record.ended, waited_s=20.0)
+    found = summarise(record)
+    assert found["noise"]["noisy"]
+    assert {row["verdict"] for row in found["results"]} == {"valid"}
 
 
 def test_too_few_rounds_are_invalid_and_say_what_to_do():

@@ -74,6 +74,7 @@ def test_facts_come_from_what_ran(demo: sentence.Answer):
     for row in demo.engines:
         assert row.facts["threads"] == demo.threads
         assert len(row.facts["cpus"]) == demo.threads
+        assert len(row.facts["openmp"]) <= 1, "several OpenMP runtimes in a process disturb each other"
 
 
 def test_artifacts_hold_what_their_names_say(demo: sentence.Answer):

@@ -1,0 +1,138 @@
+"""Does a preset give the same ratios again, and do they survive a busy neighbour?
+
+    python -m tools.repeatability [--preset writeup] [--runs 3] [--noise] [FILE.json …]
+
+Runs the preset several times in a row (or reads FILEs of earlier runs) and prints a table of every ratio to
+the baseline: its spread over each pair of runs, and the half-width of its intervals. With --noise one more
+run follows in which another process keeps a core busy for half of the time; its ratios stand beside the
+others'.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+from src.bench import host, plan
+from src.bench.results import case_of
+from src.home import ROOT
+
+BUSY = "import os, sys\nos.sched_setaffinity(0, [int(sys.argv[1])])\nwhile True: pass"
+
+
+def run(preset: str, folder: Path, name: str) -> Path:
+    """Run the preset in a process of its own; return its JSON."""
+    path = folder / f"{name}.json"
+    command = [sys.executable, "-m", "src", "bench", "--preset", preset, "--json", str(path)]
+    subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return path
+
+
+def run_with_noise(preset: str, folder: Path) -> Path:
+    """Run the preset while, for the second and third quarter of its budget, another process computes."""
+    quarter = plan.preset(preset).budget_s / 4
+    busy: list[subprocess.Popen[bytes]] = []
+    cpu = str(host.allowed_cpus()[0])
+    start = threading.Timer(quarter, lambda: busy.append(subprocess.Popen([sys.executable, "-c", BUSY, cpu])))
+    end = threading.Timer(3 * quarter, lambda: busy[0].kill())
+    start.start()
+    end.start()
+    try:
+        return run(preset, folder, "noisy")
+    finally:
+        start.cancel()
+        end.cancel()
+        for one in busy:
+            one.kill()
+            one.wait()
+
+
+def ratios(found: dict[str, Any]) -> dict[tuple[str, Any], dict[str, Any]]:
+    """Return {(engine, case): ratio, with the cell's verdict as `cell`} of a run's JSON."""
+    return {
+        (row["engine"], case_of(row)): {**ratio, "cell": row["verdict"]}
+        for row in found["results"]
+        for ratio in row["ratios"].values()
+    }
+
+
+def half_width(ratio: dict[str, Any]) -> float:
+    """Return half an interval's width as a share of the ratio; infinite without an interval."""
+    return (ratio["ci95"][1] - ratio["ci95"][0]) / 2 / ratio["ratio"] if ratio["ci95"] else float("inf")
+
+
+def print_table(quiet: list[dict[str, Any]], noisy: dict[str, Any] | None) -> None:
+    runs = [ratios(found) for found in quiet]
+    beside = ratios(noisy) if noisy else {}
+    titles = ["engine", "tokens", "scope", *(f"run {number}" for number in range(1, len(runs) + 1))]
+    titles += ["largest difference", "widest interval", *(["under noise", "difference"] if noisy else [])]
+    print("| " + " | ".join(titles) + " |")
+    print("|" + "---|" * len(titles))
+    differences, widths, kept = [], [], []
+    for key in runs[0]:
+        engine, case = key
+        every = [one[key] for one in runs if key in one]
+        pairs = [abs(a["ratio"] / b["ratio"] - 1) for a, b in combinations(every, 2)]
+        differences.append(max(pairs, default=0.0))
+        widths.append(max(half_width(one) for one in every))
+        cells = [engine, str(case.sequence_length), case.scope, *(f"{one['ratio']:.3f}" for one in every)]
+        cells += [f"{100 * differences[-1]:.1f} %", f"±{100 * widths[-1]:.1f} %"]
+        if noisy:
+            found = beside[key]
+            middle = sorted(one["ratio"] for one in every)[len(every) // 2]
+            off = abs(found["ratio"] / middle - 1)
+            if found["cell"] == "valid":
+                kept.append(off)
+            cells += [f"{found['ratio']:.3f} {found['cell']}", f"{100 * off:.1f} %"]
+        print("| " + " | ".join(cells) + " |")
+    print(
+        f"\n{sum(one <= 0.05 for one in differences)} of {len(differences)} ratios agree within 5 % in every "
+        f"pair of runs; {sum(one <= 0.05 for one in widths)} of {len(widths)} have intervals of at most ±5 %."
+    )
+    for number, found in enumerate([*quiet, *([noisy] if noisy else [])], 1):
+        head, noise = found["run"], found["noise"]
+        print(
+            f"Run {number} ({head['id']}): {head['rounds']} rounds in {head['seconds']:.0f} s, ended by "
+            f"{head['stopped']}; {noise['disturbed_slices']} of {noise['slices']} slices disturbed; noise "
+            f"floor {100 * noise['noise_floor']:.1f} %; {100 * head['time']['calls_share']:.0f} % of the "
+            "time after loading in calls; measurer "
+            f"{100 * head['time']['measurer_cpu_cores']:.2f} % of a core; waited "
+            f"{head['time']['waited_s']:.0f} s; reference {noise['reference']}"
+        )
+    if noisy:
+        print(
+            f"Under noise {len(kept)} of {len(beside)} ratios are of valid cells, "
+            f"{sum(one <= 0.05 for one in kept)} of them within 5 % of the quiet runs. "
+            f"Reasons: {' '.join(noisy['noise']['reasons'])}"
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("files", nargs="*", type=Path, metavar="FILE.json")
+    parser.add_argument("--preset", default="writeup")
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--noise", action="store_true")
+    parser.add_argument("--keep", type=Path, help="folder for the runs' JSON (default: a temporary one)")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = arguments.keep or Path(temporary)
+        os.makedirs(folder, exist_ok=True)
+        files = arguments.files or [
+            run(arguments.preset, folder, f"run{number}") for number in range(1, arguments.runs + 1)
+        ]
+        quiet = [json.loads(path.read_text()) for path in files]
+        noisy = json.loads(run_with_noise(arguments.preset, folder).read_text()) if arguments.noise else None
+        print_table(quiet, noisy)
+
+
+if __name__ == "__main__":
+    main()
