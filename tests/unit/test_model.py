@@ -76,8 +76,8 @@ def test_the_tokenizer_neither_pads_nor_truncates_until_512(built: cache.Artifac
     assert ids.dtype == np.int64
     assert (mask == 1).all()
     assert (types == 0).all()
-    assert encode(tokenizer, "word " * 200)[0].shape == (1, 202)
-    assert encode(tokenizer, "word " * 600)[0].shape == (1, 512)
+    assert encode(tokenizer, ["word " * 200])[0].shape == (1, 202)
+    assert encode(tokenizer, ["word " * 600])[0].shape == (1, 512)
 
 
 def test_softmax_does_not_overflow():
