@@ -240,7 +240,7 @@ def print_run(run: dict[str, Any]) -> None:
         out.print(f"[red]{escape(one['engine'])} failed:[/] {escape(one['reason'])}", highlight=False)
     out.print(report.ending(run), highlight=False)
     out.print(
-        f"Differences below {100 * noise['noise_floor']:.1f} % cannot be seen in this run (A/A pair). "
+        f"{report.seen_from(run)} "
         f"{noise['disturbed_slices']} of {noise['slices']} slices were disturbed and left out.",
         highlight=False,
     )
@@ -287,7 +287,7 @@ def compare_runs(arguments: argparse.Namespace) -> int:
         made.add_column(name, justify="right", no_wrap=True)
     for row in found["rows"]:
         made.add_row(
-            f"{row['sequence_length']} × {row['batch_size']}, {row['scope']}",
+            report.title(row),
             escape(row["engine"]),
             "–" if row["base_ms"] is None else significant(row["base_ms"]),
             "–" if row["new_ms"] is None else significant(row["new_ms"]),

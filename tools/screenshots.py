@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from playwright.sync_api import Page, sync_playwright
 
+TRIES = 4
 WIDTHS = {"wide": 1440, "narrow": 390}
 PAGES = {"home": "/"}
 SETTLED = "[data-testid='stApp'][data-test-connection-state='CONNECTED'][data-test-script-state='notRunning']"
@@ -21,6 +22,17 @@ def settle(page: Page) -> None:
     """Wait until the script has run and the picture no longer changes."""
     page.wait_for_selector(SETTLED, timeout=300_000)
     page.wait_for_timeout(1500)
+
+
+def calm(page: Page) -> None:
+    """Measure again where the browser's own start disturbed the measurement, a few times at most."""
+    for _ in range(TRIES):
+        if not page.get_by_text("Measured on a busy host").count():
+            break
+        page.wait_for_timeout(3000)
+        page.get_by_role("button", name="Measure").click()
+        page.wait_for_timeout(1000)
+        settle(page)
 
 
 def main() -> None:
@@ -40,6 +52,7 @@ def main() -> None:
                 for name, path in PAGES.items():
                     page.goto(arguments.url.rstrip("/") + quote(path, safe="/?=&%"))
                     settle(page)
+                    calm(page)
                     height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
                     page.set_viewport_size({"width": width, "height": max(900, int(height))})
                     settle(page)

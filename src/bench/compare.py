@@ -71,6 +71,15 @@ def differences(base: Record, new: Record) -> list[dict[str, Any]]:
             pair = [getattr(one, where).get(name) for one in (base.begun, new.begun)]
             if pair[0] != pair[1]:
                 found.append({"what": f"{where} {name}", "base": pair[0], "new": pair[1]})
+    references = [
+        {"apart_ns": round(seen.apart_ns or 0), "loop_us": round(seen.loop_us)}
+        for seen in (base.reference, new.reference)
+        if seen
+    ]
+    if len(references) == 2 and any(
+        not 0.8 <= (references[0][name] or 1) / (references[1][name] or 1) <= 1.25 for name in references[0]
+    ):
+        found.append({"what": "CPUs by the probes", "base": references[0], "new": references[1]})
     for name in ("model", "inputs"):
         pair = [getattr(one, name) for one in (base.begun, new.begun)]
         if pair[0] != pair[1]:
@@ -79,6 +88,8 @@ def differences(base: Record, new: Record) -> list[dict[str, Any]]:
 
 
 def compare_cell(cell: Cell, base: Record, new: Record) -> dict[str, Any] | None:
+    assert base.begun
+    assert new.begun
     other = next((one for one in cells(new) if (one.engine, one.case) == (cell.engine, cell.case)), None)
     if other is None:
         return None
@@ -94,7 +105,9 @@ def compare_cell(cell: Cell, base: Record, new: Record) -> dict[str, Any] | None
         "new_ms": median(list(ours.values())) if ours else None,
         "noise_floor": floor,
         "latency": told(ratio_of_medians(list(ours.values()), list(theirs.values())), floor),
-        "to_baseline": told(ratio_of_medians(to_baseline(new, other), to_baseline(base, cell)), floor),
+        "to_baseline": told(ratio_of_medians(to_baseline(new, other), to_baseline(base, cell)), floor)
+        if base.begun.plan["baseline"] == new.begun.plan["baseline"]
+        else None,
     }
 
 

@@ -19,7 +19,6 @@ APART_LIMIT, LOOP_LIMIT = 1.6, 1.4
 # The kernel counts steal and total CPU use in ticks of 10 ms: they are judged over the latest slices together
 # that took so long.
 WINDOW_S = 1.0
-QUIET_LOOK_S = 0.25
 SHORTEST_JUDGED_NS = 4e6
 
 
@@ -113,13 +112,20 @@ class Watch:
             loop_us=max(one.loop_us for one in (then, self.speed) if one),
         )
 
-    def others_now(self) -> float:
-        """Sleep for a moment; return how many cores others and the hypervisor took meanwhile."""
+    def others_now(self) -> tuple[float, float]:
+        """Sleep for a moment; return how many cores others and the hypervisor took meanwhile.
+
+        What is seen becomes the new window, so that the next slices are judged by it and themselves.
+        """
         was = read_counters(self.cpus)
-        time.sleep(QUIET_LOOK_S)
+        time.sleep(WINDOW_S)
         now = read_counters(self.cpus)
-        taken = now.busy_s - was.busy_s - (now.own_s - was.own_s) + now.steal_s - was.steal_s
-        return max(0.0, taken) / (now.at_s - was.at_s)
+        seconds, own = now.at_s - was.at_s, now.own_s - was.own_s
+        busy, stolen = now.busy_s - was.busy_s, now.steal_s - was.steal_s
+        self.window.clear()
+        self.window.append((seconds, busy, stolen, own))
+        self.speed = None
+        return max(0.0, busy - own) / seconds, max(0.0, stolen) / seconds
 
     def speed_now(self) -> Speed:
         """Probe the CPUs."""

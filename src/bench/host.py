@@ -89,12 +89,19 @@ def pss_mb(pid: int) -> float:
     return float(getattr(memory, "pss", 0) or memory.rss) / 1e6
 
 
+def numbered_cpus() -> list[int]:
+    """Return the numbers of the CPUs in the order of psutil.cpu_times: offline ones have no line."""
+    lines = (read(Path("/proc/stat")) or "").splitlines()
+    found = [line.split()[0].removeprefix("cpu") for line in lines if line.startswith("cpu")]
+    return [int(name) for name in found if name.isdigit()] or list(range(os.cpu_count() or 1))
+
+
 def cpu_seconds(cpus: list[int]) -> tuple[float, float]:
     """Return the CPU seconds used on these CPUs by all processes, and those stolen by the hypervisor,
     since boot.
     """
     used = stolen = 0.0
-    for cpu, times in enumerate(psutil.cpu_times(percpu=True)):
+    for cpu, times in zip(numbered_cpus(), psutil.cpu_times(percpu=True), strict=False):
         if cpu in cpus:
             steal = getattr(times, "steal", 0.0)
             idle = times.idle + getattr(times, "iowait", 0.0)

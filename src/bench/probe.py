@@ -91,7 +91,7 @@ class Probe:
         """Return the median time of a round trip; KEPT_NS where the partner does not get its CPU."""
         assert self.partner
         memory, clock = self.memory, time.perf_counter_ns
-        memory[THEIRS] = IDLE
+        memory[THEIRS] = memory[OURS] = IDLE  # before it runs: END would stop it at once
         if self.partner.poll() is not None:
             self.close()
             return None

@@ -114,13 +114,20 @@ def run(
     HomeError, LockError; a failed engine is an event.
     """
     accepted, missing = plan.accept(asked)
-    benchmark = Benchmark(pool, accepted, model, sink, progress, between_rounds, stop)
 
     def tell_waiting(holder: str) -> None:
         progress(Progress("wait", f"Waiting for another measurement on this host ({holder or 'unknown'})"))
 
-    with host_lock("a benchmark", tell_waiting, pool.pause) as lock:
+    def pause(seconds: float) -> None:
+        if stop():
+            raise KeyboardInterrupt
+        pool.pause(seconds)
+
+    with host_lock("a benchmark", tell_waiting, pause) as lock:
+        broken = build_artifacts(plan.specs(accepted), model, progress, pool.wait)
+        benchmark = Benchmark(pool, accepted, model, sink, progress, between_rounds, stop)
         try:
+            missing += [(failure.engine, failure.reason) for failure in broken]
             benchmark.run(missing, command, lock)
         finally:
             benchmark.leave()
@@ -168,16 +175,13 @@ class Benchmark:
 
     def run(self, missing: list[tuple[str, str]], command: str, lock: HostLock) -> None:
         self.lock = lock
-        broken = build_artifacts(plan.specs(self.plan), self.model, self.progress, self.pool.wait)
         checkpoint = cache.required(CHECKPOINT, self.model)
         self.tokenizer = checkpoint.folder / "tokenizer.json"
         self.compose()
         self.happened(self.head(command, checkpoint.manifest["facts"]))
         for engine, reason in missing:
             self.happened(Failed(engine, reason))
-        for failure in broken:
-            self.happened(Failed(failure.engine, failure.reason))
-        failed = {failure.engine for failure in broken}
+        failed = {engine for engine, _ in missing}
         pending = [seat for seat in self.seats() if seat.spec.id not in failed]
         stops = []
         for group in count():
@@ -267,11 +271,19 @@ class Benchmark:
     def load(self, group: int, pending: list[Seat]) -> list[Seat]:
         """Load as many engines as fit in memory together; return the others."""
         later: list[Seat] = []
+        postponed: set[int] = (
+            set()
+        )  # thread counts whose baseline did not fit: nothing can be compared with it
         if not self.reference:
             self.answer_for_comparison(pending)
         for number, seat in enumerate(pending, 1):
             if self.stop():
                 return []
+            if seat.engine in {failure.engine for failure in self.record.failures}:
+                continue
+            if seat.threads in postponed:
+                later.append(seat)
+                continue
             self.progress(Progress("load", f"Loading {seat.spec.title}", number, len(pending)))
             folder = cache.place(seat.spec.recipe, self.model) if seat.spec.recipe else None
             others = {
@@ -284,9 +296,14 @@ class Benchmark:
                 self.seated[seat.key] = seat, worker
                 self.happened(self.loaded(group, seat, worker, folder))
                 self.ask_for_answers(group, seat, worker)
+                worker.pss_mb = host.pss_mb(worker.process.pid)  # with the largest shape's memory
+                self.pool.make_room(worker, set(self.seated))
             except NoRoom as failure:
+                self.seated.pop(seat.key, None)
                 if others:
                     later.append(seat)
+                    if engine_id(seat.engine) == self.plan.baseline:
+                        postponed.add(seat.threads)
                 else:
                     self.fail(seat.engine, str(failure))
             except WorkerFailed as failure:
@@ -351,12 +368,13 @@ class Benchmark:
                 raise WorkerFailed(f"It tokenised texts of {length} tokens to another length.")
             if self.ids.setdefault(length, tokens) != tokens:
                 raise WorkerFailed("It tokenised the texts differently from the other engines.")
-            calls = math.ceil(len(texts) / batch)
-            message = {"do": "infer", "case": name, "count": calls}
+            message = {"do": "infer", "case": name, "step": batch}
             answered = self.pool.ask(worker, message, ANSWER_TIMEOUT_S)
             for scope in self.plan.scopes:
                 cell = Cell(group, seat.engine, Case(batch, length, seat.threads, scope))
-                self.first_call_ms[cell] = answered["ns"][0] / 1e6
+                # The kept baseline of a later group has had its first call long ago.
+                if scope == "model":
+                    self.first_call_ms.setdefault(cell._replace(group=0), answered["ns"][0] / 1e6)
             if seat.spec.id == registry.ACCURACY_BASELINE:
                 self.reference.setdefault((batch, length), answered["logits"])
             if seat.spec.answers:
@@ -396,7 +414,7 @@ class Benchmark:
 
     def warm_up_cell(self, cell: Cell, worker: Worker) -> None:
         case, pid = cell.case, worker.process.pid
-        host.forget_peak(pid)
+        anew = host.forget_peak(pid)
         warmed = self.ask(
             cell,
             worker,
@@ -411,12 +429,12 @@ class Benchmark:
         self.happened(
             Warmed(
                 *cell,
-                first_call_ms=self.first_call_ms.get(cell, warmed["ns"][0] / 1e6),
+                first_call_ms=self.first_call_ms.get(cell._replace(group=0)),
                 calls=len(warmed["ns"]),
                 steady=warmed["steady"],
                 calls_ns=sum(warmed["ns"]),
                 call_ns=median(warmed["ns"][-WARM_UP_WINDOW:]),
-                peak_rss_mb=host.status_mb(pid, "VmHWM"),
+                peak_rss_mb=host.status_mb(pid, "VmHWM") if anew else None,
                 answers=compare(logits, reference) if logits and reference else None,
             )
         )
@@ -555,12 +573,13 @@ class Benchmark:
                 apart = "apart" in evidence.slowdowns(speed, self.record.reference)
                 reason = "the hypervisor has placed the CPUs far apart" if apart else ""
             else:
-                taken = self.watch.others_now()
-                busy = taken > evidence.OTHERS_LIMIT_CORES
-                reason = f"others use {taken:.1f} cores" if busy else ""
+                others, stolen = self.watch.others_now()
+                busy = others > evidence.OTHERS_LIMIT_CORES
+                steals = stolen > evidence.STEAL_LIMIT_CORES * len(self.watch.cpus)
+                taken = f"others use {others:.1f} cores, the hypervisor took {stolen:.1f}"
+                reason = taken if busy or steals else ""
             self.waited_s += time.monotonic() - began
             if not reason:
-                self.watch.forget()
                 return True
             if not told:
                 self.progress(Progress("noise", f"Waiting for a quiet host: {reason}"))
@@ -581,21 +600,25 @@ class Benchmark:
     def give_way(self) -> float:
         """Let a sentence that waits go first; return how long that took."""
         began = time.monotonic()
-        if not self.lock.give_way():
-            return 0.0
+        try:
+            if not self.lock.give_way():
+                return 0.0
+        except KeyboardInterrupt:  # asked to stop meanwhile: the caller sees that next
+            pass
         self.watch.forget()
         return time.monotonic() - began
 
     def precise(self, group: int) -> bool:
         """Tell whether every ratio of the group is as precise as asked and every cell has its samples."""
-        for cell, _ in self.cells(group):
+        alive = {cell for cell, _ in self.cells(group)}
+        for cell in alive:
             slices = self.record.undisturbed(cell)
             if sum(len(one.ns) for one in slices) < self.plan.samples:
                 return False
             baseline = cell._replace(engine=self.plan.baseline)
             if cell == baseline or not registry.get(engine_id(cell.engine)).answers:
                 continue
-            if baseline not in self.record.slices:
+            if baseline not in alive:
                 continue
             ratio = paired_ratio(round_medians(slices), round_medians(self.record.undisturbed(baseline)))
             if ratio is None or ratio.half_width > self.plan.precision:

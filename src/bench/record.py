@@ -64,7 +64,7 @@ class Warmed:
     group: int
     engine: str
     case: Case
-    first_call_ms: float
+    first_call_ms: float | None
     calls: int
     steady: bool
     calls_ns: int
@@ -212,7 +212,8 @@ class Record:
 
     def undisturbed(self, cell: Cell) -> list[Slice]:
         """Return the slices of a cell that count."""
-        return [one for one in self.slices.get(cell, []) if not self.disturbed(one)]
+        found = {one.round: one for one in self.slices.get(cell, []) if not self.disturbed(one)}
+        return list(found.values())  # one of each round, the last
 
     @property
     def rounds(self) -> int:

@@ -43,7 +43,12 @@ def to_csv(run: dict[str, Any]) -> str:
     writer = csv.DictWriter(out, CSV_COLUMNS, lineterminator="\n")
     writer.writeheader()
     for row in run["results"]:
-        if row["scope"] == "model" and row["samples"] and row["engine"] != registry.NULL:
+        if (
+            row["scope"] == "model"
+            and row["samples"]
+            and row["verdict"] != "invalid"
+            and row["engine"] != registry.NULL
+        ):
             writer.writerow(csv_row(run, row))
     return out.getvalue()
 
@@ -107,12 +112,7 @@ def to_markdown(run: dict[str, Any]) -> str:
     if run["failures"]:
         lines += ["", "## Failed", ""]
         lines += [f"- `{one['engine']}`: {escaped(one['reason'])}" for one in run["failures"]]
-    lines += [
-        "",
-        "## Noise",
-        "",
-        f"Differences below {100 * run['noise']['noise_floor']:.1f} % cannot be seen.",
-    ]
+    lines += ["", "## Noise", "", seen_from(run)]
     lines += [f"- {reason}" for reason in run["noise"]["reasons"]]
     return "\n".join(lines) + "\n"
 
@@ -151,6 +151,14 @@ def title(row: dict[str, Any]) -> str:
         f"{row['sequence_length']} tokens, batch {row['batch_size']}, {row['threads']} threads, "
         f"scope {row['scope']}"
     )
+
+
+def seen_from(run: dict[str, Any]) -> str:
+    """Return in words what the A/A pair says about small differences."""
+    floor = run["noise"]["noise_floor"]
+    if floor is None:
+        return "There was no A/A pair, so how small a difference can be seen is not known."
+    return f"Differences below {100 * floor:.1f} % cannot be seen in this run (A/A pair)."
 
 
 ENDINGS = {

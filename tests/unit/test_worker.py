@@ -51,6 +51,14 @@ def test_lead_in_calls_are_not_timed(worker: Worker):
     assert told["lead_in_ns"] > 0
 
 
+def test_with_the_batch_size_as_step_each_text_is_answered_once(worker: Worker):
+    """The inputs of a batch of 2 over 4 texts: (0, 1), (1, 2), (2, 3), (3, 0)."""
+    rows = [np.full((2, 4), [[first], [(first + 1) % 4]]) for first in range(4)]
+    worker.cases["b"] = {"model": [(one, None, None) for one in rows], "pipeline": []}
+    assert len(worker.infer("b", step=2)["logits"]) == 4
+    assert worker.engine.seen == [0, 2]
+
+
 def test_a_slice_is_cut_at_its_cap_but_has_one_call():
     samples, _ = time_calls(lambda: time.sleep(0.02), [()], 100, 0, cap_s=0.05)
     assert 2 <= len(samples) <= 4
