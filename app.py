@@ -12,7 +12,9 @@ from src.engines import registry
 from src.model import ModelError, embedded, source
 from src.ui import charts, tables
 from src.ui.format import ms, plain, times
+from src.ui.plan_form import draw_missing, thread_choices
 from src.ui.shell import PRODUCT, page_setup
+from src.ui.stored import draw_stored
 
 DEMO_16 = "This Live-event is great. I will sign up for Infinity."
 # Infinity's other demo text as it can be read off the video is 127 tokens long; our last word makes it 128.
@@ -114,26 +116,6 @@ def headline(answer: dict, best: dict, stored: dict | None) -> str:
     return f"{verdict}: {fastest}, {times(ratio)} of Infinity's stored {ms(stored['value'])}."
 
 
-def draw_stored(stored: list[dict]) -> None:
-    """Draw the conditions of the stored numbers, one click away from the chart."""
-    with st.popover("Infinity's conditions", icon=":material/inventory_2:"):
-        for one in stored:
-            comparison = one["comparisons"]["pipeline"]
-            st.markdown(f"**{one['title']}: {ms(one['value'])}**, stored, not measured here")
-            st.caption(
-                f"{plain(one['hardware'])} · {one['threads']} threads · batch {one['batch_size']} · "
-                f"scope pipeline · one request each {one['pace_s']:g} s · "
-                f"published {one['published']} · [source]({one['url']})"
-            )
-            st.caption(plain(one["note"]))
-            if comparison["comparable"]:
-                st.markdown("Divided by, with these caveats:")
-            else:
-                st.markdown("Drawn, not divided by:")
-            for reason in comparison["blocking"] or comparison["caveats"]:
-                st.markdown(f"- {plain(reason)}")
-
-
 def draw_answer(answer: dict) -> None:
     stored = references.beside(answer)
     payload = {**answer, "references": stored}
@@ -186,7 +168,7 @@ def draw_answer(answer: dict) -> None:
     st.table(tables.latencies(rows, comparable, below_gate), alt="Latency, ratios and answer of each engine")
     left, right = st.columns(2, vertical_alignment="center")
     with left:
-        draw_stored(stored)
+        draw_stored([(one, one["comparisons"]["pipeline"]) for one in stored])
     right.download_button(
         "JSON",
         json.dumps(payload, indent=2, ensure_ascii=False),
@@ -210,25 +192,12 @@ def draw_conditions(answer: dict) -> None:
     )
 
 
-def thread_choices() -> list[int]:
-    """Return 1, 2, 4 … and all CPUs that may be used here."""
-    usable = host.usable_cpus()
-    return sorted({1, usable, *(2**power for power in range(usable.bit_length()) if 2**power <= usable)})
-
-
 def model_name() -> str:
     """Return the name of the model in use. Where it cannot be used, the reason comes with the measurement."""
     try:
         return source.parse().name
     except ModelError:
         return "the configured one cannot be used"
-
-
-def draw_missing() -> None:
-    absent = [(spec, registry.availability(spec)) for spec in registry.all_engines()]
-    absent = [(spec, why) for spec, why in absent if why]
-    with st.expander(f"{len(absent)} engines cannot run here, and why", icon=":material/block:"):
-        st.table(tables.missing(absent), alt="Engines that cannot run here, with reason and remedy")
 
 
 st.title(PRODUCT)

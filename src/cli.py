@@ -21,8 +21,10 @@ from src.bench.lock import LockError
 from src.bench.pool import Pool
 from src.engines import registry
 from src.home import HomeError
+from src.jobs import check
 from src.model import ModelError, source
-from src.store import jsonl
+from src.store import runs, transfer
+from src.store.database import StoreError
 from src.ui.format import interval, significant, times
 
 EXPLAINED = (
@@ -35,7 +37,10 @@ EXPLAINED = (
     references.ReferenceError,
     plan.BadPlan,
     inputs.BadSentences,
-    jsonl.BadRun,
+    transfer.BadRun,
+    runs.NoRun,
+    runs.RunBusy,
+    StoreError,
 )
 out = Console(emoji=False)
 err = Console(stderr=True, emoji=False)
@@ -228,6 +233,7 @@ def list_references(arguments: argparse.Namespace) -> int:
 
 def examine(arguments: argparse.Namespace) -> int:
     findings = doctor.examine(source.parse(arguments.model) if arguments.model else None)
+    findings += check.check_store()
     if arguments.json:
         show_json([finding.to_json() for finding in findings])
     else:

@@ -2,6 +2,8 @@
 
 import errno
 import os
+import threading
+import time
 from pathlib import Path
 
 import platformdirs
@@ -20,9 +22,9 @@ def home() -> Path:
     )
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / f".probe-{os.getpid()}"
+        probe = folder / f".probe-{os.getpid()}-{threading.get_ident()}"
         probe.write_bytes(b"")
-        probe.unlink()
+        probe.unlink(missing_ok=True)
     except OSError as error:
         raise HomeError(explain(error, folder)) from error
     return folder
@@ -40,3 +42,8 @@ def explain(error: OSError, folder: Path) -> str:
         f"The home folder {folder} cannot be written ({reason}). Set AWIY_HOME to a folder that you "
         f"may write to."
     )
+
+
+def utc_now() -> str:
+    """Return the time by the wall clock, to show: 2026-11-24T05:28:59Z. Nothing is decided by it."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())

@@ -1,17 +1,14 @@
-"""The commands that make, show and compare runs: `python -m src bench | show | compare`."""
+"""The commands about runs: `python -m src bench | runs | show | compare | export | import | delete`."""
 
 import argparse
 import json
 import os
 import shlex
-import signal
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import asdict, replace
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from rich.console import Console, Group
@@ -25,41 +22,18 @@ from src.bench.plan import BadPlan, Plan
 from src.bench.pool import Pool
 from src.bench.record import Record
 from src.bench.sentence import Progress
+from src.bench.stopping import Stop
 from src.model import source
-from src.store import jsonl
+from src.store import ort_csv, runs, transfer
+from src.store.database import open_store
 from src.ui.format import interval, significant
 
 INTERRUPTED = 130
 WIDE = 110  # columns of a terminal
-COLOURS = {"valid": "green", "noisy": "yellow", "invalid": "red"}
+COLOURS = {"valid": "green", "noisy": "yellow", "invalid": "red", None: "dim"}
 VERDICTS = {"faster": "green", "slower": "red", "tie": "dim"}
 out = Console(emoji=False)
 err = Console(stderr=True, emoji=False)
-
-
-class Stop:
-    """Ctrl-C: the first lets the slice finish, the second stops at once."""
-
-    def __init__(self) -> None:
-        self.asked = False
-
-    def __call__(self) -> bool:
-        return self.asked
-
-    def take(self, number: int, frame: FrameType | None) -> None:
-        if self.asked:
-            raise KeyboardInterrupt
-        self.asked = True
-        err.print("Stopping after this slice; what is measured is kept. Press Ctrl-C again to stop at once.")
-
-    @contextmanager
-    def listening(self) -> Iterator[None]:
-        before = {number: signal.signal(number, self.take) for number in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
 
 
 class Screen:
@@ -95,10 +69,16 @@ def bench(arguments: argparse.Namespace) -> int:
             raise BadPlan(
                 f"{Path(path).absolute().parent} is no folder, so {path} cannot be written. Make it first."
             )
-    stop = Stop()
+    stop = Stop(
+        lambda: err.print(
+            "Stopping after this slice; what is measured is kept. Press Ctrl-C again to stop at once."
+        )
+    )
     pool = Pool()
     command = shlex.join(["python", "-m", "src", *sys.argv[1:]])
-    with jsonl.JsonLines() as sink, stop.listening():
+    store = open_store()
+    sink = runs.StoreSink(store)
+    with stop.listening():
         try:
             with Live(console=err, auto_refresh=False, transient=True) as live:
                 screen = Screen(live)
@@ -114,7 +94,9 @@ def bench(arguments: argparse.Namespace) -> int:
                 )
         finally:
             pool.close()
-    run = results.summarise(record, raw=True)
+            if sink.run_id:
+                runs.settle(store, sink.run_id)
+    run = transfer.whole(record)
     write(arguments.json, json.dumps(run, ensure_ascii=False) + "\n")
     write(arguments.csv, report.to_csv(run))
     write(arguments.markdown, report.to_markdown(run))
@@ -204,10 +186,10 @@ def table_cells(row: dict[str, Any], wide: bool) -> list[str]:
     more = [shown(row[name]) for name in ("p90_ms", "p99_ms", "throughput_per_s")] if wide else []
     return [
         escape(row["engine"]),
-        shown(row["median_ms"]) + (f" ({interval(*spread)})" if spread else ""),
+        shown(results.figure_ms(row)) + (f" ({interval(*spread)})" if spread else ""),
         *more,
         compared,
-        f"[{COLOURS[row['verdict']]}]{row['verdict']}[/]",
+        f"[{COLOURS[row['verdict']]}]{row['verdict'] or 'not judged'}[/]",
     ]
 
 
@@ -217,7 +199,7 @@ def print_run(run: dict[str, Any]) -> None:
     host = head["host"]
     out.print(
         f"{head['id']}: {head['model']['name']}, "
-        f"{host['cpu']}, {host['allowed_cpus']} CPUs, {host['system']}",
+        f"{host['cpu']}, {host['allowed_cpus'] or 'unknown'} CPUs, {host['system']}",
         highlight=False,
         markup=False,
     )
@@ -257,11 +239,20 @@ def below_gate(run: dict[str, Any]) -> dict[str, dict[str, Any]]:
     }
 
 
+def read_run(given: str) -> dict[str, Any]:
+    """Return the JSON of a run without its events: of a kept run's id, or of a file. Raises BadRun, NoRun."""
+    store = open_store()
+    if runs.RUN_ID.fullmatch(given):
+        return runs.run_json(store, given)
+    return results.summarise(transfer.read(store, given))
+
+
 def show(arguments: argparse.Namespace) -> int:
-    run = results.summarise(jsonl.read(arguments.which), raw=arguments.json)
     if arguments.json:
-        write("-", json.dumps(run, ensure_ascii=False, indent=1) + "\n")
-    elif arguments.csv:
+        write("-", json.dumps(portable(arguments.which), ensure_ascii=False, indent=1) + "\n")
+        return 0
+    run = read_run(arguments.which)
+    if arguments.csv:
         write("-", report.to_csv(run))
     elif arguments.markdown:
         write("-", report.to_markdown(run))
@@ -270,8 +261,81 @@ def show(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def portable(given: str) -> dict[str, Any]:
+    """Return the JSON of a run with its events; without them where it came as a table."""
+    run = read_run(given)
+    return transfer.whole(transfer.read(open_store(), given)) if runs.has_samples(run) else run
+
+
+def list_runs(arguments: argparse.Namespace) -> int:
+    store = open_store()
+    runs.settle_orphans(store)
+    rows = runs.listed(store)
+    if arguments.json:
+        write("-", json.dumps([asdict(one) for one in rows], ensure_ascii=False, indent=1) + "\n")
+        return 0
+    if not rows:
+        out.print("No run is kept yet. Make one: python -m src bench", highlight=False)
+        return 0
+    table = Table(title="Kept runs", title_justify="left")
+    for name in ("Run", "Host", "Rounds", "Samples", "State"):
+        table.add_column(
+            name, no_wrap=name == "Run", justify="right" if name in ("Rounds", "Samples") else "left"
+        )
+    for one in rows:
+        name = f"{one.id} {one.title}" if one.title else one.id
+        host = f"{one.host}, {one.cpu}"
+        state = "noisy" if one.noisy else one.stopped or "being measured"
+        marked = f"{state}, imported" if one.source == "imported" else state
+        cells = (name, host, str(one.rounds), f"{one.samples:,}", marked)
+        table.add_row(*map(escape, cells))
+    out.print(table)
+    return 0
+
+
+def export(arguments: argparse.Namespace) -> int:
+    run = portable(arguments.which)
+    if not runs.has_samples(run):
+        raise transfer.BadRun(
+            f"Run {run['run']['id']} came as a table and has no raw samples to export. Its figures: "
+            f"python -m src show {run['run']['id']} --json"
+        )
+    path = arguments.file or f"{run['run']['id']}.json"
+    text = json.dumps(run, ensure_ascii=False) + "\n"
+    if len(text.encode()) > transfer.LARGEST_MB * 1_000_000:
+        raise transfer.BadRun(f"This run takes more than the {transfer.LARGEST_MB} MB that an import reads.")
+    write(path, text)
+    if path != "-":
+        tell(arguments, {"id": run["run"]["id"], "file": path}, f"Wrote {path}.")
+    return 0
+
+
+def import_run(arguments: argparse.Namespace) -> int:
+    store = open_store()
+    path = Path(arguments.file)
+    data = transfer.read_file(path)
+    id, new = ort_csv.take_in(store, data, path.name)
+    said = "Kept as" if new else "It is here already:"
+    tell(arguments, {"id": id, "new": new}, f"{said} {id}: python -m src show {id}")
+    return 0
+
+
+def delete(arguments: argparse.Namespace) -> int:
+    runs.remove(open_store(), arguments.which)
+    tell(arguments, {"id": arguments.which}, f"Deleted {arguments.which}.")
+    return 0
+
+
+def tell(arguments: argparse.Namespace, found: dict[str, Any], text: str) -> None:
+    """Say what was done, for machines with --json."""
+    if arguments.json:
+        write("-", json.dumps(found) + "\n")
+    else:
+        out.print(text, highlight=False, markup=False)
+
+
 def compare_runs(arguments: argparse.Namespace) -> int:
-    found = compare.compare(jsonl.read(arguments.base), jsonl.read(arguments.new))
+    found = compare.compare(side(arguments.base), side(arguments.new))
     if arguments.json:
         write("-", json.dumps(found, ensure_ascii=False, indent=1) + "\n")
         return 0 if found["rows"] else 1
@@ -298,9 +362,17 @@ def compare_runs(arguments: argparse.Namespace) -> int:
     return 0 if found["rows"] else 1
 
 
+def side(given: str) -> compare.Side:
+    """Return a run as one side of a comparison."""
+    run = read_run(given)
+    return compare.Side(run, transfer.read(open_store(), given) if runs.has_samples(run) else None)
+
+
 def change(found: dict[str, Any] | None) -> str:
     if not found:
         return "–"
+    if not found["ci95"]:
+        return f"{found['ratio']:.3f} (no interval)"
     low, high = found["ci95"]
     return f"{found['ratio']:.3f} ({low:.3f}–{high:.3f}) [{VERDICTS[found['verdict']]}]{found['verdict']}[/]"
 
@@ -343,3 +415,13 @@ def add_commands(
     made = command("compare", compare_runs, "Compare two runs.")
     made.add_argument("base", metavar="BASE")
     made.add_argument("new", metavar="NEW")
+    command("runs", list_runs, "List the kept runs.")
+    made = command("export", export, "Write a kept run as one file that another host can import.")
+    made.add_argument("which", metavar="RUN")
+    made.add_argument("file", metavar="FILE", nargs="?", help="default: RUN.json; - for standard output")
+    made = command(
+        "import", import_run, "Keep a run from a file: bench's or export's JSON, or ONNX Runtime's CSV."
+    )
+    made.add_argument("file", metavar="FILE")
+    made = command("delete", delete, "Delete a kept run and its samples.")
+    made.add_argument("which", metavar="RUN")

@@ -89,7 +89,7 @@ class Drifting(Plausible):
     """Takes up to twice as long as the run goes on, as a host does that gets warm or busy."""
 
     SLEEP_S = 0.004
-    DRIFT_S = 8.0
+    DRIFT_S = 5.0
 
     def load(self, artifact, threads):
         """All such engines drift by the same clock, which the first one starts."""

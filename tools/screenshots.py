@@ -1,8 +1,9 @@
 """Take pictures of a running app with Debian's Chromium: light and dark, wide and narrow.
 
-    python -m tools.screenshots URL FOLDER [--executable /usr/bin/chromium]
+    python -m tools.screenshots URL FOLDER [--runs BASE NEW] [--pages home,benchmark]
 
-Writes home-light-wide.png and so on. Needs requirements-dev.txt.
+Writes home-light-wide.png and so on; with --runs also of the pages that show runs, which must be in the app's
+store. Needs requirements-dev.txt.
 """
 
 import argparse
@@ -13,7 +14,6 @@ from playwright.sync_api import Page, sync_playwright
 
 TRIES = 4
 WIDTHS = {"wide": 1440, "narrow": 390}
-PAGES = {"home": "/"}
 SETTLED = "[data-testid='stApp'][data-test-connection-state='CONNECTED'][data-test-script-state='notRunning']"
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 
@@ -35,6 +35,23 @@ def calm(page: Page) -> None:
         settle(page)
 
 
+def pages(base: str, new: str) -> dict[str, str]:
+    """Return the address of each page by the name of its pictures."""
+    found = {"home": "/"}
+    if base:
+        found |= {
+            "ask": "/benchmark",
+            "benchmark": f"/benchmark?run={new}&r_scope=pipeline",
+            "table": f"/benchmark?run={new}&r_view=Table",
+            "distribution": f"/benchmark?run={new}&r_view=Distribution",
+            "length": f"/benchmark?run={new}&r_view=By+length",
+            "host": f"/benchmark?run={new}&r_view=Host+and+evidence",
+            "history": "/history",
+            "compare": f"/compare?runs={base}&runs={new}",
+        }
+    return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -42,15 +59,21 @@ def main() -> None:
     parser.add_argument("url")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--executable", default="/usr/bin/chromium")
+    parser.add_argument("--runs", nargs=2, default=("", ""), metavar=("BASE", "NEW"))
+    parser.add_argument("--pages", help="only these, comma separated")
     arguments = parser.parse_args()
+    wanted = arguments.pages.split(",") if arguments.pages else None
     arguments.folder.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as play:
         browser = play.chromium.launch(executable_path=arguments.executable, args=ARGUMENTS)
         for theme in ("light", "dark"):
             for width_name, width in WIDTHS.items():
                 page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=theme)  # type: ignore[arg-type]
-                for name, path in PAGES.items():
-                    page.goto(arguments.url.rstrip("/") + quote(path, safe="/?=&%"))
+                for name, path in pages(*arguments.runs).items():
+                    if wanted and name not in wanted:
+                        continue
+                    page.set_viewport_size({"width": width, "height": 900})
+                    page.goto(arguments.url.rstrip("/") + quote(path, safe="/?=&%+"))
                     settle(page)
                     calm(page)
                     height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")

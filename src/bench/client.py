@@ -10,9 +10,9 @@ import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
-from src.bench.sentence import LONGEST_TEXT
 from src.bench.worker import receive, send
 from src.home import ROOT
+from src.limits import limits
 
 STOPPED = "The measuring process ended. Measure again; if that repeats, run: python -m src doctor"
 
@@ -62,7 +62,8 @@ class Client:
         What is far too long for an answer is cut before it is sent.
         """
         ticket = Ticket(uuid.uuid4().hex)
-        message = {"ask": ticket.id, "text": text[: LONGEST_TEXT + 1], "engines": engines, "threads": threads}
+        kept = text[: limits().characters + 1]
+        message = {"ask": ticket.id, "text": kept, "engines": engines, "threads": threads}
         with self.lock:
             if self.channel is None:
                 self.start()

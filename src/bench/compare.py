@@ -1,13 +1,16 @@
 """Two runs side by side: what differs about them, and how each cell's latency changed."""
 
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from scipy.stats import bootstrap
 
-from src.bench.record import TWIN, Cell, Record
-from src.bench.results import case_fields, cells, floors, round_medians_ms
-from src.bench.stats import FEWEST_ROUNDS, Ratio, median, verdict
+from src.bench.record import Cell, Record
+from src.bench.results import Floors, case_of, cells, figure_ms, floors, round_medians_ms
+from src.bench.stats import FEWEST_ROUNDS, LEAST_NOISE_FLOOR, Ratio, median, verdict
+from src.engines import registry
 
 RESAMPLES = 4000
 HOST_FACTS = (
@@ -41,74 +44,111 @@ def ratio_of_medians(new: list[float], base: list[float]) -> Ratio | None:
     return Ratio(median(new) / median(base), (float(found.low), float(found.high)), min(len(new), len(base)))
 
 
-def compare(base: Record, new: Record) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Side:
+    """A run to compare: its JSON, and its record, which a table of figures from elsewhere has not."""
+
+    run: dict[str, Any]
+    record: Record | None
+
+    @cached_property
+    def floors(self) -> Floors:
+        """Return what `results.floors` finds in the record."""
+        return floors(self.record) if self.record else {}
+
+
+def compare(base: Side, new: Side) -> dict[str, Any]:
     """Return {base, new, differences, rows}: rows of cells that both runs have, new ÷ base.
 
     `latency` compares the cells themselves, host and all; `to_baseline` compares their ratios to the baseline
-    measured in the same rounds, so that a host that was slower as a whole does not count.
+    measured in the same rounds, so that a host that was slower as a whole does not count. Without raw samples
+    on both sides there is a ratio, and neither an interval nor a verdict.
     """
-    assert base.begun
-    assert new.begun
+    theirs = {key(row): row for row in new.run["results"]}
     return {
-        "base": base.begun.id,
-        "new": new.begun.id,
-        "differences": differences(base, new),
+        "base": base.run["run"]["id"],
+        "new": new.run["run"]["id"],
+        "differences": differences(base.run, new.run),
         "rows": [
-            row
-            for cell in cells(base)
-            if not cell.engine.endswith(TWIN) and (row := compare_cell(cell, base, new))
+            compare_rows(row, theirs[key(row)], base, new)
+            for row in base.run["results"]
+            if key(row) in theirs
         ],
     }
 
 
-def differences(base: Record, new: Record) -> list[dict[str, Any]]:
-    """Return what two runs do not share of host, libraries, model, plan and inputs: {what, base, new}."""
-    assert base.begun
-    assert new.begun
+def key(row: dict[str, Any]) -> tuple[Any, ...]:
+    return row["engine"], case_of(row)
+
+
+def differences(base: dict[str, Any], new: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return what two runs (their JSON) do not share of host, libraries, model, plan and inputs:
+    {what, base, new}.
+    """
+    heads = base["run"], new["run"]
     found = []
     for where, names in (("host", HOST_FACTS), ("plan", PLAN_FACTS)):
         for name in names:
-            pair = [getattr(one, where).get(name) for one in (base.begun, new.begun)]
+            pair = [head[where].get(name) for head in heads]
+            # As JSON has it: a list and a tuple of the same are the same.
+            pair = [list(one) if isinstance(one, tuple) else one for one in pair]
             if pair[0] != pair[1]:
                 found.append({"what": f"{where} {name}", "base": pair[0], "new": pair[1]})
-    references = [
-        {"apart_ns": round(seen.apart_ns or 0), "loop_us": round(seen.loop_us)}
-        for seen in (base.reference, new.reference)
-        if seen
-    ]
-    if len(references) == 2 and any(
-        not 0.8 <= (references[0][name] or 1) / (references[1][name] or 1) <= 1.25 for name in references[0]
+    probes = [one["noise"]["reference"] for one in (base, new)]
+    if all(probes) and any(
+        not 0.8 <= (probes[0][name] or 1) / (probes[1][name] or 1) <= 1.25 for name in probes[0]
     ):
-        found.append({"what": "CPUs by the probes", "base": references[0], "new": references[1]})
+        rounded = [{name: round(value or 0) for name, value in one.items()} for one in probes]
+        found.append({"what": "CPUs by the probes", "base": rounded[0], "new": rounded[1]})
     for name in ("model", "inputs"):
-        pair = [getattr(one, name) for one in (base.begun, new.begun)]
+        pair = [head[name] for head in heads]
         if pair[0] != pair[1]:
             found.append({"what": name, "base": pair[0], "new": pair[1]})
     return found
 
 
-def compare_cell(cell: Cell, base: Record, new: Record) -> dict[str, Any] | None:
-    assert base.begun
-    assert new.begun
-    other = next((one for one in cells(new) if (one.engine, one.case) == (cell.engine, cell.case)), None)
-    if other is None:
-        return None
-    ours, theirs = round_medians_ms(new, other), round_medians_ms(base, cell)
+def compare_rows(row: dict[str, Any], other: dict[str, Any], base: Side, new: Side) -> dict[str, Any]:
+    """Return one cell of both runs: `row` is the base's result, `other` the new one's."""
+    base_ms, new_ms = figure_ms(row), figure_ms(other)
+    found = {
+        **{name: row[name] for name in ("engine", "batch_size", "sequence_length", "threads", "scope")},
+        "title": row["facts"]["title"],
+        "base_ms": base_ms,
+        "new_ms": new_ms,
+        "noise_floor": LEAST_NOISE_FLOOR,
+        "latency": {"ratio": new_ms / base_ms, "ci95": None, "verdict": None} if base_ms and new_ms else None,
+        "to_baseline": None,
+    }
+    if base.record is None or new.record is None:
+        return found
+    cell, twin = cell_of(row, base.record), cell_of(other, new.record)
     floor = max(
-        floors(record).get((one.group, one.case), (None, 0.01))[1]
-        for record, one in ((base, cell), (new, other))
+        side.floors.get((one.group, one.case), (None, LEAST_NOISE_FLOOR))[1]
+        for side, one in ((base, cell), (new, twin))
     )
-    return {
-        "engine": cell.engine,
-        **case_fields(cell.case),
-        "base_ms": median(list(theirs.values())) if theirs else None,
-        "new_ms": median(list(ours.values())) if ours else None,
+    ours, theirs = round_medians_ms(new.record, twin), round_medians_ms(base.record, cell)
+    comparable = (
+        row["engine"] != registry.NULL
+        and base.run["run"]["plan"]["baseline"] == new.run["run"]["plan"]["baseline"]
+    )
+    return found | {
         "noise_floor": floor,
         "latency": told(ratio_of_medians(list(ours.values()), list(theirs.values())), floor),
-        "to_baseline": told(ratio_of_medians(to_baseline(new, other), to_baseline(base, cell)), floor)
-        if base.begun.plan["baseline"] == new.begun.plan["baseline"]
+        "to_baseline": told(
+            ratio_of_medians(to_baseline(new.record, twin), to_baseline(base.record, cell)), floor
+        )
+        if comparable
         else None,
     }
+
+
+def cell_of(row: dict[str, Any], record: Record) -> Cell:
+    """Return the cell of a result."""
+    return next(
+        one
+        for one in cells(record)
+        if (one.group, one.engine, one.case) == (row["facts"]["group"], row["engine"], case_of(row))
+    )
 
 
 def to_baseline(record: Record, cell: Cell) -> list[float]:

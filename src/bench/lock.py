@@ -45,12 +45,31 @@ def waiting_room() -> Path:
     return PATH.with_suffix(".urgent")
 
 
+def turn() -> Path:
+    """Return the file whose lock everybody holds who is not urgent, from before they have the host's lock
+    until after: one that gives way to somebody urgent keeps its turn.
+    """
+    return PATH.with_suffix(".turn")
+
+
 def holder() -> str:
     """Return what the last holder wrote about itself; empty when unknown."""
     try:
         return PATH.read_text(errors="replace").strip()[:200]
     except OSError:
         return ""
+
+
+def holder_now() -> str:
+    """Return what holds the host's lock at this moment; empty when nothing does."""
+    try:
+        fd = os.open(PATH, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError:
+        return ""
+    try:
+        return "" if try_lock(fd, fcntl.LOCK_SH) else holder()
+    finally:
+        os.close(fd)
 
 
 def try_lock(fd: int, kind: int) -> bool:
@@ -91,9 +110,16 @@ class HostLock:
         if not self.somebody_waits():
             return False
         fcntl.flock(self.fd, fcntl.LOCK_UN)
-        self.pause(2 * RETRY_S)  # they look again every RETRY_S
-        while not try_lock(self.fd, fcntl.LOCK_EX):
-            self.pause(RETRY_S)
+        room = open_lock(waiting_room())
+        try:
+            self.pause(2 * RETRY_S)  # they look again every RETRY_S
+            # Those who wait go first. Then the room is closed, as they come faster than this looks again.
+            while not try_lock(room, fcntl.LOCK_EX):
+                self.pause(RETRY_S)
+            while not try_lock(self.fd, fcntl.LOCK_EX):
+                self.pause(RETRY_S)
+        finally:
+            os.close(room)
         self.sign()
         return True
 
@@ -111,22 +137,27 @@ def host_lock(
     is let in between two slices of a benchmark.
     """
     fd = open_lock()
-    room = open_lock(waiting_room()) if urgent else None
+    # Shared by those who wait and are urgent, or held alone by who is not.
+    other = open_lock(waiting_room() if urgent else turn())
     held = HostLock(fd, what, pause)
+    told = False
+
+    def wait() -> None:
+        nonlocal told
+        if not told:
+            waiting(holder())
+            told = True
+        pause(RETRY_S)
+
     try:
-        told = False
+        while not try_lock(other, fcntl.LOCK_SH if urgent else fcntl.LOCK_EX):
+            wait()
         while not try_lock(fd, fcntl.LOCK_EX):
-            if room is not None:
-                try_lock(room, fcntl.LOCK_SH)
-            if not told:
-                waiting(holder())
-                told = True
-            pause(RETRY_S)
-        if room is not None:
-            fcntl.flock(room, fcntl.LOCK_UN)
+            wait()
+        if urgent:
+            fcntl.flock(other, fcntl.LOCK_UN)
         held.sign()
         yield held
     finally:
         os.close(fd)
-        if room is not None:
-            os.close(room)
+        os.close(other)

@@ -22,9 +22,11 @@ from src.bench.pool import Pool
 from src.bench.worker import receive, send
 from src.engines import registry
 from src.home import HomeError
+from src.limits import OUT_OF_ORDER, hosted
 from src.model import ModelError, source
 
-EXPLAINED = (sentence.BadSentence, registry.UnknownEngine, ModelError, HomeError, LockError)
+FOR_ALL = (sentence.BadSentence, registry.UnknownEngine)
+EXPLAINED = (*FOR_ALL, ModelError, HomeError, LockError)
 log = logging.getLogger(__name__)
 
 
@@ -114,12 +116,14 @@ class Measurer:
         except Forgotten:
             log.info("a sentence was withdrawn")
         except EXPLAINED as error:
-            self.tell(id, "error", message=str(error))
+            private = hosted() and not isinstance(error, FOR_ALL)
+            if private:
+                log.error("%s", error)
+            self.tell(id, "error", message=OUT_OF_ORDER if private else str(error))
         except Exception as error:
             log.exception("a sentence could not be measured")
-            self.tell(
-                id, "error", message=f"The measurement failed ({type(error).__name__}: {error}). Try again."
-            )
+            told = f"The measurement failed ({type(error).__name__}: {error}). Try again."
+            self.tell(id, "error", message=OUT_OF_ORDER if hosted() else told)
         else:
             self.tell(id, "answer", answer=answer.to_json())
 

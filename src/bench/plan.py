@@ -1,9 +1,14 @@
 """The plan: which engines, which cases, and the protocol's settings. An impossible plan is refused here."""
 
+import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import product
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
 
 from src.bench import host, inputs
 from src.bench.stats import FEWEST_SAMPLES
@@ -72,6 +77,22 @@ class Plan:
 def default_engines() -> tuple[str, ...]:
     """Return the engines that can run here, and `null`, which tells the harness's own cost."""
     return tuple(spec.id for spec in registry.available(answering=False))
+
+
+@lru_cache
+def adapter() -> TypeAdapter[Plan]:
+    return TypeAdapter(Plan)
+
+
+def from_json(found: dict[str, Any]) -> Plan:
+    """Return the plan that `dataclasses.asdict` made an object of, also after a way through JSON.
+
+    Raises BadPlan for what has other names or types; whether it can be carried out is for `accept` to say.
+    """
+    try:
+        return adapter().validate_json(json.dumps(found), strict=True)
+    except (ValidationError, TypeError, ValueError) as error:
+        raise BadPlan(f"This is no plan ({str(error).splitlines()[-1].strip()}).") from error
 
 
 @dataclass(frozen=True)

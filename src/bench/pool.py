@@ -4,6 +4,7 @@ Workers are spawned by the main thread of a measurer only: the kernel's parent-d
 spawning thread ends.
 """
 
+import logging
 import os
 import select
 import signal
@@ -24,7 +25,9 @@ from src.bench.worker import receive, send
 from src.engines.registry import EXTRA_VARIABLE
 from src.engines.spec import EngineSpec
 from src.home import ROOT, home
+from src.limits import hosted
 
+log = logging.getLogger(__name__)
 MEMORY_SHARE = 0.6  # of what is available, for all workers together
 LOAD_TIMEOUT_S = 180.0
 CALL_TIMEOUT_S = 30.0
@@ -72,10 +75,13 @@ def clean_environment(threads: int | None, offline: bool = True) -> dict[str, st
 
 
 def log_tail(path: Path) -> str:
-    """Return the last line a child printed, for the reason of its failure."""
+    """Return the last line a child printed, for the reason of its failure; not where strangers read it."""
     try:
         lines = path.read_text(errors="replace").strip().splitlines()
     except OSError:
+        return ""
+    if lines and hosted():
+        log.error("a child's last line: %s", lines[-1][:300])
         return ""
     return f"Its last line: {lines[-1][:300]}" if lines else ""
 

@@ -9,7 +9,7 @@ import math
 import random
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from itertools import count
@@ -43,6 +43,8 @@ from src.bench.stats import PERCENTILE_DEFINITION, looks, median, paired_ratio
 from src.engines import registry
 from src.engines.spec import EngineSpec
 from src.engines.text import load_tokenizer
+from src.home import utc_now
+from src.limits import public
 from src.model import cache, embedded, source
 
 WARM_UP_WINDOW = 10  # calls; steady is when the medians of two windows in a row agree within 5 %
@@ -59,6 +61,8 @@ PATIENCE_SHARE = 0.5  # of its budget, which a run waits for a quiet host in all
 APART_LOOK_S = 0.05
 SETTLE_S, SETTLE_LOOK_S = 0.06, 0.004  # before a slice, for a neighbour on a CPU's physical core to leave
 ANSWER_TIMEOUT_S = 120.0
+# After a sentence the run measures for so long before the next one: who types waits 3 s at most (rule 11).
+BETWEEN_SENTENCES_S = 2.0
 
 log = logging.getLogger(__name__)
 
@@ -156,6 +160,7 @@ class Benchmark:
         self.between_rounds = between_rounds
         self.stop = stop
         self.record = Record()
+        self.gave_way = -math.inf  # when it last took the host's lock back from a sentence
         self.started = time.monotonic()
         self.deadline = self.started + accepted.budget_s
         self.order = random.Random(accepted.seed)
@@ -214,7 +219,7 @@ class Benchmark:
         return Begun(
             schema_version=SCHEMA_VERSION,
             id=time.strftime("%Y%m%d-%H%M%S-", time.gmtime()) + uuid.uuid4().hex[:4],
-            started_at=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            started_at=utc_now(),
             command=command,
             host=host.evidence(),
             model={"name": self.model.name, **facts, "accuracy": self.stated_accuracy()},
@@ -253,7 +258,7 @@ class Benchmark:
 
     def fail(self, engine: str, reason: str) -> None:
         log.warning("%s failed: %s", engine, reason)
-        self.happened(Failed(engine, reason))
+        self.happened(Failed(engine, public(reason)))
         for key, (seat, _) in list(self.seated.items()):
             if seat.engine == engine:
                 del self.seated[key]
@@ -445,7 +450,10 @@ class Benchmark:
         look = next(next_looks)
         for number in count(1):
             for cell, worker in self.round_order(group):
-                self.yielded_s += self.give_way()
+                yielded = self.give_way()
+                self.yielded_s += yielded
+                self.deadline += yielded  # the time of others is not this run's
+                deadline += yielded
                 if self.stop():
                     return "interrupted"
                 if time.monotonic() + self.expected_s(cell) > deadline:
@@ -476,12 +484,7 @@ class Benchmark:
 
     def calls(self, cell: Cell) -> int:
         """Return how many timed calls a slice of this cell has."""
-        call_s = max(1e-7, self.record.warmed[cell].call_ns / 1e9) + self.plan.pace_s
-        wanted = max(
-            math.ceil(self.plan.samples / SAMPLES_BY_ROUND[self.plan.percentile]), round(SLICE_S / call_s)
-        )
-        affordable = max(FEWEST_CALLS, math.floor(LONGEST_SLICE_S / call_s))
-        return min(max(wanted, FEWEST_CALLS), affordable, MOST_CALLS)
+        return slice_calls(self.plan, self.record.warmed[cell].call_ns / 1e9)
 
     def lead_in(self, cell: Cell) -> int:
         call_s = max(1e-7, self.record.warmed[cell].call_ns / 1e9)
@@ -598,15 +601,21 @@ class Benchmark:
         self.waited_s += time.monotonic() - began
 
     def give_way(self) -> float:
-        """Let a sentence that waits go first; return how long that took."""
+        """Let a sentence that waits go first; return how long that took.
+
+        Then the run goes on for a while before it does so again: many sentences must not keep it waiting.
+        """
         began = time.monotonic()
+        if began - self.gave_way < BETWEEN_SENTENCES_S:
+            return 0.0
         try:
             if not self.lock.give_way():
                 return 0.0
         except KeyboardInterrupt:  # asked to stop meanwhile: the caller sees that next
             pass
         self.watch.forget()
-        return time.monotonic() - began
+        self.gave_way = time.monotonic()
+        return self.gave_way - began
 
     def precise(self, group: int) -> bool:
         """Tell whether every ratio of the group is as precise as asked and every cell has its samples."""
@@ -624,6 +633,22 @@ class Benchmark:
             if ratio is None or ratio.half_width > self.plan.precision:
                 return False
         return True
+
+
+def slice_calls(asked: Plan, call_s: float) -> int:
+    """Return how many timed calls a slice has whose calls take so many seconds."""
+    each_s = max(1e-7, call_s) + asked.pace_s
+    wanted = max(math.ceil(asked.samples / SAMPLES_BY_ROUND[asked.percentile]), round(SLICE_S / each_s))
+    affordable = max(FEWEST_CALLS, math.floor(LONGEST_SLICE_S / each_s))
+    return min(max(wanted, FEWEST_CALLS), affordable, MOST_CALLS)
+
+
+def first_look(asked: Plan, calls_s: Iterable[float], after: int = 0) -> int:
+    """Return the first round, not before `after`, at whose end a run may stop: it is a look, and every cell
+    has its samples by then. `calls_s` are the seconds of a call of each cell.
+    """
+    rounds = [math.ceil(asked.samples / slice_calls(asked, call_s)) for call_s in calls_s]
+    return next(one for one in looks() if one >= max(after, *rounds, 0))
 
 
 def round_medians(slices: list[Slice]) -> dict[int, float]:

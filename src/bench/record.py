@@ -131,15 +131,19 @@ def to_json(event: Event) -> dict[str, Any]:
     return {"kind": type(event).__name__.lower(), **asdict(event)}
 
 
+def known(kind: type[Any], found: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of a dataclass in an object; a later version may write more."""
+    return {name: found[name] for name in kind.__dataclass_fields__ if name in found}
+
+
 def from_json(found: dict[str, Any]) -> Event:
     """Return the event that `to_json` wrote. Raises ValueError for what is none."""
     try:
-        values = dict(found)
-        kind = KINDS[values.pop("kind")]
-        if "case" in values:
-            values["case"] = Case(**values["case"])
-        if "evidence" in values:
-            values["evidence"] = Evidence(**values["evidence"])
+        kind = KINDS[found["kind"]]
+        values = known(kind, found)
+        for name, part in (("case", Case), ("evidence", Evidence)):
+            if name in values:
+                values[name] = part(**known(part, values[name]))
         for name in ("ns", "disturbed"):
             if name in values:
                 values[name] = tuple(values[name])
@@ -214,6 +218,11 @@ class Record:
         """Return the slices of a cell that count."""
         found = {one.round: one for one in self.slices.get(cell, []) if not self.disturbed(one)}
         return list(found.values())  # one of each round, the last
+
+    @property
+    def samples(self) -> int:
+        """Return how many timed calls there are, those of disturbed slices among them."""
+        return sum(len(one.ns) for slices in self.slices.values() for one in slices)
 
     @property
     def rounds(self) -> int:

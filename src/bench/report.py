@@ -4,6 +4,7 @@ import csv
 import io
 from typing import Any
 
+from src.bench.results import figure_ms
 from src.engines import registry
 
 # The columns of onnxruntime/python/tools/transformers/benchmark.py, in its order.
@@ -64,15 +65,16 @@ def csv_row(run: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:
         "providers": facts.get("providers", ""),
         "device": row["device"],
         "precision": row["precision"],
-        "optimizer": optimizer,
-        "io_binding": False,
-        "model_name": run["run"]["model"]["name"],
-        "inputs": 3,
+        # A table that was imported goes out with what it told.
+        "optimizer": facts.get("optimizer", optimizer),
+        "io_binding": facts.get("io_binding", False),
+        "model_name": facts.get("model", run["run"]["model"]["name"]),
+        "inputs": facts.get("inputs", 3),
         "threads": row["threads"],
         "batch_size": row["batch_size"],
         "sequence_length": row["sequence_length"],
         "custom_layer_num": "",
-        "datetime": run["run"]["started_at"],
+        "datetime": facts.get("datetime", run["run"]["started_at"]),
         "test_times": row["samples"],
         "QPS": number(row["throughput_per_s"]),
         "average_latency_ms": number(row["mean_ms"]),
@@ -92,8 +94,8 @@ def to_markdown(run: dict[str, Any]) -> str:
     lines = [
         f"# Run {head['id']}",
         "",
-        f"{head['started_at']}, {head['model']['name']}, on {host['cpu']} ({host['allowed_cpus']} CPUs, "
-        f"{host['system']}). {ending(run)}",
+        f"{head['started_at']}, {head['model']['name']}, on {host['cpu']} "
+        f"({host['allowed_cpus'] or 'unknown'} CPUs, {host['system']}). {ending(run)}",
         "",
         "Latency in ms, lower is better. The interval is 95 %. Ratio: latency ÷ that of "
         f"`{head['plan']['baseline']}` in the same rounds.",
@@ -107,7 +109,7 @@ def to_markdown(run: dict[str, Any]) -> str:
             "| engine | median | interval | p90 | p99 | per s | ratio | verdict |",
         ]
         lines.append("|---|---|---|---|---|---|---|---|")
-        for row in sorted(rows, key=lambda row: row["median_ms"] or 0.0):
+        for row in sorted(rows, key=lambda row: figure_ms(row) or 0.0):
             lines.append("| " + " | ".join(markdown_cells(row)) + " |")
     if run["failures"]:
         lines += ["", "## Failed", ""]
@@ -127,13 +129,13 @@ def markdown_cells(row: dict[str, Any]) -> list[str]:
     reasons = "".join(f". {escaped(reason)}" for reason in row["reasons"])
     return [
         f"`{row['engine']}`",
-        number_or_dash(row["median_ms"]),
+        number_or_dash(figure_ms(row)),
         f"{interval[0]:.4g}–{interval[1]:.4g}" if interval else "–",
         number_or_dash(row["p90_ms"]),
         number_or_dash(row["p99_ms"]),
         number_or_dash(row["throughput_per_s"]),
         shown,
-        row["verdict"] + reasons,
+        (row["verdict"] or "not judged") + reasons,
     ]
 
 
@@ -167,9 +169,10 @@ ENDINGS = {
     "interrupted": "It was interrupted.",
     "failed": "It ended as no engine was left.",
     "unfinished": "Its end is missing: it was killed.",
+    "table": "It came as a table of figures, without raw samples: nothing here can judge it.",
 }
 
 
 def ending(run: dict[str, Any]) -> str:
     """Return in words why a run stopped, and after how many rounds."""
-    return f"{ENDINGS[run['run']['stopped']]} {run['run']['rounds']} rounds."
+    return f"{ENDINGS.get(run['run']['stopped'], '')} {run['run']['rounds']} rounds.".strip()

@@ -26,6 +26,8 @@ from src.engines import registry
 # of its slices were, or when it spent more than WAITED_SHARE of its time waiting for a quiet host.
 NOISY_SHARE, WAITED_SHARE = 1 / 3, 0.1
 
+Floors = dict[tuple[int, Case], tuple[Ratio | None, float]]
+
 
 def summarise(record: Record, raw: bool = False) -> dict[str, Any]:
     """Return the JSON of a run (docs/results.md): run, results, failures, noise, summary; with `raw` also
@@ -33,7 +35,8 @@ def summarise(record: Record, raw: bool = False) -> dict[str, Any]:
     """
     begun, ended = record.begun, record.ended
     assert begun, "a record begins with its head"
-    rows = [row(record, cell) for cell in cells(record) if not cell.engine.endswith(TWIN)]
+    pairs = floors(record)
+    rows = [row(record, cell, pairs) for cell in cells(record) if not cell.engine.endswith(TWIN)]
     found: dict[str, Any] = {
         "schema_version": begun.schema_version,
         "run": {
@@ -50,7 +53,7 @@ def summarise(record: Record, raw: bool = False) -> dict[str, Any]:
         },
         "results": rows,
         "failures": [{"engine": one.engine, "reason": one.reason} for one in record.failures],
-        "noise": noise(record, rows),
+        "noise": noise(record, rows, pairs),
         "summary": summary(rows, begun.plan["baseline"]),
     }
     if raw:
@@ -81,8 +84,8 @@ def round_medians_ms(record: Record, cell: Cell) -> dict[int, float]:
     return {one.round: median(one.ns) / 1e6 for one in record.undisturbed(cell)}
 
 
-def row(record: Record, cell: Cell) -> dict[str, Any]:
-    """Return one result (docs/results.md)."""
+def row(record: Record, cell: Cell, pairs: Floors) -> dict[str, Any]:
+    """Return one result (docs/results.md). `pairs` is what `floors` returned."""
     case = cell.case
     loaded = record.loaded[cell.group, cell.engine, case.threads]
     warmed = record.warmed[cell]
@@ -115,7 +118,7 @@ def row(record: Record, cell: Cell) -> dict[str, Any]:
         "effective_threads": middle(one.evidence.effective_threads for one in slices),
         "verdict": judged,
         "reasons": reasons,
-        "ratios": ratios(record, cell),
+        "ratios": ratios(record, cell, judged, pairs),
         "facts": {
             **loaded.facts,
             "title": loaded.title,
@@ -168,7 +171,7 @@ def judge(record: Record, cell: Cell) -> tuple[str, list[str]]:
     return "valid", []
 
 
-def floors(record: Record) -> dict[tuple[int, Case], tuple[Ratio | None, float]]:
+def floors(record: Record) -> Floors:
     """Return, by group and case, the A/A pair's ratio and the noise floor f that follows from it."""
     assert record.begun
     baseline = record.begun.plan["baseline"]
@@ -181,9 +184,9 @@ def floors(record: Record) -> dict[tuple[int, Case], tuple[Ratio | None, float]]
     return found
 
 
-def ratios(record: Record, cell: Cell) -> dict[str, Any]:
+def ratios(record: Record, cell: Cell, judged: str, pairs: Floors) -> dict[str, Any]:
     """Return {baseline id: {ratio, ci95, verdict, rounds, noise_floor}}: latency ÷ the baseline's in the same
-    rounds; empty for the baseline itself, for `null`, and without a baseline.
+    rounds; empty for the baseline itself, for `null`, and without a baseline. `judged` is the cell's verdict.
     """
     assert record.begun
     baseline = record.begun.plan["baseline"]
@@ -193,19 +196,19 @@ def ratios(record: Record, cell: Cell) -> dict[str, Any]:
     pair = paired_ratio(round_medians_ms(record, cell), round_medians_ms(record, other))
     if pair is None:
         return {}
-    floor = floors(record)[cell.group, cell.case][1]
+    floor = pairs[cell.group, cell.case][1]
     return {
         baseline: {
             "ratio": pair.ratio,
             "ci95": pair.ci95,
-            "verdict": verdict(pair, floor) if judge(record, cell)[0] != "invalid" else None,
+            "verdict": verdict(pair, floor) if judged != "invalid" else None,
             "rounds": pair.rounds,
             "noise_floor": floor,
         }
     }
 
 
-def noise(record: Record, rows: list[dict[str, Any]]) -> dict[str, Any]:
+def noise(record: Record, rows: list[dict[str, Any]], found: Floors) -> dict[str, Any]:
     """Return what limits the run: the noise floors of the A/A pair, disturbed slices, the harness's cost."""
     pairs = [
         {
@@ -216,7 +219,7 @@ def noise(record: Record, rows: list[dict[str, Any]]) -> dict[str, Any]:
             "rounds": pair.rounds if pair else 0,
             "noise_floor": floor,
         }
-        for (group, case), (pair, floor) in sorted(floors(record).items())
+        for (group, case), (pair, floor) in sorted(found.items())
     ]
     slices = [one for some in record.slices.values() for one in some]
     disturbed = [one for one in slices if record.disturbed(one)]
@@ -227,9 +230,14 @@ def noise(record: Record, rows: list[dict[str, Any]]) -> dict[str, Any]:
         "pairs": pairs,
         "slices": len(slices),
         "disturbed_slices": len(disturbed),
-        "noisy": any(one["verdict"] != "valid" for one in rows)
-        or len(disturbed) > NOISY_SHARE * len(slices)
-        or waited(record) > WAITED_SHARE,
+        # None without a slice: nothing was measured, so nothing is judged.
+        "noisy": (
+            any(one["verdict"] != "valid" for one in rows)
+            or len(disturbed) > NOISY_SHARE * len(slices)
+            or waited(record) > WAITED_SHARE
+        )
+        if slices
+        else None,
         "reasons": noise_reasons(record, slices),
         "reference": {"apart_ns": reference.apart_ns, "loop_us": reference.loop_us} if reference else None,
         "harness": [
@@ -273,6 +281,12 @@ def case_fields(case: Case) -> dict[str, Any]:
 def case_of(row: dict[str, Any]) -> Case:
     """Return the case of a result."""
     return Case(row["batch_size"], row["sequence_length"], row["threads"], row["scope"])
+
+
+def figure_ms(row: dict[str, Any]) -> float | None:
+    """Return a result's typical latency in ms: its median, or its mean where that is all a table told."""
+    found: float | None = row["median_ms"] if row["median_ms"] is not None else row["mean_ms"]
+    return found
 
 
 def summary(rows: list[dict[str, Any]], baseline: str) -> list[dict[str, Any]]:

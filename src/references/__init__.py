@@ -1,6 +1,6 @@
 """Stored published numbers: load and validate them, and judge what a measurement may be divided by."""
 
-from src.references.beside import beside
+from src.references.beside import beside, beside_row
 from src.references.comparison import Comparison, Measurement, judge, ratio
 from src.references.reference import (
     COLUMNS,
@@ -27,6 +27,7 @@ __all__ = [
     "Reference",
     "ReferenceError",
     "beside",
+    "beside_row",
     "by_id",
     "infinity",
     "judge",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from src.bench.results import figure_ms
 from src.references.comparison import Measurement, judge, ratio
 from src.references.reference import infinity, to_json
 
@@ -52,6 +53,43 @@ def beside(answer: dict[str, Any]) -> list[dict[str, Any]]:
                     }
                     for row in answer["engines"]
                 },
+            }
+        )
+    return found
+
+
+def beside_row(run: dict[str, Any], row: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return Infinity's stated latencies beside one result of a run (docs/results.md).
+
+    Each has its columns and `title`, `comparison` {comparable, blocking, caveats} and `ratio`: measured ÷
+    stored, None where something blocks.
+    """
+    head, host = run["run"], run["run"]["host"]
+    cores = host.get("physical_cores")
+    measured = Measurement(
+        scope=row["scope"],
+        architecture=head["model"].get("architecture", ""),
+        sequence_length=row["sequence_length"],
+        batch_size=row["batch_size"],
+        device=row["device"],
+        model=head["model"].get("name", ""),
+        hardware=host.get("cpu", ""),
+        threads=row["threads"],
+        year=int(head["started_at"][:4]),
+        pace_s=head["plan"].get("pace_s", 0.0),
+        thread_placement=placement(row["threads"], cores) if cores else "",
+        statistic="median" if row["median_ms"] is not None else "mean",
+    )
+    value = figure_ms(row)
+    found = []
+    for reference in infinity(row["device"]):
+        comparison = judge(reference, measured)
+        found.append(
+            {
+                **to_json(reference),
+                "title": f"Infinity, {reference.sequence_length} tokens",
+                "comparison": {"comparable": comparison.comparable, **asdict(comparison)},
+                "ratio": ratio(reference, value, comparison) if value else None,
             }
         )
     return found

@@ -1,14 +1,24 @@
 """Charts. Each takes plain data and returns a plotly figure."""
 
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import plotly.graph_objects as go
 
+from src.bench.results import figure_ms
 from src.engines import registry
+from src.store.runs import Point
 from src.ui import style
-from src.ui.format import interval, ms
+from src.ui.format import interval, many, ms
 
 ROW_PX = 46
+LEGEND_ABOVE = {"orientation": "h", "x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom"}
+CONFIG = {
+    "displaylogo": False,
+    "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"],
+    "toImageButtonOptions": {"format": "png", "scale": 2},
+}
 TOO_FAR = (
     8  # a stored number this many times beyond the slowest bar would squeeze the bars: it is named, not drawn
 )
@@ -53,7 +63,13 @@ def latency_bars(rows: list[dict[str, Any]], stored: list[dict[str, Any]]) -> go
         customdata=[interval(*row["model"]["ci95_ms"]) for row in rows],
         hovertemplate="%{y}, model: %{x:.3g} ms (%{customdata})<extra></extra>",
     )
-    longest = max(cell["ci95_ms"][1] for cell in pipeline)
+    finish_bars(figure, len(rows), max(cell["ci95_ms"][1] for cell in pipeline), stored)
+    figure.update_layout(barmode="overlay")
+    return figure
+
+
+def finish_bars(figure: go.Figure, count: int, longest: float, stored: Sequence[dict[str, Any]]) -> None:
+    """Add the stored numbers as dashed lines to horizontal bars of latency, and lay them out."""
     shown = [one for one in stored if one["value"] < TOO_FAR * longest]
     right = max([longest, *(one["value"] for one in shown)]) * 1.12
     for one in shown:
@@ -69,13 +85,231 @@ def latency_bars(rows: list[dict[str, Any]], stored: list[dict[str, Any]]) -> go
             showlegend=True,
         )
     figure.update_layout(
-        barmode="overlay",
         bargap=0.35,
-        height=140 + ROW_PX * len(rows),
+        height=140 + ROW_PX * count,
         margin={"l": 0, "r": 8, "t": 8, "b": 0},
-        legend={"orientation": "h", "x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom"},
+        legend=LEGEND_ABOVE,
         xaxis={"title": "Latency in ms (lower is better)", "range": [0, right], "automargin": True},
         yaxis={"autorange": "reversed", "automargin": True, "title": None},
     )
     figure.update_traces(showlegend=False, selector={"type": "bar"})
+
+
+def run_bars(rows: list[dict[str, Any]], stored: Sequence[dict[str, Any]]) -> go.Figure:
+    """Return horizontal bars of one case, fastest on top, with 95 % intervals; noisy ones are hatched.
+
+    `rows` are results that have a figure, sorted; `stored` what stands beside them.
+    """
+    values = [figure_ms(row) or 0.0 for row in rows]
+    spans = [row["median_ci95_ms"] or (value, value) for row, value in zip(rows, values, strict=True)]
+    figure = go.Figure()
+    figure.add_bar(
+        name="measured",
+        y=[row["facts"]["title"] for row in rows],
+        x=values,
+        orientation="h",
+        marker={
+            "color": [style.engine_colour(row["engine"]) for row in rows],
+            "pattern": {"shape": ["" if row["verdict"] == "valid" else "/" for row in rows], "size": 6},
+        },
+        error_x=whiskers(values, spans),
+        text=[ms(value) for value in values],
+        textposition="inside",
+        insidetextanchor="start",
+        insidetextfont={"color": "#FFFFFF"},
+        customdata=[
+            [interval(*span), row["verdict"] or "not judged"] for row, span in zip(rows, spans, strict=True)
+        ],
+        hovertemplate="%{y}: %{x:.3g} ms (%{customdata[0]}), %{customdata[1]}<extra></extra>",
+    )
+    finish_bars(figure, len(rows), max(high for _, high in spans), stored)
     return figure
+
+
+def whiskers(values: Sequence[float], spans: Sequence[Sequence[float]]) -> dict[str, Any]:
+    """Return plotly's error bars for intervals [low, high] around values."""
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": [high - value for value, (_, high) in zip(values, spans, strict=True)],
+        "arrayminus": [value - low for value, (low, _) in zip(values, spans, strict=True)],
+        "color": style.NEUTRAL,
+        "thickness": 1.5,
+        "width": 5,
+    }
+
+
+def length_lines(rows: list[dict[str, Any]], stored: Sequence[dict[str, Any]]) -> go.Figure:
+    """Return latency against sequence length, a line per engine, both axes logarithmic; stored numbers as
+    hollow diamonds.
+
+    `rows` are results of one batch size, thread count and scope.
+    """
+    figure = go.Figure()
+    for engine in dict.fromkeys(row["engine"] for row in rows):
+        own = sorted((row for row in rows if row["engine"] == engine), key=lambda row: row["sequence_length"])
+        values = [figure_ms(row) or 0.0 for row in own]
+        spans = [row["median_ci95_ms"] or (value, value) for row, value in zip(own, values, strict=True)]
+        spec = style.known(engine)
+        figure.add_scatter(
+            name=own[0]["facts"]["title"],
+            x=[row["sequence_length"] for row in own],
+            y=values,
+            mode="lines+markers",
+            line={"color": style.engine_colour(engine), "dash": style.DASHES.get(spec.precision, "solid")},
+            marker={"symbol": style.marker(spec), "size": 8},
+            error_y=whiskers(values, spans),
+            customdata=[interval(*span) for span in spans],
+            hovertemplate="%{fullData.name}, %{x} tokens: %{y:.3g} ms (%{customdata})<extra></extra>",
+        )
+    if stored:
+        figure.add_scatter(
+            name="Infinity (stored, 2021)",
+            x=[one["sequence_length"] for one in stored],
+            y=[one["value"] for one in stored],
+            mode="markers",
+            marker={
+                "symbol": "diamond-open",
+                "size": 13,
+                "color": [style.STORED[one["sequence_length"]] for one in stored],
+                "line": {"width": 2.5},
+            },
+            hovertemplate="Infinity, stored, %{x} tokens: %{y:.3g} ms<extra></extra>",
+        )
+    lengths = sorted({row["sequence_length"] for row in rows} | {one["sequence_length"] for one in stored})
+    figure.update_layout(
+        height=460,
+        margin={"l": 0, "r": 8, "t": 8, "b": 0},
+        legend=LEGEND_ABOVE,
+        xaxis={"type": "log", "title": "Sequence length in tokens", "tickvals": lengths, "ticktext": lengths},
+        yaxis={"type": "log", "title": "Latency in ms (lower is better)", "automargin": True},
+    )
+    return figure
+
+
+QUANTILES = np.linspace(0, 1, 201)
+
+
+def distribution(samples_ms: dict[str, list[float]], titles: dict[str, str]) -> go.Figure:
+    """Return the share of calls that took at most so long, a line per engine, from raw samples in ms."""
+    figure = go.Figure()
+    for engine, calls in samples_ms.items():
+        spec = style.known(engine)
+        figure.add_scatter(
+            name=f"{titles.get(engine, engine)} ({len(calls):,} calls)",
+            x=np.quantile(calls, QUANTILES).tolist(),
+            y=(100 * QUANTILES).tolist(),
+            mode="lines",
+            line={
+                "color": style.engine_colour(engine),
+                "dash": style.DASHES.get(spec.precision, "solid"),
+                "shape": "hv",
+            },
+            hovertemplate="%{y:.0f} % of calls took at most %{x:.3g} ms<extra>%{fullData.name}</extra>",
+        )
+    figure.update_layout(
+        height=460,
+        margin={"l": 0, "r": 8, "t": 8, "b": 0},
+        legend=LEGEND_ABOVE,
+        xaxis={
+            "type": "log",
+            "title": "Latency of a call in ms (further left is better)",
+            "automargin": True,
+        },
+        yaxis={"title": "Calls that took at most so long, %", "range": [0, 101]},
+    )
+    return figure
+
+
+def live_ratios(rows: list[dict[str, Any]], baseline: str) -> go.Figure:
+    """Return each cell's ratio to the baseline with its interval, as it stands while a run goes on."""
+    shown = [(row, row["ratios"][baseline]) for row in rows if row["ratios"].get(baseline)]
+    threads = len({row["threads"] for row in rows}) > 1
+    ratios = [ratio["ratio"] for _, ratio in shown]
+    spans = [ratio["ci95"] or (ratio["ratio"], ratio["ratio"]) for _, ratio in shown]
+    figure = go.Figure()
+    figure.add_scatter(
+        x=ratios,
+        y=[f"{row['title']}, {case_words(row, threads)}" for row, _ in shown],
+        mode="markers",
+        marker={
+            "color": [style.engine_colour(row["engine"]) for row, _ in shown],
+            "symbol": [style.marker(style.known(row["engine"])) for row, _ in shown],
+            "size": 9,
+        },
+        error_x=whiskers(ratios, spans),
+        customdata=[interval(*span) for span in spans],
+        hovertemplate="%{y}: ×%{x:.3f} (%{customdata})<extra></extra>",
+        showlegend=False,
+    )
+    figure.add_vline(x=1, line={"color": style.NEUTRAL, "dash": "dot"})
+    figure.update_layout(
+        height=110 + 24 * len(shown),
+        margin={"l": 0, "r": 8, "t": 8, "b": 0},
+        xaxis={"title": f"Ratio to {style.known(baseline).title} (below 1 is faster)", "automargin": True},
+        yaxis={"autorange": "reversed", "automargin": True, "title": None},
+    )
+    return figure
+
+
+def case_words(row: dict[str, Any], threads: bool = False) -> str:
+    """Return a case in a few words: what is usual is left out, and the threads unless asked for."""
+    batch = "" if row["batch_size"] == 1 else f", batch {row['batch_size']}"
+    used = f", {many(row['threads'], 'thread')}" if threads else ""
+    return f"{row['sequence_length']} tokens{batch}{used}, {row['scope']}"
+
+
+def trend(points: list[Point]) -> go.Figure:
+    """Return one engine's latency of one case over time, a line per host and model."""
+    figure = go.Figure()
+    series = dict.fromkeys((point.host_id, point.model) for point in points)
+    names = {point.host_id: point.host for point in points}
+    for number, (host_id, model) in enumerate(series):
+        own = [point for point in points if (point.host_id, point.model) == (host_id, model)]
+        # The name alone, where that is enough.
+        name = names[host_id]
+        if list(names.values()).count(name) > 1:
+            name += f", {own[0].cpu}"
+        if len({other for _, other in series}) > 1:
+            name += f", {model}"
+        values = [point.median_ms for point in own]
+        spans = [
+            (point.median_ms, point.median_ms)
+            if point.low_ms is None or point.high_ms is None
+            else (point.low_ms, point.high_ms)
+            for point in own
+        ]
+        colour = style.COLOURS[number % len(style.COLOURS)]
+        figure.add_scatter(
+            name=name,
+            x=[point.started_at for point in own],
+            y=values,
+            mode="lines+markers",
+            line={"color": colour, "width": 1},
+            marker={
+                "size": 9,
+                "color": colour,
+                "symbol": [trend_symbol(point) for point in own],
+            },
+            error_y=whiskers(values, spans),
+            customdata=[
+                [point.run_id, point.verdict or "not judged", interval(*span)]
+                for point, span in zip(own, spans, strict=True)
+            ],
+            hovertemplate="%{customdata[0]}: %{y:.3g} ms (%{customdata[2]}), %{customdata[1]}"
+            "<extra>%{fullData.name}</extra>",
+        )
+    figure.update_layout(
+        height=380,
+        margin={"l": 0, "r": 8, "t": 8, "b": 0},
+        legend=LEGEND_ABOVE,
+        showlegend=True,
+        xaxis={"title": "Time of the run (UTC)", "type": "date"},
+        yaxis={"title": "Median latency in ms (lower is better)", "rangemode": "tozero", "automargin": True},
+    )
+    return figure
+
+
+def trend_symbol(point: Point) -> str:
+    symbol = "circle" if point.verdict == "valid" else "x"
+    return f"{symbol}-open" if point.source == "imported" else symbol

@@ -37,3 +37,23 @@ def plain(text: str) -> str:
     """Return text that Markdown shows as it is: nothing in it becomes markup, a link, an image or a dash."""
     joined = JOINED.sub(lambda found: found[0] + WORD_JOINER, " ".join(text.split()))
     return MARKDOWN.sub(r"\\\1", joined)
+
+
+def duration(seconds: float) -> str:
+    """Return a duration in words: 8 s, 50 s, 3 min, 2 h 10 min."""
+    if seconds < 90:
+        return f"{max(0, round(seconds))} s"
+    minutes = round(seconds / 60)
+    if minutes < 90:
+        return f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def moment(iso: str) -> str:
+    """Return a time of the store, which is in UTC, as `2026-11-24 05:28`."""
+    return iso.replace("T", " ")[:16]
+
+
+def many(count: int, what: str) -> str:
+    """Return a count with its noun: 1 run, 2 runs."""
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"

@@ -1,12 +1,113 @@
 """The frame of every page: `page_setup` is each page's first statement."""
 
+import gc
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NoReturn
+
 import streamlit as st
 
+from src.bench.plan import BadPlan
+from src.engines.registry import UnknownEngine
+from src.home import HomeError
+from src.jobs.queue import NotYours, Refused
+from src.jobs.supervisor import Supervisor
+from src.limits import OUT_OF_ORDER, hosted
+from src.store.database import Store, StoreError, open_store
+from src.store.runs import NoRun, RunBusy
+from src.store.transfer import BadRun
+from src.ui.format import plain
+
 PRODUCT = "Are We Infinity Yet?"
+PAGES = (
+    ("app.py", "Type a sentence", ":material/keyboard:"),
+    ("pages/benchmark.py", "Benchmark", ":material/speed:"),
+    ("pages/history.py", "History", ":material/history:"),
+    ("pages/compare.py", "Compare", ":material/compare_arrows:"),
+)
+# What somebody did or can mend is told to everybody; what concerns the machine only where it is one's own.
+FOR_ALL = (BadPlan, UnknownEngine, NotYours, Refused, NoRun, RunBusy, BadRun)
+FOR_OWNERS = (StoreError, HomeError)
+
+log = logging.getLogger(__name__)
 
 
-def page_setup(title: str) -> None:
-    """Set the page's title, icon and width. A sidebar of our own follows with the second page."""
+def page_setup(title: str, wide: bool = False) -> None:
+    """Set the page's title, icon and width; draw the sidebar; let in who may come in."""
     st.set_page_config(
-        page_title=f"{title} · {PRODUCT}", page_icon=":material/all_inclusive:", layout="centered"
+        page_title=f"{title} · {PRODUCT}",
+        page_icon=":material/all_inclusive:",
+        layout="wide" if wide else "centered",
     )
+    if hosted():
+        st.set_option("client.showErrorDetails", "none")
+    gate()
+    with st.sidebar:
+        st.markdown(f"**{PRODUCT}**")
+        for path, label, icon in PAGES:
+            st.page_link(path, label=label, icon=icon)
+        if user():
+            st.caption(f"Signed in as {plain(user() or '')}")
+            st.button("Sign out", on_click=st.logout, key="sign_out")
+    supervisor()
+
+
+def gate() -> None:
+    """Where sign-in is set up (Streamlit's own, secrets.toml), stop who has not signed in."""
+    if getattr(st.user, "is_logged_in", True):
+        return
+    st.title(PRODUCT)
+    st.info("Sign in to measure and to see the runs.", icon=":material/lock:")
+    st.button("Sign in", type="primary", on_click=st.login, key="sign_in", icon=":material/login:")
+    st.stop()
+
+
+def user() -> str | None:
+    """Return the address of who is signed in; None where nobody need be."""
+    if not getattr(st.user, "is_logged_in", False):
+        return None
+    return str(getattr(st.user, "email", None) or getattr(st.user, "sub", "")) or None
+
+
+@st.cache_resource(show_spinner=False)
+def supervisor() -> Supervisor:
+    """Return the app's one supervisor, which starts the jobs in the queue."""
+    made = Supervisor()
+    made.start()
+    # Streamlit collects all garbage after each run of a script or fragment. Walking every module took a tenth
+    # of a second here, on the host that is measured: what is there by now stays, and is not walked again.
+    gc.collect()
+    gc.freeze()
+    return made
+
+
+def show_error(error: Exception) -> None:
+    """Show an error that says what to do next; not the machine's own troubles in the hosted demo."""
+    if isinstance(error, FOR_OWNERS) and hosted():
+        log.error("%s", error)
+        st.error(OUT_OF_ORDER, icon=":material/error:")
+    else:
+        st.error(plain(str(error)), icon=":material/error:")
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Show the errors of a block that people can do something about."""
+    try:
+        yield
+    except (*FOR_ALL, *FOR_OWNERS) as error:
+        show_error(error)
+
+
+def give_up(error: Exception) -> NoReturn:
+    show_error(error)
+    st.stop()
+
+
+def the_store() -> Store:
+    """Return the store, or show why there is none and end the page."""
+    try:
+        return open_store()
+    except (StoreError, HomeError) as error:
+        give_up(error)

@@ -2,7 +2,8 @@
 marker.
 """
 
-from src.engines.registry import all_engines
+from src.bench.record import engine_id
+from src.engines.registry import UnknownEngine, all_engines, get
 from src.engines.spec import EngineSpec
 
 # Each has a contrast of at least 3 to 1 on both the light and the dark background of .streamlit/config.toml.
@@ -10,6 +11,10 @@ COLOURS = ("#2F7FE0", "#C2701E", "#1F9568", "#8B62E8", "#D4477B", "#0F8FA8", "#7
 MARKERS = {"fp32": "circle", "fp16": "diamond", "bf16": "triangle-up", "int8": "square"}
 # Stored numbers are never an engine's colour, and always dashed.
 STORED = {16: "#D97706", 128: "#DB2777"}
+DASHES = {"fp32": "solid", "fp16": "dot", "bf16": "dashdot", "int8": "dash"}
+ELSEWHERE = "#64748B"  # an engine that the registry does not know: it came with an imported run
+# Lines and whiskers that must be seen on a light and a dark background.
+NEUTRAL = "#64748B"
 
 
 def colour(spec: EngineSpec) -> str:
@@ -21,3 +26,18 @@ def colour(spec: EngineSpec) -> str:
 def marker(spec: EngineSpec) -> str:
     """Return the engine's marker: that of its precision."""
     return MARKERS.get(spec.precision, "x")
+
+
+def known(engine: str) -> EngineSpec:
+    """Return an engine's row of the registry; one made up for an id that came with an imported run."""
+    id = engine_id(engine)
+    try:
+        return get(id)
+    except UnknownEngine:
+        return EngineSpec(id, id, "elsewhere", id.rpartition("-")[2])
+
+
+def engine_colour(engine: str) -> str:
+    """Return the colour of an engine by its id, also of one from elsewhere."""
+    spec = known(engine)
+    return ELSEWHERE if spec.runtime == "elsewhere" else colour(spec)

@@ -1,12 +1,13 @@
-"""Tables. Each takes plain data and returns a frame of text, ready for st.table."""
+"""Tables. Each takes plain data and returns a frame, ready for st.table or st.dataframe."""
 
 from typing import Any
 
 import pandas as pd
+import streamlit as st
 
 from src.engines import registry
 from src.engines.spec import EngineSpec
-from src.ui.format import interval, plain, significant, times
+from src.ui.format import duration, interval, plain, significant, times
 
 
 def latencies(
@@ -58,3 +59,112 @@ def missing(specs: list[tuple[EngineSpec, Any]]) -> pd.DataFrame:
             for spec, why in specs
         ]
     ).set_index("Engine")
+
+
+def run_results(rows: list[dict[str, Any]], baseline: str) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Return the results of one case as a frame of numbers, and how st.dataframe shows its columns."""
+
+    def line(row: dict[str, Any]) -> dict[str, Any]:
+        low, high = row["median_ci95_ms"] or (None, None)
+        ratio = row["ratios"].get(baseline) or {}
+        ratio_low, ratio_high = ratio.get("ci95") or (None, None)
+        answers = row["facts"].get("answers") or {}
+        return {
+            "Engine": row["facts"]["title"],
+            "Median": row["median_ms"],
+            "Low": low,
+            "High": high,
+            "Mean": row["mean_ms"],
+            "p90": row["p90_ms"],
+            "p95": row["p95_ms"],
+            "p99": row["p99_ms"],
+            "Per s": row["throughput_per_s"],
+            "Ratio": 1.0 if row["engine"] == baseline else ratio.get("ratio"),
+            "Ratio low": ratio_low,
+            "Ratio high": ratio_high,
+            "Compared": "baseline" if row["engine"] == baseline else ratio.get("verdict"),
+            "Verdict": row["verdict"] or "not judged",
+            "Agreement": answers.get("agreement"),
+            "First call": row["first_call_ms"],
+            "Load, s": row["load_s"],
+            "Peak RSS, MB": row["peak_rss_mb"],
+            "Artifact, MB": row["artifact_mb"],
+            "Threads": row["effective_threads"],
+            "Samples": row["samples"],
+            "Rounds": row["facts"].get("rounds"),
+            "Disturbed": row["facts"].get("disturbed_slices"),
+        }
+
+    number = st.column_config.NumberColumn
+    milliseconds = {
+        name: number(f"{name}, ms", format="%.4g", help=about)
+        for name, about in {
+            "Median": "Of all undisturbed calls; lower is better",
+            "Low": "95 % interval of the median, from round medians",
+            "High": "95 % interval of the median, from round medians",
+            "Mean": "Of all undisturbed calls",
+            "p90": "Empty below 64 samples",
+            "p95": "Empty below 130 samples",
+            "p99": "Empty below 662 samples",
+            "First call": "The first call with this shape after loading",
+        }.items()
+    }
+    config = {
+        "Engine": st.column_config.TextColumn(pinned=True),
+        **milliseconds,
+        "Per s": number(format="%.4g", help="Texts per second, derived from the mean; higher is better"),
+        **{
+            name: number(format="%.3f", help="Latency ÷ the baseline's in the same rounds; below 1 is faster")
+            for name in ("Ratio", "Ratio low", "Ratio high")
+        },
+        "Compared": st.column_config.TextColumn(
+            help="faster, slower, or tie where the interval touches 1 ± the noise floor"
+        ),
+        "Verdict": st.column_config.TextColumn(
+            help="May this row be trusted? The reasons are below the table."
+        ),
+        "Agreement": number(
+            format="percent",
+            help="Same labels as PyTorch FP32 on the timed texts; accuracy is measured apart",
+        ),
+        **{name: number(format="%.3g") for name in ("Load, s", "Peak RSS, MB", "Artifact, MB")},
+        "Threads": number(format="%.2f", help="CPU time ÷ wall time of the slices; a spinning thread counts"),
+        "Disturbed": number(help="Slices that were disturbed and left out"),
+    }
+    frame = pd.DataFrame([line(row) for row in rows])
+    return frame.dropna(axis="columns", how="all"), config
+
+
+def host_facts(run: dict[str, Any]) -> pd.DataFrame:
+    """Return what a run says of its host, software and noise, one fact a line."""
+    head, noise = run["run"], run["noise"]
+    host = head["host"]
+    time = head["time"] or {}
+    facts = {
+        "Host": host.get("name"),
+        "CPU": host.get("cpu"),
+        "CPUs that may be used": host.get("allowed_cpus"),
+        "Physical cores": host.get("physical_cores"),
+        "Instruction sets": ", ".join(host.get("isa", [])),
+        "Caches": ", ".join(host.get("caches", [])),
+        "Memory": f"{host['memory_gb']:g} GB" if host.get("memory_gb") else None,
+        "Virtualisation": host.get("virtualisation"),
+        "Governor, turbo": ", ".join(str(host[name]) for name in ("governor", "turbo") if host.get(name)),
+        "System": host.get("system"),
+        "Clock": host.get("clock"),
+        "Libraries": ", ".join(f"{name} {version}" for name, version in host.get("libraries", {}).items()),
+        "Commit": host.get("git_commit"),
+        "Model": head["model"].get("name"),
+        "Noise floor (A/A pair)": f"{100 * noise['noise_floor']:.1f} %" if noise["noise_floor"] else None,
+        "Slices disturbed": f"{noise['disturbed_slices']:,} of {noise['slices']:,}"
+        if noise["slices"]
+        else None,
+        "What disturbed them": " ".join(noise["reasons"]),
+        "Time inside calls": f"{100 * time['calls_share']:.0f} %" if time.get("calls_share") else None,
+        "Measurer's own CPU": f"{100 * time['measurer_cpu_cores']:.1f} % of a core"
+        if time.get("measurer_cpu_cores") is not None
+        else None,
+        "Waited for a quiet host": duration(time["waited_s"]) if time.get("waited_s") is not None else None,
+    }
+    kept = {name: plain(str(value)) for name, value in facts.items() if value not in (None, "")}
+    return pd.DataFrame({"Fact": kept.keys(), "Value": kept.values()}).set_index("Fact")

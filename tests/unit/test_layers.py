@@ -67,8 +67,12 @@ def test_the_old_zone_parses_as_python_3_9():
         ast.parse(path.read_text(), feature_version=(3, 9))
 
 
-def test_what_the_app_imports_loads_no_runtime():
-    modules = sorted(name for name in imports(ROOT / "app.py") if name.startswith("src."))
+PAGES = (ROOT / "app.py", *sorted((ROOT / "pages").glob("*.py")))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_what_a_page_imports_loads_no_runtime(page: Path):
+    modules = sorted(name for name in imports(page) if name.startswith("src."))
     modules = sorted({".".join(name.split(".")[:3]) for name in modules})
     code = "import sys\n"
     for name in modules:
@@ -77,3 +81,20 @@ def test_what_the_app_imports_loads_no_runtime():
     code += f"print(sorted({HEAVY!r} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_a_page_is_set_up_before_anything_is_drawn(page: Path):
+    """The first call of a page's own is page_setup: a cold link to it passes the gate too."""
+    tree = ast.parse(page.read_text())
+    calls = [
+        node.value for node in tree.body if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
+    ]
+    assert isinstance(calls[0].func, ast.Name)
+    assert calls[0].func.id == "page_setup"
+
+
+def test_every_page_is_in_the_sidebar():
+    from src.ui.shell import PAGES as LISTED
+
+    assert {ROOT / path for path, *_ in LISTED} == set(PAGES)

@@ -153,7 +153,7 @@ def test_a_fixed_sleep_is_recovered_as_a_bare_loop_finds_it(pool: Pool, name: st
 def test_a_drift_leaves_paired_ratios_unchanged_while_pooled_means_move(pool: Pool, shared_home: Path):
     (shared_home / "drift.started").unlink(missing_ok=True)
     record = measure(
-        pool, plan("fake-drifting-slower", baseline="fake-drifting", precision=0.001, budget_s=14.0)
+        pool, plan("fake-drifting-slower", baseline="fake-drifting", precision=0.001, budget_s=10.0)
     )
     slower, baseline = (record.slices[cell(name)] for name in ("fake-drifting-slower", "fake-drifting"))
     assert len(slower) >= 20
@@ -272,7 +272,7 @@ def test_a_busy_neighbour_is_noticed_and_named(pool: Pool, monkeypatch: pytest.M
     monkeypatch.setattr(protocol, "PATIENCE_SHARE", -1.0)
     neighbours = [psutil.Popen(["python3", "-c", "while True: pass"]) for _ in os.sched_getaffinity(0)]
     try:
-        record = measure(pool, plan("fake-busy", budget_s=12.0))
+        record = measure(pool, plan("fake-busy", budget_s=10.0))
     finally:
         for one in neighbours:
             one.kill()
@@ -385,6 +385,37 @@ def test_a_waiting_sentence_goes_first(pool: Pool):
     assert finished.rounds >= 20, "and the run goes on after it"
 
 
+def test_many_sentences_do_not_keep_a_run_from_measuring(pool: Pool):
+    """One after the other without a break: the run goes on between them, and its budget is its own time."""
+    done = threading.Event()
+    waits: list[float] = []
+
+    def ask() -> None:
+        while not done.is_set():
+            began = time.monotonic()
+            with host_lock("a sentence", lambda holder: None, urgent=True):
+                waits.append(time.monotonic() - began)
+                time.sleep(1.0)
+
+    asker = threading.Thread(target=ask)
+
+    def begin(event: Event) -> None:
+        if isinstance(event, Warmed) and not asker.is_alive():
+            asker.start()
+
+    try:
+        record = measure(pool, plan("fake-long-sleeping", budget_s=10.0, precision=0.0001), sink=begin)
+    finally:
+        done.set()
+        asker.join()
+    assert record.ended
+    assert record.ended.yielded_s > 2.0
+    assert record.ended.seconds - record.ended.yielded_s > 8.0, "the time of others is not this run's"
+    assert record.rounds >= 20
+    assert len(waits) >= 3
+    assert max(waits) < 3.5
+
+
 def test_a_run_waits_for_the_host(pool: Pool):
     """Two measurements on a host would disturb each other."""
     told: list[str] = []
@@ -404,35 +435,42 @@ def test_a_killed_measurer_leaves_no_worker_and_a_readable_file(tmp_path: Path):
     import subprocess
     import sys
 
-    from src.store import jsonl
+    from src.store import runs as kept
+    from src.store.database import open_store
     from tests.conftest import ROOT, gone_within
+
+    store = open_store()
 
     for kill, times in ((signal.SIGKILL, 1), (signal.SIGINT, 1), (signal.SIGINT, 2)):
         home = os.environ["AWIY_HOME"]
-        before = set(jsonl.kept())
-        process = subprocess.Popen(
-            [sys.executable, "-m", "src", "bench", "--engines", "fake-sleep-20", "--baseline", BASELINE]
-            + ["--seq-len", "16", "--budget", "60", "--precision", "0.001"],
-            cwd=ROOT,
-            env={**os.environ, "AWIY_HOME": home},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        before = {one.id for one in kept.listed(store)}
+        said = tmp_path / "said.txt"
+        with open(said, "wb") as stream:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "tests.fast", "bench", "--engines", "fake-sleep-20"]
+                + ["--baseline", BASELINE, "--seq-len", "16", "--budget", "60", "--precision", "0.001"],
+                cwd=ROOT,
+                env={**os.environ, "AWIY_HOME": home},
+                stdout=stream,
+                stderr=stream,
+            )
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
-            new = set(jsonl.kept()) - before
-            if new and jsonl.read(next(iter(new))).rounds >= 2:
+            new = {one.id for one in kept.listed(store)} - before
+            if new and kept.record(store, next(iter(new))).rounds >= 2:
                 break
             time.sleep(0.1)
         family = [one.pid for one in psutil.Process(process.pid).children(recursive=True)]
-        assert len(family) >= 3
+        assert len(family) >= 3, said.read_text()
         for _ in range(times):
             process.send_signal(kill)
             time.sleep(0.05)
         process.wait(timeout=30)
         assert gone_within(family, 2)
         assert not runs(process.pid)
-        record = jsonl.read(next(iter(set(jsonl.kept()) - before)))
+        kept.settle_orphans(store)
+        (id,) = {one.id for one in kept.listed(store)} - before
+        record = kept.record(store, id)
         assert record.rounds >= 2
         found = summarise(record)
         assert found["run"]["interrupted"]

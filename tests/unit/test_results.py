@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from src.bench import report, results
-from src.bench.compare import compare
+from src.bench.compare import Side, compare
 from src.bench.evidence import Evidence
 from src.bench.plan import Case, Plan
 from src.bench.record import (
@@ -83,7 +83,7 @@ def made(times_ms: dict[str, float], rounds: int = 20, seed: int = 1, calls: int
         drift = 1 + number / rounds
         for name, ms in times_ms.items():
             ns = tuple(int(ms * drift * 1e6 * value) for value in rng.lognormal(0, 0.01, calls))
-            record.add(Slice(0, number, 1, name, CASE, number, ns, 10, QUIET, ()))
+            record.add(Slice(0, number, 1, name, CASE, float(number), ns, 10, QUIET, ()))
     record.add(Ended("precision", 60.0, 50.0, 40.0, 45.0, 0.1, 0.0, 0.0))
     return record
 
@@ -91,6 +91,10 @@ def made(times_ms: dict[str, float], rounds: int = 20, seed: int = 1, calls: int
 @pytest.fixture
 def record() -> Record:
     return made({BASELINE: 2.0, BASELINE + TWIN: 2.0, "onnxruntime-int8": 1.2, "pytorch-fp32": 6.0})
+
+
+def side(record: Record) -> Side:
+    return Side(summarise(record), record)
 
 
 def only(found: dict, engine: str) -> dict:
@@ -234,7 +238,7 @@ def test_compare_lists_what_differs_first_and_greys_what_is_noise(record: Record
         seed=2,
         cpu="B CPU",
     )
-    found = compare(record, other)
+    found = compare(side(record), side(other))
     assert {"what": "host cpu", "base": "A CPU", "new": "B CPU"} in found["differences"]
     rows = {row["engine"]: row for row in found["rows"]}
     assert rows["onnxruntime-int8"]["latency"]["ratio"] == pytest.approx(1.5, rel=0.02)
@@ -246,6 +250,6 @@ def test_compare_lists_what_differs_first_and_greys_what_is_noise(record: Record
 
 
 def test_a_run_compared_with_itself_ties(record: Record):
-    found = compare(record, record)
+    found = compare(side(record), side(record))
     assert found["differences"] == []
     assert {row["latency"]["verdict"] for row in found["rows"]} == {"tie"}

@@ -1,4 +1,4 @@
-"""`bench`, `show` and `compare` as people and machines use them, on real engines, and what they refuse."""
+"""The commands about runs as people and machines use them, on real engines, and what they refuse."""
 
 import csv
 import io
@@ -12,7 +12,6 @@ import pytest
 
 from src.bench.report import CSV_COLUMNS
 from src.runs_cli import write
-from src.store import jsonl
 from tests.conftest import ROOT
 from tests.unit.test_cli import run, run_json
 from tests.unit.test_results import FIELDS
@@ -107,6 +106,10 @@ def test_compare_with_itself_is_all_ties(made: dict[str, Path]):
         (("show", "20200101-000000-0000"), "There is no run"),
         (("show", "README.md"), "is no run"),
         (("compare", "README.md", "README.md"), "is no run"),
+        (("import", "README.md"), "is no run"),
+        (("import", "nothing.json"), "cannot be read"),
+        (("export", "20200101-000000-0000"), "There is no run"),
+        (("delete", "20200101-000000-0000"), "There is no run"),
     ],
 )
 def test_what_cannot_be_done_says_why_and_what_to_do(arguments: tuple[str, ...], words: str):
@@ -116,31 +119,32 @@ def test_what_cannot_be_done_says_why_and_what_to_do(arguments: tuple[str, ...],
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ('{"schema_version": 99}', "schema version 99"),
-        ('{"schema_version": 1}', "no raw samples"),
-        ('{"schema_version": 1, "events": [{"kind": "x"}]}', "no event of a run"),
-        ('{"schema_version": 1, "events": []}', "head is missing"),
-        ("[1, 2]", "no schema_version"),
-        ('{"kind": "failed", "engine": "a", "reason": "b"}\nnot json\n', "is no run"),
-    ],
-)
-def test_damaged_files_are_refused(tmp_path: Path, text: str, words: str):
-    path = tmp_path / "run.json"
-    path.write_text(text)
-    with pytest.raises(jsonl.BadRun, match=words):
-        jsonl.read(str(path))
+def test_a_run_goes_to_another_home_and_back(made: dict[str, Path], tmp_path: Path):
+    """Export, delete, import: the same run again, also in a home that never saw it."""
+    found = json.loads(made["json"].read_text())
+    id, path = found["run"]["id"], tmp_path / "run.json"
+    assert id in {one["id"] for one in run_json("runs")}
+    assert run_json("export", id, str(path)) == {"id": id, "file": str(path)}
+    assert json.loads(path.read_text()) == found
+    other = {"AWIY_HOME": str(tmp_path / "elsewhere")}
+    assert "No run is kept yet" in run("runs", **other).stdout
+    assert run_json("import", str(path), **other) == {"id": id, "new": True}
+    assert run_json("import", str(path), **other) == {"id": id, "new": False}
+    assert run_json("show", id, **other) == found
+    assert run_json("delete", id, **other) == {"id": id}
+    assert run_json("runs", **other) == []
 
 
-def test_a_line_that_was_cut_off_is_left_out(made: dict[str, Path], tmp_path: Path):
-    """As after SIGKILL in the middle of a write."""
-    id = json.loads(made["json"].read_text())["run"]["id"]
-    lines = (jsonl.folder() / f"{id}.jsonl").read_text().splitlines(keepends=True)
-    path = tmp_path / "cut.jsonl"
-    path.write_text("".join(lines[:40]) + lines[40][:30])
-    assert jsonl.read(str(path)).rounds >= 1
+def test_an_onnxruntime_csv_joins_and_is_compared_without_a_verdict(made: dict[str, Path], tmp_path: Path):
+    home = {"AWIY_HOME": str(tmp_path / "elsewhere")}
+    id = run_json("import", str(made["csv"]), **home)["id"]
+    assert "without raw samples" in run("show", id, **home).stdout
+    compared = run_json("compare", str(made["json"]), id, **home)
+    assert {row["latency"]["verdict"] for row in compared["rows"]} == {None}
+    assert "(no" in run("compare", str(made["json"]), id, **home).stdout
+    done = run("export", id, **home)
+    assert done.returncode == 1
+    assert "no raw samples to export" in " ".join(done.stderr.split())
 
 
 def test_files_are_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

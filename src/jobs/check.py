@@ -1,0 +1,41 @@
+"""What the doctor says of the database and the queue."""
+
+from collections.abc import Iterator
+
+from src.bench import identity
+from src.bench.doctor import Finding
+from src.home import HomeError
+from src.jobs import queue
+from src.store import runs
+from src.store.database import StoreError, open_store
+
+
+def check_store() -> Iterator[Finding]:
+    """Check that the database can be read and written, and that active jobs have a process."""
+    try:
+        store = open_store()
+        with store.read() as connection:
+            found = connection.exec_driver_sql("PRAGMA quick_check").scalar()
+        with store.write():
+            pass  # it can be had: a run that is being measured waits for no more than this
+        kept, waiting = runs.listed(store), queue.waiting(store)
+    except HomeError:
+        return  # told by the check of the home folder
+    except StoreError as error:
+        yield Finding("Database", "failed", str(error), "See the message.")
+        return
+    if found != "ok":
+        yield Finding("Database", "failed", f"{store.path} is damaged: {found}", "Put a backup in its place.")
+    else:
+        size = store.path.stat().st_size / 1e6
+        yield Finding("Database", "ok", f"{store.path}, {len(kept)} runs, {size:.1f} MB")
+    dead = [job for job in waiting if job.process and not identity.alive(job.process)]
+    if dead:
+        yield Finding(
+            "Queue",
+            "warning",
+            f"{len(dead)} runs are marked as running and their process is gone.",
+            "Open any page of the app: it marks them, and the queue goes on.",
+        )
+    else:
+        yield Finding("Queue", "ok", f"{len(waiting)} runs wait or are measured")

@@ -1,0 +1,172 @@
+"""The supervisor: starts each job of this host as a process of its own, and watches how it ends.
+
+One thread in the app. A job does not need it: it outlives the app, and the next supervisor finds it again.
+Several supervisors, of several apps on one home folder, do not disturb each other: the store decides.
+"""
+
+import logging
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from src.bench import identity
+from src.home import ROOT, HomeError, home
+from src.jobs import queue
+from src.jobs.queue import Job
+from src.store import runs
+from src.store.database import Store, StoreError, open_store
+
+LOOK_S = 1.0
+ORPHANS_S = 30.0  # how often runs are looked for whose writer was killed
+TERM_AFTER_S, KILL_AFTER_S = 8.0, 20.0  # after a job was asked to end and has not
+KEPT_LOGS = 100
+TAIL_BYTES = 8_000
+COMMAND = (sys.executable, "-m", "src.jobs.measure")
+
+log = logging.getLogger(__name__)
+
+
+def log_path(job_id: str) -> Path:
+    """Return where a job's output goes."""
+    folder = home() / "jobs"
+    folder.mkdir(exist_ok=True)
+    return folder / f"{job_id}.log"
+
+
+def log_tail(job_id: str, lines: int = 12) -> str:
+    """Return the last lines a job printed; empty for none."""
+    try:
+        with open(log_path(job_id), "rb") as stream:
+            stream.seek(0, os.SEEK_END)
+            stream.seek(max(0, stream.tell() - TAIL_BYTES))
+            return "\n".join(stream.read().decode(errors="replace").strip().splitlines()[-lines:])
+    except OSError:
+        return ""
+
+
+class Supervisor:
+    """Looks at the queue once a second. `problem` is why it cannot, for the page to show."""
+
+    def __init__(self) -> None:
+        self.me = f"{identity.own()}#{secrets.token_hex(4)}"  # another one in this process is another
+        self.children: dict[str, subprocess.Popen[bytes]] = {}
+        self.asked: dict[str, float] = {}  # when a cancel was first seen, by this process's own clock
+        self.termed: set[str] = set()  # a second SIGTERM would stop it in the middle of a slice
+        self.looked_for_orphans: float | None = None
+        self.problem = ""
+        self.done = threading.Event()
+        self.thread = threading.Thread(target=self.work, name="supervisor", daemon=True)
+
+    def start(self) -> None:
+        self.thread.start()
+
+    def stop(self) -> None:
+        """End the thread; jobs go on."""
+        self.done.set()
+        self.thread.join()
+
+    def work(self) -> None:
+        while not self.done.wait(LOOK_S):
+            try:
+                self.look(open_store())
+                self.problem = ""
+            except (StoreError, HomeError) as error:
+                self.problem = str(error)
+            except Exception:
+                log.exception("the supervisor could not look at the queue")
+                self.problem = "The queue of runs cannot be worked on. The server's log tells why."
+
+    def look(self, store: Store) -> None:
+        """Do all that is due now. Raises StoreError, HomeError; the next look tries again."""
+        for child in self.children.values():
+            child.poll()
+        for job in queue.active(store):
+            try:
+                self.watch(store, job)
+            except (StoreError, HomeError):
+                raise
+            except Exception:  # one job must not keep the others waiting
+                log.exception("job %s could not be looked after", job.id)
+        self.children = {id: child for id, child in self.children.items() if child.returncode is None}
+        if claimed := queue.claim(store, self.me):
+            self.launch(store, claimed)
+        now = time.monotonic()
+        if self.looked_for_orphans is None or now - self.looked_for_orphans > ORPHANS_S:
+            self.looked_for_orphans = now
+            runs.settle_orphans(store)
+
+    def launch(self, store: Store, job: Job) -> None:
+        """Start a claimed job's process."""
+        try:
+            path = log_path(job.id)
+            old = sorted(path.parent.glob("*.log"), key=lambda one: one.stat().st_mtime)
+            for one in old[:-KEPT_LOGS]:
+                one.unlink(missing_ok=True)
+            with open(path, "wb") as stream:
+                self.children[job.id] = subprocess.Popen(
+                    [*COMMAND, job.id, self.me],
+                    stdin=subprocess.DEVNULL,
+                    stdout=stream,
+                    stderr=subprocess.STDOUT,
+                    cwd=ROOT,
+                    env=os.environ.copy(),
+                    start_new_session=True,  # it outlives the app, and a Ctrl-C there is not for it
+                )
+        except (OSError, HomeError) as error:
+            queue.end(store, job.id, "failed", f"Its process could not be started ({error}).")
+
+    def watch(self, store: Store, job: Job) -> None:
+        """See whether an active job's process lives, and help a cancel along."""
+        if job.process is None:
+            self.watch_start(store, job)
+        elif not identity.alive(job.process):
+            self.bury(store, job)
+        elif job.cancel_asked:
+            self.press(job)
+
+    def watch_start(self, store: Store, job: Job) -> None:
+        """A job that is claimed and whose process has not begun."""
+        child = self.children.get(job.id)
+        if job.claimed_by == self.me:
+            if child is None or child.returncode is not None:
+                how = "was never started" if child is None else f"ended with exit code {child.returncode}"
+                queue.end(store, job.id, "failed", f"Its process {how}. {log_tail(job.id, 1)}".strip())
+            elif job.cancel_asked:
+                child.terminate()
+        elif not (job.claimed_by and identity.alive(job.claimed_by.partition("#")[0])):
+            if job.cancel_asked:
+                queue.end(store, job.id, "cancelled")
+            else:
+                queue.requeue(store, job)
+
+    def bury(self, store: Store, job: Job) -> None:
+        """A job whose process is dead and told no end."""
+        child = self.children.get(job.id)
+        code = child.poll() if child else None
+        last = log_tail(job.id, 1)
+        if code == 1 and last:  # it could not write its own end, and said why
+            queue.end(store, job.id, "failed", last)
+        else:
+            by = f" by {signal.Signals(-code).name}" if code is not None and code < 0 else ""
+            kept = " What it had measured is kept." if job.run_id else ""
+            queue.end(store, job.id, "lost", f"Its process was ended{by} before it was done.{kept}")
+        if job.run_id:
+            runs.settle(store, job.run_id)
+
+    def press(self, job: Job) -> None:
+        """A job that was asked to end by a note in the store: after a while by a signal, then by force."""
+        assert job.process
+        since = time.monotonic() - self.asked.setdefault(job.id, time.monotonic())
+        pid = identity.pid(job.process)
+        with suppress(ProcessLookupError):
+            if since > KILL_AFTER_S:
+                os.kill(pid, signal.SIGKILL)
+            elif since > TERM_AFTER_S and job.id not in self.termed:
+                self.termed.add(job.id)
+                os.kill(pid, signal.SIGTERM)

@@ -1,0 +1,52 @@
+"""What may be asked of this program: everything on one's own machine, less where strangers ask it.
+
+`AWIY_HOSTED=1` is the demo that stakeholders open (docs/hosting.md).
+"""
+
+import os
+import re
+from dataclasses import dataclass
+
+# What strangers are told of troubles that they can do nothing about.
+OUT_OF_ORDER = "This is out of order at the moment. Whoever runs this service finds the reason in its log."
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Caps, checked where the work is done and not only on the page.
+
+    `cells` are engines × cases of a plan, `waiting` the jobs that may be queued at a time, `each` those of
+    one person. `changes`: files may be uploaded, runs renamed and deleted, artifacts built.
+    """
+
+    characters: int
+    cells: int
+    budget_s: float
+    waiting: int
+    each: int
+    changes: bool
+
+
+# 10,000 characters are far more than 512 tokens of any text.
+LOCAL = Limits(characters=10_000, cells=5_000, budget_s=6 * 3600.0, waiting=100, each=100, changes=True)
+# A stranger's run should not keep others waiting for long: two minutes each, twelve in the queue.
+HOSTED = Limits(characters=1_000, cells=60, budget_s=120.0, waiting=12, each=1, changes=False)
+
+
+def hosted() -> bool:
+    """Tell whether this is the hosted demo."""
+    return os.environ.get("AWIY_HOSTED", "") not in ("", "0")
+
+
+def limits() -> Limits:
+    """Return what holds here."""
+    return HOSTED if hosted() else LOCAL
+
+
+def public(text: str) -> str:
+    """Return a text as strangers may read it: in the hosted demo without this machine's paths and process
+    ids.
+    """
+    if not hosted():
+        return text
+    return re.sub(r", process \d+", "", re.sub(r"(?<![\w:/])/[\w.+~-]+(/[\w.+~-]*)+", "(a path)", text))

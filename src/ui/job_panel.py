@@ -1,0 +1,200 @@
+"""A job while it waits and runs: its place, its progress, its results so far, and how to cancel it."""
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from src.bench.record import TWIN
+from src.engines import registry
+from src.jobs import queue, supervisor
+from src.jobs.queue import Job
+from src.limits import OUT_OF_ORDER, hosted, public
+from src.store.database import Store, StoreError
+from src.ui import charts, style
+from src.ui.format import duration, interval, many, ms, plain, times
+from src.ui.shell import explained, user
+
+# Whoever looks takes CPU from what is measured, on the same host the browser too: words are drawn again every
+# few seconds, tables and charts more seldom.
+TICK_S, DETAILS_S = 3.0, 10.0
+STATES = {
+    "succeeded": ("success", "check_circle", "Done"),
+    "failed": ("error", "error", "Failed"),
+    "cancelled": ("info", "cancel", "Cancelled"),
+    "interrupted": ("warning", "pause_circle", "Interrupted"),
+    "lost": ("error", "heart_broken", "Lost"),
+}
+
+
+def draw_job(store: Store, job: Job) -> None:
+    """Draw a job; while it has not ended, again every few seconds."""
+    if not job.open:
+        draw_end(job)
+        return
+    st.fragment(watch, run_every=TICK_S)(store, job.id, job.state == queue.QUEUED)
+    if job.state == queue.QUEUED:
+        st.caption("You may close this page: the run is kept, and its link shows it.")
+    else:
+        st.fragment(details, run_every=DETAILS_S)(store, job.id)
+
+
+def watch(store: Store, id: str, queued: bool) -> None:
+    """Draw how far an open job is; when it has ended, or no longer waits, draw the whole page again."""
+    with explained():
+        job = queue.get(store, id)
+        if job is None or not job.open or (queued and job.state != queue.QUEUED):
+            st.rerun()
+        st.progress(*how_far(store, job))
+        draw_cancel(store, job)
+        if problem := st.session_state.pop("cancel_problem", ""):
+            st.error(plain(problem))
+
+
+def details(store: Store, id: str) -> None:
+    """Draw an active job's engines, results so far and log."""
+    with explained():
+        job = queue.get(store, id)
+        if job and job.open:
+            draw_running(job)
+
+
+def how_far(store: Store, job: Job) -> tuple[float, str]:
+    """Return the share of a job that is done, and in words how far it is."""
+    if job.state != queue.QUEUED:
+        progress = job.progress or {}
+        return share_done(job, progress), words(progress)
+    place = queue.place(store, job)
+    if place.before:
+        runs_before = "1 run is" if place.before == 1 else f"{place.before} runs are"
+        return 0.0, f"Waiting: {runs_before} before yours. It begins in about {duration(place.wait_s)}."
+    return 0.0, "Yours is next. It begins in a moment."
+
+
+def draw_running(job: Job) -> None:
+    if job.cancel_asked:
+        st.caption("Cancelling: the slice that runs is finished first, and what was measured is kept.")
+    live = job.live or {"rows": [], "loaded": [], "failures": [], "round": 0}
+    left, right = st.columns([2, 3])
+    with left:
+        st.table(engine_states(job, live), alt="State of each engine of this run")
+    with right:
+        baseline = job.plan.baseline
+        if any(row["ratios"].get(baseline) for row in live["rows"]):
+            st.plotly_chart(
+                charts.live_ratios(live["rows"], baseline),
+                key="job_chart",
+                config={"displayModeBar": False},
+                alt="Each cell's ratio to the baseline so far; intervals shrink as rounds pass",
+            )
+            st.caption(
+                f"After {many(live['round'], 'round')}. Whiskers: 95 % intervals; they shrink as rounds pass."
+            )
+        else:
+            st.info("The chart begins with the sixth round.", icon=":material/hourglass_top:")
+    if not hosted():
+        with st.expander("Log", icon=":material/notes:"):
+            st.code(supervisor.log_tail(job.id) or "Nothing was printed: that is good.", language=None)
+
+
+def share_done(job: Job, progress: dict[str, Any]) -> float:
+    elapsed, left = progress.get("elapsed_s", 0.0), progress.get("left_s", job.estimate_s)
+    return min(1.0, elapsed / (elapsed + left)) if elapsed + left > 0 else 0.0
+
+
+def words(progress: dict[str, Any]) -> str:
+    """Return how far a job is, in words."""
+    if not progress:
+        return "Starting …"
+    count = f" ({progress['done']} of {progress['total']})" if progress["total"] else ""
+    text = plain(public(progress["text"]))
+    if progress["stage"] in ("wait", "noise"):
+        return f"{text} …"
+    if "round" not in progress:
+        return f"{text}{count} · about {duration(progress['left_s'])} left"
+    return (
+        f"Round {progress['round']} · it may stop after round {progress['next_look']}, in about "
+        f"{duration(progress['left_s'])}"
+    )
+
+
+def engine_states(job: Job, live: dict[str, Any]) -> pd.DataFrame:
+    """Return a line per engine: waiting, loaded, measured or failed, with its first case's latency."""
+    failed = {one["engine"]: one["reason"] for one in live["failures"]}
+    lines = []
+    for engine in dict.fromkeys((job.plan.baseline, *job.plan.engines)):
+        if engine == registry.NULL:
+            continue
+        row = next((row for row in live["rows"] if row["engine"] == engine), None)
+        state, latency, ratio = "waiting", "", ""
+        if engine in failed or engine + TWIN in failed:
+            state = plain(public(f"failed: {failed.get(engine) or failed.get(engine + TWIN)}"))
+        elif row and row["median_ms"] is not None:
+            state = f"round {row['rounds']}"
+            latency = ms(row["median_ms"])
+            if row["median_ci95_ms"]:
+                latency += f" ({interval(*row['median_ci95_ms'])})"
+            found = row["ratios"].get(job.plan.baseline)
+            ratio = times(found["ratio"]) if found else ("×1" if engine == job.plan.baseline else "")
+        elif engine in live["loaded"]:
+            state = "loaded"
+        lines.append(
+            {"Engine": style.known(engine).title, "State": state, "Latency": latency, "Ratio": ratio}
+        )
+    first = next(iter(live["rows"]), None)
+    frame = pd.DataFrame(lines).set_index("Engine")
+    if first:
+        frame = frame.rename(columns={"Latency": f"Latency, {charts.case_words(first)}"})
+    return frame
+
+
+def draw_cancel(store: Store, job: Job) -> None:
+    token = st.query_params.get("token")
+    if not queue.is_theirs(store, job.id, token, user()):
+        st.caption("Somebody else asked for this run: you may watch it.")
+        return
+    st.button(
+        "Cancel",
+        key="cancel",
+        icon=":material/cancel:",
+        disabled=job.cancel_asked,
+        on_click=cancel,
+        args=(store, job.id, token),
+        help="What was measured until then is kept.",
+    )
+
+
+def cancel(store: Store, id: str, token: str | None) -> None:
+    try:
+        queue.cancel(store, id, token, user())
+    except queue.NotYours as error:
+        st.session_state.cancel_problem = str(error)
+    except StoreError as error:
+        st.session_state.cancel_problem = OUT_OF_ORDER if hosted() else str(error)
+
+
+def draw_end(job: Job) -> None:
+    """Say how a job ended, where that is more than that it is done."""
+    if job.state == "succeeded":
+        return
+    kind, icon, title = STATES[job.state]
+    reason = job.reason or ""
+    if hosted() and job.state in ("failed", "lost"):
+        reason = "Whoever runs this service finds the reason in its log. Try again."
+    getattr(st, kind)(f"**{title}.** {plain(reason)}", icon=f":material/{icon}:")
+
+
+def draw_queue(store: Store, mine: str | None) -> None:
+    """List the jobs that have not ended, in their order."""
+    open_jobs = [job for job in queue.waiting(store) if job.id != mine]
+    if not open_jobs:
+        return
+    with st.expander(f"{many(len(open_jobs), 'other run')} in the queue", icon=":material/queue:"):
+        for job in open_jobs:
+            what = f"{many(len(job.plan.engines), 'engine')}, {many(len(job.plan.cases), 'case')}"
+            st.page_link(
+                "pages/benchmark.py",
+                label=f"{job.state}: {what}, about {duration(queue.left_s(job))} left",
+                query_params={"job": job.id},
+                icon=":material/visibility:",
+            )

@@ -1,0 +1,20 @@
+"""The command line (`bench …`) or a job's process (`JOB CLAIMED_BY`), for fakes: python -m tests.fast …
+
+Answers are compared with a fake's, so that PyTorch is not loaded each time, slices are short, and nothing
+counts as a disturbance, as tests run beside pytest.
+"""
+
+import sys
+
+from src import cli
+from src.bench import evidence, protocol
+from src.engines import registry
+from src.jobs import measure
+
+registry.ACCURACY_BASELINE = "fake-plausible"
+protocol.SLICE_S, protocol.LEAD_IN_S, protocol.WARM_UP_WINDOW = 0.01, 0.002, 3
+evidence.disturbances = lambda seen, threads: ()
+evidence.slowdowns = lambda speed, reference: ()
+
+if __name__ == "__main__":
+    sys.exit(cli.main() if sys.argv[1] == "bench" else measure.main())
