@@ -11,7 +11,6 @@ from streamlit.testing.v1 import AppTest
 from src.bench import plan
 from src.bench.record import TWIN
 from src.jobs import queue
-from src.jobs.supervisor import Supervisor
 from src.limits import HOSTED, OUT_OF_ORDER
 from src.store import runs
 from src.store.database import Store, open_store
@@ -26,8 +25,6 @@ FIRST, SECOND, THIRD = "20261101-000000-aaaa", "20261102-000000-bbbb", "20261103
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     monkeypatch.setenv("AWIY_HOME", str(tmp_path / "home"))
-    # Nothing is started: these tests are about the pages.
-    monkeypatch.setattr(Supervisor, "start", lambda self: None)
     st.cache_data.clear()
     st.cache_resource.clear()
     return open_store()
