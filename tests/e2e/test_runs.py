@@ -59,7 +59,7 @@ def end_jobs(home: Path) -> None:
             os.kill(identity.pid(job.process), signal.SIGKILL)
 
 
-def ask(page: Page, url: str, plan: str = f"{PLAN}&b_budget=30") -> None:
+def ask(page: Page, url: str, plan: str = f"{PLAN}&b_budget=60") -> None:
     page.goto(f"{url}/benchmark?{plan}")
     settled(page)
     page.locator(".st-key-run button:visible").click()
