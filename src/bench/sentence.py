@@ -23,6 +23,7 @@ from src.bench.stats import FEWEST_ROUNDS, median, median_interval
 from src.engines import registry
 from src.engines.spec import EngineSpec
 from src.engines.text import softmax
+from src.home import utc_now
 from src.limits import limits, public
 from src.model import ModelError, cache, recipe, source
 
@@ -306,7 +307,7 @@ class Sitting:
             model={"name": self.model.name, **checkpoint.manifest["facts"]},
             host=host.facts(),
             threads=self.threads,
-            measured_at=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            measured_at=utc_now(),
             engines=tuple(
                 self.row(id, rounds, positive) for id in timed if id in self.workers and id in self.logits
             ),

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from src.home import home
+from src.home import home, utc_now
 from src.model import ModelError
 from src.model import recipe as recipes
 from src.model.embedded import file_sha256
@@ -109,7 +109,7 @@ def build(made: Recipe, model: ModelSource) -> Artifact:
                 "inputs": recipes.inputs(made, model),
                 "facts": facts,
                 "build_s": time.perf_counter() - started,
-                "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+                "created": utc_now(),
                 "files": {
                     path.name: {"bytes": path.stat().st_size, "sha256": file_sha256(path)}
                     for path in sorted(folder.iterdir())

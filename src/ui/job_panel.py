@@ -19,7 +19,6 @@ from src.ui.shell import explained, user
 # few seconds, tables and charts more seldom.
 TICK_S, DETAILS_S = 3.0, 10.0
 STATES = {
-    "succeeded": ("success", "check_circle", "Done"),
     "failed": ("error", "error", "Failed"),
     "cancelled": ("info", "cancel", "Cancelled"),
     "interrupted": ("warning", "pause_circle", "Interrupted"),

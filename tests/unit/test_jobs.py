@@ -116,6 +116,15 @@ def measuring(store: Store, job: Job, rounds: int = 2) -> Job:
     return until(look)  # type: ignore[return-value]
 
 
+def most_at_once(store: Store) -> int:
+    """Watch until no job is left; return how many were active at a time at the most."""
+    most = 0
+    while queue.waiting(store):
+        most = max(most, len(queue.active(store)))
+        time.sleep(0.02)
+    return most
+
+
 def slices(store: Store, run_id: str) -> int:
     return sum(map(len, runs.record(store, run_id).slices.values()))
 
@@ -318,11 +327,7 @@ def test_many_threads_use_the_home_folder_at_once(home: Path):
 
 def test_jobs_run_one_after_the_other_in_their_order(store: Store, supervised: Supervisor):
     jobs = [ask(store) for _ in range(3)]
-    most = 0
-    while queue.waiting(store):
-        most = max(most, len(queue.active(store)))
-        time.sleep(0.02)
-    assert most == 1
+    assert most_at_once(store) == 1
     ends = [ended(store, job) for job in jobs]
     assert [one.state for one in ends] == ["succeeded"] * 3
     started = [runs.record(store, one.run_id or "").begun.started_at for one in ends]  # type: ignore[union-attr]
@@ -438,11 +443,7 @@ def test_two_apps_on_one_home_run_each_job_once(store: Store):
     apps = [another_app(), another_app()]
     try:
         jobs = [ask(store) for _ in range(4)]
-        most = 0
-        while queue.waiting(store):
-            most = max(most, len(queue.active(store)))
-            time.sleep(0.02)
-        assert most == 1
+        assert most_at_once(store) == 1
         ends = [ended(store, job) for job in jobs]
         assert [one.state for one in ends] == ["succeeded"] * 4, [one.reason for one in ends]
         assert sorted(one.id for one in runs.listed(store)) == sorted(one.run_id or "" for one in ends)

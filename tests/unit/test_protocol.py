@@ -413,7 +413,7 @@ def test_many_sentences_do_not_keep_a_run_from_measuring(pool: Pool):
     assert record.ended.seconds - record.ended.yielded_s > 8.0, "the time of others is not this run's"
     assert record.rounds >= 20
     assert len(waits) >= 3
-    assert max(waits) < 4.5, "3 s, and what a busy host adds"
+    assert max(waits) < 3.5
 
 
 def test_a_run_waits_for_the_host(pool: Pool):
