@@ -116,6 +116,7 @@ def run_bars(rows: list[dict[str, Any]], stored: Sequence[dict[str, Any]]) -> go
         text=[ms(value) for value in values],
         textposition="inside",
         insidetextanchor="start",
+        textangle=0,  # a short bar on a phone would turn its figure
         insidetextfont={"color": "#FFFFFF"},
         customdata=[
             [interval(*span), row["verdict"] or "not judged"] for row, span in zip(rows, spans, strict=True)
