@@ -6,9 +6,11 @@ BIN := $(VENV)/bin
 PORT ?= 8501
 TORCH_INDEX ?=
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# What runs in the isolated environments too.
+OLD_ZONE := src/__init__.py src/cpu.py src/environments.py src/home.py src/process.py src/engines src/model/__init__.py src/model/isolated src/bench/worker.py
 TORCH := $(shell grep '^torch==' requirements.txt)
 
-.PHONY: app test lint format unit browser clean
+.PHONY: app test lint format unit browser ipex 2021 clean
 
 app: $(VENV)/.app
 	$(BIN)/streamlit run app.py --server.port $(PORT)
@@ -18,7 +20,7 @@ test: lint unit browser
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/ruff check --isolated --select F,E9 --target-version py39 src/__init__.py src/engines src/bench/worker.py
+	$(BIN)/ruff check --isolated --select F,E9 --target-version py39 $(OLD_ZONE)
 	$(BIN)/mypy
 
 unit: $(VENV)/.dev
@@ -30,6 +32,9 @@ browser: $(VENV)/.dev
 format: $(VENV)/.dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+ipex 2021: $(VENV)/.app
+	$(BIN)/python -m src envs create $@
 
 clean:
 	rm -rf $(VENV)

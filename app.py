@@ -1,17 +1,16 @@
 """The home page: type a sentence, see every stock engine's latency beside Infinity's stored numbers."""
 
-import atexit
 import json
 
 import streamlit as st
 
 from src import references
 from src.bench import host
-from src.bench.client import Client, Ticket
 from src.engines import registry
 from src.model import ModelError, embedded, source
 from src.ui import charts, tables
 from src.ui.format import ms, plain, times
+from src.ui.measuring import measurer, wait
 from src.ui.plan_form import draw_missing, thread_choices
 from src.ui.shell import PRODUCT, page_setup
 from src.ui.stored import draw_stored
@@ -36,35 +35,8 @@ EMBEDDED = source.ModelSource("embedded")
 page_setup("Type a sentence")
 
 
-@st.cache_resource(show_spinner=False)
-def measurer() -> Client:
-    """Return the app's one measuring process, shared by all sessions; it ends with the app."""
-    client = Client()
-    atexit.register(client.close)
-    return client
-
-
 def put_example(text: str) -> None:
     st.session_state.sentence = text
-
-
-def draw_waiting(ticket: Ticket) -> None:
-    """Draw what is going on until the answer is there.
-
-    Redrawing each second also notices that nobody looks any more.
-    """
-    if ticket.ahead:
-        people = "1 sentence is" if ticket.ahead == 1 else f"{ticket.ahead} sentences are"
-        st.progress(0.0, text=f"Waiting: {people} measured before yours, one at a time.")
-    elif ticket.progress is None:
-        st.progress(0.0, text="Starting the measuring process …")
-    else:
-        step = ticket.progress
-        count = f" ({step['done']} of {step['total']})" if step["total"] else ""
-        share = step["done"] / step["total"] if step["total"] else 0.0
-        st.progress(share, text=f"{plain(step['text'])}{count} …")
-        if step["stage"] == "build":
-            st.caption("The first start builds each engine's files once. That takes about a minute.")
 
 
 def measure(text: str, engines: list[str], threads: int) -> dict | str:
@@ -73,20 +45,10 @@ def measure(text: str, engines: list[str], threads: int) -> dict | str:
     kept = st.session_state.get("kept")
     if kept and kept[0] == asked:
         return kept[1]
-    client = measurer()
-    place = st.empty()  # before asking: any call of streamlit may end the script
-    ticket = client.ask(text, engines, threads)
-    try:
-        while not ticket.done:
-            with place.container():
-                draw_waiting(ticket)
-            ticket.wait(2.0 if ticket.ahead else 1.0)
-    finally:
-        if not ticket.done:
-            client.forget(ticket)
+    ticket = measurer().ask(text, engines, threads)
+    wait(ticket)
     result = ticket.answer or ticket.error or ""
     st.session_state.kept = (asked, result)
-    place.empty()
     return result
 
 
@@ -228,7 +190,7 @@ with st.expander("Engines and threads", icon=":material/tune:"):
         "Engines",
         available,
         selection_mode="multi",
-        default=available,
+        default=[id for id in available if not registry.get(id).slow_to_load],
         format_func=lambda id: registry.get(id).title,
         key="engines",
         bind="query-params",
@@ -242,8 +204,10 @@ with st.expander("Engines and threads", icon=":material/tune:"):
         bind="query-params",
         help="Infinity's demo used two.",
     )
+    if any(registry.get(id).slow_to_load for id in available):
+        st.caption("Engines that take long to load are left out at first. Add them above.")
     for id in available:
-        st.caption(f"**{registry.get(id).title}**: {plain(' '.join(registry.get(id).notes))}")
+        st.caption(f"**{registry.get(id).title}**: {plain(' '.join(registry.notes(registry.get(id))))}")
 if again:
     st.session_state.pop("kept", None)
 results = st.container()

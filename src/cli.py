@@ -6,7 +6,7 @@ import logging
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from dataclasses import asdict
 from typing import Any
 
 from rich.console import Console
@@ -16,10 +16,11 @@ from rich.progress import Progress as Bar
 from rich.table import Table
 
 from src import references, runs_cli
-from src.bench import accuracy, doctor, inputs, plan, sentence
+from src.bench import accuracy, doctor, environments, gpu_check, inputs, plan, sentence
 from src.bench.lock import LockError
 from src.bench.pool import Pool
 from src.engines import registry
+from src.environments import ENVIRONMENTS, UnknownEnvironment
 from src.home import HomeError
 from src.jobs import check
 from src.model import ModelError, source
@@ -41,6 +42,8 @@ EXPLAINED = (
     runs.NoRun,
     runs.RunBusy,
     StoreError,
+    UnknownEnvironment,
+    environments.EnvironmentFailed,
 )
 out = Console(emoji=False)
 err = Console(stderr=True, emoji=False)
@@ -89,7 +92,7 @@ def engines(arguments: argparse.Namespace) -> int:
                 "available": missing is None,
                 "reason": missing.reason if missing else None,
                 "remedy": missing.remedy if missing else None,
-                "notes": list(spec.notes),
+                "notes": registry.notes(spec),
             }
         )
     if arguments.json:
@@ -172,6 +175,51 @@ def print_failures(failures: tuple[sentence.Failure, ...]) -> None:
         out.print(f"[red]{failure.engine} failed:[/] {escape(failure.reason)}")
 
 
+def create_environment(arguments: argparse.Namespace) -> int:
+    with progress_bar() as tell:
+        made = environments.create(
+            arguments.name, source.parse(arguments.model), tell, arguments.python, arguments.anew
+        )
+    if arguments.json:
+        show_json(asdict(made))
+    else:
+        print_environments([made])
+    return 1 if made.trouble or made.failed else 0
+
+
+def list_environments(arguments: argparse.Namespace) -> int:
+    found = [environments.state(one) for one in ENVIRONMENTS]
+    if arguments.json:
+        show_json([asdict(one) for one in found])
+    else:
+        print_environments(found)
+    return 0
+
+
+def print_environments(found: list[environments.State]) -> None:
+    table = Table("Environment", "State", "Python", title="Environments", title_justify="left")
+    table.add_column("MB", justify="right")
+    table.add_column("Made")
+    for one in found:
+        told = f"[yellow]{escape(one.trouble)}[/] {escape(one.remedy)}" if one.trouble else "[green]ready[/]"
+        for engine, reason in one.failed.items():
+            told += f"\n[red]{engine}[/] failed its check: {escape(reason)}"
+        size = "" if one.size_mb is None else f"{one.size_mb:,.0f}"
+        table.add_row(
+            f"{one.name}\n[dim]{escape(one.title)}[/]", told, one.python or "", size, one.created or ""
+        )
+    out.print(table)
+
+
+def remove_environment(arguments: argparse.Namespace) -> int:
+    freed = environments.remove(arguments.name)
+    if arguments.json:
+        show_json({"name": arguments.name, "freed_mb": freed})
+    else:
+        out.print(f"Removed the environment “{escape(arguments.name)}”: {freed:,.0f} MB are free again.")
+    return 0
+
+
 def measure_accuracy(arguments: argparse.Namespace) -> int:
     pool = Pool()
     try:
@@ -181,18 +229,25 @@ def measure_accuracy(arguments: argparse.Namespace) -> int:
             )
     finally:
         pool.close()
+    accuracy.keep(result)
     if arguments.json:
         show_json(result.to_json())
         return 0 if result.engines else 1
     table = Table(title=f"Accuracy on {escape(result.dataset)}, {result.n} sentences", title_justify="left")
     table.add_column("Engine", no_wrap=True)
-    for name in ("accuracy", "95 % interval", "agreement", "flips", "max |Δlogit|", "gate"):
+    for name in ("accuracy", "95 % interval", "flips", "max |Δlogit|", "mean", "p", "padded", "gate"):
         table.add_column(name, justify="right")
     for row in result.engines:
-        compared = ("–",) * 4
-        if row.agreement is not None and row.max_abs_delta_logit is not None:
-            gate = "[green]passed[/]" if row.gate else "[red]failed[/]"
-            compared = (f"{row.agreement:.4f}", str(row.flips), f"{row.max_abs_delta_logit:.2g}", gate)
+        compared = ("–",) * 6
+        if row.mean_abs_delta_logit is not None and row.max_abs_delta_logit is not None:
+            compared = (
+                str(row.flips),
+                f"{row.max_abs_delta_logit:.2g}",
+                f"{row.mean_abs_delta_logit:.2g}",
+                f"{row.mcnemar_p:.2g}",
+                f"{row.padding.flips} flips" if row.padding else "–",
+                "[green]passed[/]" if row.gate else "[red]failed[/]",
+            )
         table.add_row(row.engine, f"{row.accuracy:.4f}", f"{row.ci95[0]:.4f}–{row.ci95[1]:.4f}", *compared)
     out.print(table)
     print_failures(result.failures)
@@ -234,6 +289,9 @@ def list_references(arguments: argparse.Namespace) -> int:
 def examine(arguments: argparse.Namespace) -> int:
     findings = doctor.examine(source.parse(arguments.model) if arguments.model else None)
     findings += check.check_store()
+    if arguments.gpu:
+        with progress_bar() as tell:
+            findings += gpu_check.check(source.parse(arguments.model), tell)
     if arguments.json:
         show_json([finding.to_json() for finding in findings])
     else:
@@ -266,9 +324,7 @@ def parser() -> argparse.ArgumentParser:
         return made
 
     def model_options(made: argparse.ArgumentParser) -> None:
-        made.add_argument(
-            "--engines", metavar="A,B", help="only these engines (default: all that can run here)"
-        )
+        made.add_argument("--engines", metavar="A,B", help="only these engines")
         made.add_argument(
             "--model",
             metavar="MODEL",
@@ -285,20 +341,44 @@ def parser() -> argparse.ArgumentParser:
         help="threads of each engine (default: 2, or fewer if the host has fewer)",
     )
     model_options(made)
-    made = command("accuracy", measure_accuracy, "Measure each engine's accuracy on a TSV of text and label.")
+    made = command("accuracy", measure_accuracy, "Measure each engine's accuracy on labelled sentences.")
     made.add_argument(
         "--dataset",
-        type=Path,
-        required=True,
         metavar="FILE.tsv",
-        help="lines of text<TAB>label, 1 = positive",
+        help="lines of text<TAB>label, 1 = positive; a .csv with these columns; or hub, which fetches SST-2 "
+        "(default: data/sentences.csv)",
     )
     model_options(made)
     runs_cli.add_commands(command, model_options)
+    commands_of_environments(commands)
     command("references", list_references, "List the stored numbers.")
     made = command("doctor", examine, "Check this installation and this host.")
     made.add_argument("--model", metavar="MODEL", help="embedded, hub, or a checkpoint's folder")
+    made.add_argument("--gpu", action="store_true", help="check the GPU engines' answers and times, too")
     return top
+
+
+def commands_of_environments(commands: Any) -> None:
+    about = "Create, list or remove an isolated environment."
+    actions = commands.add_parser("envs", help=about, description=about).add_subparsers(
+        dest="action", required=True, metavar="ACTION"
+    )
+    names = ", ".join(one.name for one in ENVIRONMENTS)
+
+    def action(name: str, run: Callable[[argparse.Namespace], int], help: str) -> argparse.ArgumentParser:
+        made: argparse.ArgumentParser = actions.add_parser(name, help=help, description=help)
+        made.add_argument("--json", action="store_true", help="print JSON")
+        made.set_defaults(run=run)
+        return made
+
+    action("list", list_environments, "List the environments and their states.")
+    made = action("create", create_environment, "Make an environment, unless it is there and sound.")
+    made.add_argument("name", metavar="NAME", help=names)
+    made.add_argument("--python", metavar="PATH", help="the Python to make it with (default: one is found)")
+    made.add_argument("--anew", action="store_true", help="make it again even if it is sound")
+    made.add_argument("--model", metavar="MODEL", help="what its engines are checked with")
+    made = action("remove", remove_environment, "Remove an environment and give its space back.")
+    made.add_argument("name", metavar="NAME", help=names)
 
 
 def main(given: list[str] | None = None) -> int:

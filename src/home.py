@@ -1,12 +1,12 @@
 """Where state lives: `AWIY_HOME`, else the platform's user data folder."""
 
+from __future__ import annotations
+
 import errno
 import os
 import threading
 import time
 from pathlib import Path
-
-import platformdirs
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -17,9 +17,7 @@ class HomeError(Exception):
 
 def home() -> Path:
     """Return the home folder, made if needed. Raises HomeError when it cannot be written."""
-    folder = Path(
-        os.environ.get("AWIY_HOME") or platformdirs.user_data_dir("are-we-infinity-yet", appauthor=False)
-    )
+    folder = Path(os.environ.get("AWIY_HOME") or default_home())
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe = folder / f".probe-{os.getpid()}-{threading.get_ident()}"
@@ -28,6 +26,12 @@ def home() -> Path:
     except OSError as error:
         raise HomeError(explain(error, folder)) from error
     return folder
+
+
+def default_home() -> str:
+    import platformdirs  # here: the isolated environments do not have it, and always have AWIY_HOME
+
+    return platformdirs.user_data_dir("are-we-infinity-yet", appauthor=False)
 
 
 def explain(error: OSError, folder: Path) -> str:

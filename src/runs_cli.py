@@ -152,6 +152,8 @@ def read_plan(arguments: argparse.Namespace) -> Plan:
         "seed": arguments.seed,
         "baseline": arguments.baseline,
     }
+    if flags["engines"] == (plan.ALL,):
+        flags["engines"] = plan.default_engines()
     given = {name: value for name, value in flags.items() if value is not None}
     return replace(plan.preset(arguments.preset), **given)
 

@@ -9,8 +9,10 @@ import psutil
 import pytest
 
 from src.bench.pool import Pool
+from src.home import default_home
 
 ROOT = Path(__file__).resolve().parents[1]
+OWN_HOME = Path(os.environ.get("AWIY_HOME") or default_home())  # read for its isolated environments only
 DEMO = "This Live-event is great. I will sign up for Infinity."
 SIX = (
     "pytorch-fp32",
@@ -50,6 +52,8 @@ def shared_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     os.environ["AWIY_HOME"] = str(home)
     os.environ.pop("AWIY_MODEL", None)
     os.environ.pop("AWIY_EXTRA_ENGINES", None)
+    # Most tests need some engines, not all: those of all ask for them.
+    os.environ["AWIY_ENGINES"] = ",".join(SIX)
     return home
 
 

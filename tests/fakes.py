@@ -1,7 +1,9 @@
 """Faulty engines for real workers, loaded like any other: AWIY_EXTRA_ENGINES=tests.fakes:ENGINES."""
 
+import hashlib
 import os
 import signal
+import sys
 import threading
 import time
 from pathlib import Path
@@ -123,19 +125,23 @@ class LateCrashing(Plausible):
 
 
 class Crowding(Plausible):
-    """Runs four threads whatever it was given."""
+    """Runs four threads whatever it was given. Hashing needs no lock of the interpreter, so all really
+    run.
+    """
 
     def load(self, artifact, threads):
+        data = bytes(100_000)
+
         def work():
             while True:
-                sum(range(2000))
+                hashlib.sha256(data)
                 time.sleep(0.0005)
 
         for _ in range(3):
             threading.Thread(target=work, daemon=True).start()
 
     def infer(self, *inputs):
-        sum(range(20000))
+        hashlib.sha256(bytes(1_000_000))
         return super().infer(*inputs)
 
 
@@ -177,13 +183,21 @@ class Talkative(Plausible):
         return super().infer(*inputs)
 
 
-def row(name: str, implementation: type) -> EngineSpec:
+class Telling(Plausible):
+    """Tells which Python it runs on."""
+
+    def facts(self):
+        return {"prefix": sys.prefix, "numpy": np.__version__}
+
+
+def row(name: str, implementation: type, **more: str) -> EngineSpec:
     return EngineSpec(
         f"fake-{name}",
         f"Fake {name}",
         "fake",
         "fp32",
         implementation=f"tests.fakes:{implementation.__name__}",
+        **more,
     )
 
 
@@ -212,4 +226,10 @@ ENGINES = (
     row("sleep-2-again", Sleeping),
     row("sleep-2-percent", SleepingLonger),
     row("sleep-20", Sleeping20),
+)
+
+# For tests that make an environment “old” (test_environments.py).
+OLD_ENGINES = (
+    row("old", Telling, environment="old"),
+    row("old-crash", CrashingLoad, environment="old"),
 )

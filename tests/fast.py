@@ -13,7 +13,7 @@ from src.jobs import measure
 
 registry.ACCURACY_BASELINE = "fake-plausible"
 protocol.SLICE_S, protocol.LEAD_IN_S, protocol.WARM_UP_WINDOW = 0.01, 0.002, 3
-evidence.disturbances = lambda seen, threads: ()
+evidence.disturbances = lambda seen, *_: ()
 evidence.slowdowns = lambda speed, reference: ()
 
 if __name__ == "__main__":

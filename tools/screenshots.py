@@ -37,7 +37,7 @@ def calm(page: Page) -> None:
 
 def pages(base: str, new: str) -> dict[str, str]:
     """Return the address of each page by the name of its pictures."""
-    found = {"home": "/"}
+    found = {"home": "/", "engines": "/engines"}
     if base:
         found |= {
             "ask": "/benchmark",

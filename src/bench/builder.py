@@ -12,10 +12,10 @@ import os
 import shutil
 import sys
 
-from src.bench.worker import die_with_parent, offer_to_oom_killer
 from src.home import explain
 from src.model import ModelError, cache, source
 from src.model import recipe as recipes
+from src.process import die_with_parent, offer_to_oom_killer
 
 NEARLY_FULL_BYTES = 100_000_000  # an artifact has up to 91 MB
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)

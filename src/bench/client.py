@@ -61,9 +61,17 @@ class Client:
 
         What is far too long for an answer is cut before it is sent.
         """
-        ticket = Ticket(uuid.uuid4().hex)
         kept = text[: limits().characters + 1]
-        message = {"ask": ticket.id, "text": kept, "engines": engines, "threads": threads}
+        return self.queue({"text": kept, "engines": engines, "threads": threads})
+
+    def build(self, engine: str, anew: bool = False) -> Ticket:
+        """Queue the building of one engine's artifact and return the ticket; its answer is {} when done."""
+        return self.queue({"build": engine, "anew": anew})
+
+    def queue(self, asked: dict[str, Any]) -> Ticket:
+        """Send one question."""
+        ticket = Ticket(uuid.uuid4().hex)
+        message = {"ask": ticket.id, **asked}
         with self.lock:
             if self.channel is None:
                 self.start()

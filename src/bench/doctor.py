@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from src import environments
 from src.bench import host
 from src.bench.lock import PATH as LOCK
 from src.bench.lock import LockError, open_lock
@@ -14,7 +15,7 @@ from src.engines import registry
 from src.home import HomeError, home
 from src.model import ModelError, cache, embedded, recipe, source
 
-ARTIFACTS_NEED_MB = 800  # the six engines' artifacts take about 410 MB; building doubles one at a time
+ARTIFACTS_NEED_MB = 1500  # the artifacts of all engines take about 1 GB; building doubles one at a time
 
 
 @dataclass(frozen=True)
@@ -79,17 +80,41 @@ def check_artifacts(model: source.ModelSource | None) -> Iterator[Finding]:
 
 
 def check_engines(_: source.ModelSource | None) -> Iterator[Finding]:
-    available = registry.available()
+    try:
+        available = registry.available()
+    except HomeError:
+        return  # told by the check of the home folder
     for spec in registry.all_engines():
-        if spec.implementation and (missing := registry.availability(spec)):
+        missing = registry.availability(spec)
+        if missing and spec.environment == environments.MAIN and missing.reason.startswith("Not installed"):
             yield Finding(f"Engine {spec.id}", "warning", missing.reason, missing.remedy)
-    state = "ok" if available else "failed"
+    of = sum(spec.answers for spec in registry.all_engines())
     yield Finding(
         "Engines",
-        state,
-        f"{len(available)} can run here",
+        "ok" if available else "failed",
+        f"{len(available)} of {of} can run here; “python -m src engines” tells why the others cannot.",
         "" if available else "pip install -r requirements.txt",
     )
+
+
+def check_environments(_: source.ModelSource | None) -> Iterator[Finding]:
+    """Those that nobody has made are no trouble: they are optional."""
+    for one in environments.ENVIRONMENTS:
+        name = f"Environment {one.name}"
+        try:
+            trouble = environments.trouble(one.name)
+        except HomeError:
+            return
+        failed = environments.manifest(one.name).get("failed", {})
+        if not environments.folder(one.name).is_dir():
+            yield Finding(name, "ok", f"It has not been made; {one.engines} need it.")
+        elif trouble:
+            yield Finding(name, "warning", trouble.reason, trouble.remedy)
+        elif failed:
+            text = f"{', '.join(failed)} did not answer when it was checked."
+            yield Finding(name, "warning", text, f"{environments.remedy(one.name)} --anew")
+        else:
+            yield Finding(name, "ok", "It can be used.")
 
 
 def check_host(_: source.ModelSource | None) -> Iterator[Finding]:
@@ -134,6 +159,7 @@ CHECKS: tuple[Callable[[source.ModelSource | None], Iterator[Finding]], ...] = (
     check_model,
     check_artifacts,
     check_engines,
+    check_environments,
     check_host,
     check_lock,
 )

@@ -146,13 +146,22 @@ def difference(now: int | None, was: int | None) -> int | None:
     return None if now is None or was is None else now - was
 
 
-def disturbances(evidence: Evidence, threads: int) -> tuple[str, ...]:
+def threads_allowed(facts: dict[str, Any], threads: int) -> int:
+    """Return how many OS threads may run in an engine that was given `threads` of them.
+
+    One more where its caller only waits while threads of its own compute: they take turns.
+    """
+    return threads + bool(facts.get("caller_waits"))
+
+
+def disturbances(evidence: Evidence, threads: int, allowed: int) -> tuple[str, ...]:
     """Return the kinds of disturbance in a slice of an engine that was given `threads` threads: waited,
     others, steal, throttled, overheated.
 
-    An engine that runs more threads than it was given keeps itself waiting, which is no disturbance.
+    An engine that runs more threads than `allowed` keeps itself waiting, which is no
+    disturbance.
     """
-    crowded = evidence.threads_ran is not None and evidence.threads_ran > threads
+    crowded = evidence.threads_ran is not None and evidence.threads_ran > allowed
     found = {
         "waited": not crowded and (evidence.waited_cores or 0.0) > WAITED_LIMIT_CORES * threads,
         "others": (evidence.others_cores or 0.0) > OTHERS_LIMIT_CORES,

@@ -4,8 +4,8 @@ other.
     python -m src.bench.measurer FD
 
 Talks frames of JSON over the socket FD and ends when the other side closes it, which the kernel does however
-the app ends. Asked {ask, text, engines, threads}, {forget}; tells {id, event: queued | progress |
-answer | error, …}.
+the app ends. Asked {ask, text, engines, threads}, {ask, build, anew}, {forget}; tells {id, event: queued |
+progress | answer | error, …}.
 """
 
 import logging
@@ -17,13 +17,13 @@ from dataclasses import asdict
 from typing import Any
 
 from src.bench import sentence
-from src.bench.lock import LockError
+from src.bench.lock import LockError, host_lock
 from src.bench.pool import Pool
 from src.bench.worker import receive, send
 from src.engines import registry
 from src.home import HomeError
-from src.limits import OUT_OF_ORDER, hosted
-from src.model import ModelError, source
+from src.limits import OUT_OF_ORDER, hosted, limits
+from src.model import ModelError, cache, source
 
 FOR_ALL = (sentence.BadSentence, registry.UnknownEngine)
 EXPLAINED = (*FOR_ALL, ModelError, HomeError, LockError)
@@ -105,14 +105,7 @@ class Measurer:
         id = asked["ask"]
         self.tell_progress(sentence.Progress("start", "Measuring"))
         try:
-            answer = sentence.answer(
-                self.pool,
-                asked["text"],
-                asked["engines"],
-                source.parse(),
-                asked["threads"],
-                self.tell_progress,
-            )
+            done = self.build(asked) if "build" in asked else self.answer(asked)
         except Forgotten:
             log.info("a sentence was withdrawn")
         except EXPLAINED as error:
@@ -125,7 +118,39 @@ class Measurer:
             told = f"The measurement failed ({type(error).__name__}: {error}). Try again."
             self.tell(id, "error", message=OUT_OF_ORDER if hosted() else told)
         else:
-            self.tell(id, "answer", answer=answer.to_json())
+            self.tell(id, "answer", answer=done)
+
+    def answer(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """Measure one sentence; return the answer's JSON."""
+        threads = asked["threads"]
+        return sentence.answer(
+            self.pool, asked["text"], asked["engines"], source.parse(), threads, self.tell_progress
+        ).to_json()
+
+    def build(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """Build one engine's artifact, again if asked so; return nothing more than that it is there.
+
+        Raises ModelError with the reason when it could not be built, or not here.
+        """
+        if not limits().changes:
+            raise ModelError(sentence.NOT_BUILT)
+        spec = registry.get(asked["build"])
+        missing = registry.availability(spec)
+        if missing:
+            raise ModelError(f"{missing.reason} {missing.remedy}")
+        model = source.parse()
+
+        def tell_waiting(holder: str) -> None:
+            self.tell_progress(sentence.Progress("wait", f"Waiting for {holder or 'another measurement'}"))
+
+        with host_lock("building an artifact", tell_waiting, self.pool.pause):
+            if asked["anew"] and spec.recipe:
+                self.pool.drop(spec.id)
+                cache.discard(spec.recipe, model)
+            failures = sentence.build_artifacts([spec], model, self.tell_progress, self.pool.wait)
+        if failures:
+            raise ModelError(failures[0].reason)
+        return {}
 
 
 def main() -> None:

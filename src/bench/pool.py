@@ -10,7 +10,6 @@ import select
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -20,6 +19,7 @@ from typing import Any
 
 import psutil
 
+from src import environments
 from src.bench import host
 from src.bench.worker import receive, send
 from src.engines.registry import EXTRA_VARIABLE
@@ -223,7 +223,7 @@ class Pool:
         with open(log, "wb") as stream, theirs:
             process = subprocess.Popen(
                 [
-                    sys.executable,
+                    environments.interpreter(spec.environment),
                     "-m",
                     "src.bench.worker",
                     str(theirs.fileno()),
@@ -309,7 +309,8 @@ class Pool:
         folder = home() / "logs"
         folder.mkdir(exist_ok=True)
         for log in folder.glob("*-*.log"):
-            if not psutil.pid_exists(int(log.stem.rpartition("-")[2])):
+            owner = log.stem.rpartition("-")[2]
+            if owner.isdecimal() and not psutil.pid_exists(int(owner)):
                 log.unlink(missing_ok=True)
         return folder
 

@@ -17,8 +17,8 @@ import sys
 import time
 from dataclasses import dataclass
 
-from src.bench.worker import die_with_parent
 from src.home import ROOT
+from src.process import die_with_parent
 
 OURS, THEIRS = 0, 64  # bytes on cache lines of their own
 IDLE, END = 0, 255

@@ -299,8 +299,9 @@ class Benchmark:
                     seat.spec, folder, self.tokenizer, seat.threads, set(self.seated), seat.key
                 )
                 self.seated[seat.key] = seat, worker
-                self.happened(self.loaded(group, seat, worker, folder))
                 self.ask_for_answers(group, seat, worker)
+                worker.facts = self.pool.ask(worker, {"do": "facts"})["facts"]  # some are known only now
+                self.happened(self.loaded(group, seat, worker, folder))
                 worker.pss_mb = host.pss_mb(worker.process.pid)  # with the largest shape's memory
                 self.pool.make_room(worker, set(self.seated))
             except NoRoom as failure:
@@ -543,7 +544,9 @@ class Benchmark:
             tuple(measured["ns"]),
             measured["lead_in_ns"],
             seen,
-            evidence.disturbances(seen, cell.case.threads),
+            evidence.disturbances(
+                seen, cell.case.threads, evidence.threads_allowed(worker.facts, cell.case.threads)
+            ),
         )
         self.happened(made)
         return made

@@ -157,7 +157,8 @@ def judge(record: Record, cell: Cell) -> tuple[str, list[str]]:
     slices, kept = record.slices[cell], record.undisturbed(cell)
     reasons = noise_reasons(record, slices)
     ran = middle(one.evidence.threads_ran for one in kept)
-    if ran is not None and ran > cell.case.threads:
+    facts = record.loaded[cell.group, cell.engine, cell.case.threads].facts
+    if ran is not None and ran > evidence.threads_allowed(facts, cell.case.threads):
         return "invalid", [
             f"{ran:.0f} of its threads ran, and {cell.case.threads} were asked for: it does not obey the "
             "number of threads. Do not compare it with the others."

@@ -357,6 +357,8 @@ class Sitting:
                     raise WorkerFailed("It tokenised the sentence differently from the other engines.")
                 answered = self.pool.ask(worker, {"do": "infer", "case": CASE})
                 self.working_ns += sum(answered["ns"])
+                if len(self.tokens) not in worker.lengths:  # some facts are known only now
+                    worker.facts = self.pool.ask(worker, {"do": "facts"})["facts"]
                 self.logits[id] = tuple(answered["logits"][0])
                 self.first_call_ms[id] = answered["ns"][0] / 1e6
             except WorkerFailed as failure:

@@ -45,6 +45,14 @@ def wilson_interval(successes: int, count: int) -> tuple[float, float]:
     return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)
 
 
+def mcnemar(only_first: int, only_second: int) -> float:
+    """Return the exact two-sided p-value of McNemar's test (1947): how likely chance alone splits the cases
+    in which just one of two classifiers is right at least as unevenly as `only_first` to `only_second`.
+    """
+    count = only_first + only_second
+    return min(1.0, 2 * float(bdtr(min(only_first, only_second), count, 0.5))) if count else 1.0
+
+
 # How many samples a percentile needs so that, with 99 % confidence, the second largest is not below the true
 # one: the least n with P(Binomial(n, 1 - p) <= 1) <= 1 %, as MLPerf LoadGen's early stopping has it.
 FEWEST_SAMPLES = {50: 1, 90: 64, 95: 130, 99: 662}

@@ -17,7 +17,8 @@ import sys
 import time
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
-PR_SET_PDEATHSIG = 1  # from linux/prctl.h
+from src.process import die_with_parent, offer_to_oom_killer
+
 HEADER = struct.Struct("!I")
 LONGEST_FRAME = 64 * 1024 * 1024
 
@@ -53,29 +54,6 @@ def receive_exactly(channel: socket.socket, length: int) -> Optional[bytes]:
         parts.append(part)
         length -= len(part)
     return b"".join(parts)
-
-
-def die_with_parent(parent: int) -> None:
-    """Have the kernel kill this process when its parent's thread ends; end now if that has happened already.
-
-    SIGKILL, because a stopped process does not notice a SIGTERM.
-    """
-    import ctypes
-    import signal
-
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:
-        os._exit(1)
-
-
-def offer_to_oom_killer() -> None:
-    """Be the first that the kernel ends when memory runs out."""
-    try:
-        with open("/proc/self/oom_score_adj", "w") as stream:
-            stream.write("1000")
-    except OSError:
-        pass
 
 
 # --- timing
@@ -201,6 +179,25 @@ def openmp_libraries() -> List[str]:
     return sorted(name for name in names if name.startswith(("libgomp", "libiomp", "libomp")))
 
 
+def flushes_denormals() -> bool:
+    """Tell whether this thread's arithmetic takes numbers below FP32's normal range for zero."""
+    import numpy as np
+
+    return bool(np.float32(1e-40) * np.float32(1.0) == 0.0)
+
+
+def built_facts(artifact: str) -> Dict[str, Any]:
+    """Return what an artifact's manifest says of it: files with sizes and hashes, how it was built."""
+    try:
+        with open(os.path.join(artifact, "manifest.json"), encoding="utf-8") as stream:
+            manifest = json.load(stream)
+    except (OSError, ValueError):
+        return {}
+    return {
+        name: manifest[name] for name in ("title", "build_s", "created", "files", "facts") if name in manifest
+    }
+
+
 class Worker:
     """The worker's state: its engine, its tokenizer, and the cases prepared so far."""
 
@@ -208,6 +205,7 @@ class Worker:
         self.engine = engine
         self.tokenizer: Any = None
         self.cases: Dict[str, Dict[str, List[Tuple[Any, ...]]]] = {}
+        self.prepared_s: Dict[str, float] = {}
         self.turn = 0
 
     def load(self, artifact: str, tokenizer: str, threads: int) -> Dict[str, Any]:
@@ -222,25 +220,47 @@ class Worker:
         self.tokenizer = text.load_tokenizer(tokenizer)
         gc.collect()
         gc.freeze()  # so that the collection before each slice visits new objects only
+        self.artifact = built_facts(artifact)
+        return {"load_s": load_s, **self.facts()}
+
+    def facts(self) -> Dict[str, Any]:
+        """Answer with what runs here: the engine's own facts, its artifact's, and this process's."""
         affinity = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
         facts = dict(
-            self.engine.facts(), python=sys.version.split()[0], cpus=affinity, openmp=openmp_libraries()
+            self.engine.facts(),
+            built=self.artifact,
+            python=sys.version.split()[0],
+            cpus=affinity,
+            openmp=openmp_libraries(),
+            flushes_denormals=flushes_denormals(),
+            prepared_s=self.prepared_s,
         )
-        return {"facts": facts, "load_s": load_s}
+        return {"facts": facts}
 
-    def prepare(self, case: str, texts: List[str], batch: int = 1) -> Dict[str, Any]:
+    def prepare(self, case: str, texts: List[str], batch: int = 1, padded: int = 0) -> Dict[str, Any]:
         """Tokenise a case's texts, which in batches must have equally many tokens; answer with their ids.
 
-        There are as many inputs as texts: input number i holds the texts i, i + 1, … of the batch.
+        There are as many inputs as texts: input number i holds the texts i, i + 1, … of the batch. Shorter
+        ones are padded to `padded` tokens, for scope `model` alone.
         """
         from src.engines import text
 
         turns = range(len(texts))
         batches = [[texts[(turn + row) % len(texts)] for row in range(batch)] for turn in turns]
-        arrays = [text.encode(self.tokenizer, rows) for rows in batches]
+        arrays = [text.pad(text.encode(self.tokenizer, rows), padded) for rows in batches]
         self.cases[case] = {"model": arrays, "pipeline": [(rows,) for rows in batches]}
+        self.make_ready()
         truncated = any(bool(self.tokenizer.encode(one).overflowing) for one in texts)
         return {"ids": [given[0][0].tolist() for given in arrays], "truncated": truncated}
+
+    def make_ready(self) -> None:
+        """Have the engine compile or build for the shapes of all cases, and note how long that took."""
+        shapes = {given[0].shape for case in self.cases.values() for given in case["model"]}
+        started = time.perf_counter()
+        self.engine.prepare(sorted(shapes))
+        seconds = time.perf_counter() - started
+        for shape in shapes:
+            self.prepared_s.setdefault("%d × %d" % shape, seconds)
 
     def pipeline(self, sentences: List[str]) -> List[int]:
         """Return the labels' indices for texts: tokenise, infer, softmax."""

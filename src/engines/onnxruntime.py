@@ -1,18 +1,36 @@
-"""ONNX Runtime on the CPU, for every ONNX file whatever its precision."""
+"""ONNX Runtime, for every ONNX file whatever its precision, on its CPU or another execution provider."""
 
 from __future__ import annotations
 
+import importlib.util
 import os
-from typing import Any, Dict
+from collections import Counter
+from typing import Any, Dict, List, Optional, Tuple, Union
 
 import numpy as np
 
 from src.engines.base import Engine
+from src.engines.spec import EngineSpec, Missing
 
 FILE = "model.onnx"
+ASSIGNMENT = "session.record_ep_graph_assignment_info"  # for which node runs where; newer than 1.10
+Provider = Union[str, Tuple[str, Dict[str, Any]]]
+
+
+def provider_file(name: str) -> bool:
+    """Tell whether the installed build of ONNX Runtime has this provider, without importing it."""
+    found = importlib.util.find_spec("onnxruntime")
+    places = list(found.submodule_search_locations or []) if found else []
+    return any(
+        os.path.exists(os.path.join(place, "capi", "libonnxruntime_providers_%s.so" % name))
+        for place in places
+    )
 
 
 class OnnxRuntimeEngine(Engine):
+    def providers(self, artifact: str) -> List[Provider]:
+        return ["CPUExecutionProvider"]
+
     def load(self, artifact: str, threads: int) -> None:
         import onnxruntime
 
@@ -21,9 +39,13 @@ class OnnxRuntimeEngine(Engine):
         # comes.
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
+        if hasattr(onnxruntime.InferenceSession, "get_provider_graph_assignment_info"):
+            options.add_session_config_entry(ASSIGNMENT, "1")
         self.runtime = onnxruntime
-        self.path = os.path.join(artifact, FILE)
-        self.session = onnxruntime.InferenceSession(self.path, options, providers=["CPUExecutionProvider"])
+        self.options = options
+        self.session = onnxruntime.InferenceSession(
+            os.path.join(artifact, FILE), options, providers=self.providers(artifact)
+        )
         self.outputs = [self.session.get_outputs()[0].name]
 
     def infer(
@@ -40,4 +62,33 @@ class OnnxRuntimeEngine(Engine):
             "threads": options.intra_op_num_threads,
             "inputs": [given.name for given in self.session.get_inputs()],
             "logits_dtype": self.session.get_outputs()[0].type,
+            **self.assignment(),
         }
+
+    def assignment(self) -> Dict[str, Any]:
+        """Return which operators run on which provider, after the runtime's own fusions; nothing where it
+        does not tell.
+        """
+        if not hasattr(self.session, "get_provider_graph_assignment_info"):
+            return {}
+        found: Dict[str, Counter[str]] = {}
+        for part in self.session.get_provider_graph_assignment_info():
+            nodes = found.setdefault(part.ep_name, Counter())
+            nodes.update(node.op_type for node in part.get_nodes())
+        return {"nodes": {provider: dict(nodes.most_common()) for provider, nodes in found.items()}}
+
+
+class OneDnnEngine(OnnxRuntimeEngine):
+    """ONNX Runtime built with oneDNN, as the write-up's was."""
+
+    @classmethod
+    def lacks(cls, spec: EngineSpec) -> Optional[Missing]:
+        if provider_file("dnnl"):
+            return None
+        return Missing(
+            "The installed build of ONNX Runtime has no oneDNN provider; the registry's never has.",
+            "Build it with --use_dnnl (onnxruntime.ai/docs/build/eps.html) and install that.",
+        )
+
+    def providers(self, artifact: str) -> List[Provider]:
+        return ["DnnlExecutionProvider", "CPUExecutionProvider"]

@@ -7,10 +7,11 @@ from typing import Any, Dict
 import numpy as np
 
 from src.engines.base import Engine
+from src.engines.torch_facts import dtypes_of, runtime_facts
 
 
 class PyTorchEngine(Engine):
-    """The checkpoint itself, FP32. The baseline of accuracy."""
+    """The checkpoint itself, in the row's precision. In FP32 it is the baseline of accuracy."""
 
     def load(self, artifact: str, threads: int) -> None:
         import torch
@@ -20,7 +21,10 @@ class PyTorchEngine(Engine):
         torch.set_grad_enabled(False)
         self.torch = torch
         self.model = BertForSequenceClassification.from_pretrained(
-            artifact, attn_implementation="sdpa", dtype=torch.float32, local_files_only=True
+            artifact,
+            attn_implementation="sdpa",
+            dtype={"fp32": torch.float32, "bf16": torch.bfloat16}[self.spec.precision],
+            local_files_only=True,
         ).eval()
 
     def infer(
@@ -33,17 +37,15 @@ class PyTorchEngine(Engine):
                 attention_mask=torch.from_numpy(attention_mask),
                 token_type_ids=torch.from_numpy(token_type_ids),
             )
-        return output.logits.numpy()
+            return output.logits.float().numpy()
 
     def facts(self) -> Dict[str, Any]:
         import transformers
 
         return {
-            "torch": self.torch.__version__,
+            **runtime_facts(self.torch),
             "transformers": transformers.__version__,
             "attention": self.model.config._attn_implementation,
-            "dtypes": sorted({str(p.dtype).replace("torch.", "") for p in self.model.parameters()}),
-            "threads": self.torch.get_num_threads(),
+            "weights": dtypes_of(self.model.parameters()),
             "matmul_precision": self.torch.get_float32_matmul_precision(),
-            "cpu_capability": self.torch.backends.cpu.get_cpu_capability(),
         }

@@ -15,139 +15,304 @@ NULL = "null"  # its time is the harness's own
 # More rows from elsewhere: `module:TUPLE_OF_SPECS`, comma separated. Tests load their faulty engines this
 # way.
 EXTRA_VARIABLE = "AWIY_EXTRA_ENGINES"
+# The only rows of this registry that are offered, by id, comma separated; all when it is not set.
+OFFERED_VARIABLE = "AWIY_ENGINES"
 
-LATER = "This version of the product has no code for this engine yet."
-WAIT = "Nothing to do now: it comes with a later version."
-NO_GPU = Missing("It needs an NVIDIA GPU with CUDA, and this version has no code for it yet.", WAIT)
+BF16_FLAGS = ("avx512_bf16", "amx_bf16", "avx_ne_convert", "bf16")
 TORCHSCRIPT_ENDS = "TorchScript is deprecated as of torch 2.11: kept because the write-up used it."
+IPEX_ENDS = "End of life: Intel ended its development with 2.8. What replaced it is in PyTorch itself."
+LIKE_2021 = (
+    "Made as the write-up's harness did, with the classifier and all three inputs, which that left out."
+)
+STATIC_SHAPES = "Compiled for each input shape, which is never timed: the first call with a new one is later."
+
+HANDS_OVER = "Threads of its own compute while the caller sleeps: one thread more than asked runs, in turns."
+
+ORT = ("onnxruntime", "onnx", "optimum", "torch", "transformers")
 
 
-def later(id: str, title: str, runtime: str, precision: str, **more: Any) -> EngineSpec:
+def row(id: str, title: str, implementation: str, recipe: Optional[str] = None, **more: Any) -> EngineSpec:
+    """Return a row whose runtime and precision are what the id says: RUNTIME-PRECISION, unless given.
+
+    `implementation` and `recipe` lack the packages they are in.
+    """
+    runtime, _, precision = id.rpartition("-")
+    more = {"runtime": runtime, "precision": precision, **more}
     return EngineSpec(
-        id, title, runtime, precision, missing=more.pop("missing", Missing(LATER, WAIT)), **more
+        id,
+        title,
+        implementation="src.engines." + implementation,
+        recipe=recipe and "src.model." + recipe,
+        **more,
     )
 
 
-def environment_missing(name: str) -> Missing:
-    return Missing("It runs in the environment “%s”, which this version cannot create yet." % name, WAIT)
-
-
 ENGINES: Tuple[EngineSpec, ...] = (
-    EngineSpec(
+    row(
         "pytorch-fp32",
         "PyTorch FP32",
-        "pytorch",
-        "fp32",
-        implementation="src.engines.pytorch:PyTorchEngine",
-        recipe="src.model.checkpoint:checkpoint",
+        "pytorch:PyTorchEngine",
+        "checkpoint:checkpoint",
         packages=("torch", "transformers"),
         notes=("Transformers, eager, SDPA. The other engines' answers are compared with this one's.",),
     ),
-    later("torch-compile-fp32", "torch.compile FP32", "pytorch", "fp32"),
-    EngineSpec(
+    row(
+        "pytorch-bf16",
+        "PyTorch BF16",
+        "pytorch:PyTorchEngine",
+        "checkpoint:checkpoint",
+        packages=("torch", "transformers"),
+        cpu_flags=BF16_FLAGS,
+        notes=("Weights and arithmetic in BF16; the logits are FP32 again.",),
+    ),
+    row(
+        "torch-compile-fp32",
+        "torch.compile FP32",
+        "torch_compile:TorchCompileEngine",
+        "checkpoint:checkpoint",
+        runtime="pytorch",
+        slow_to_load=True,
+        packages=("torch", "transformers"),
+        notes=(
+            "Inductor, frozen weights, any length. It is compiled while it is loaded, which its load time "
+            "shows.",
+        ),
+    ),
+    row(
         "torchscript-fp32",
         "TorchScript FP32",
-        "torchscript",
-        "fp32",
-        implementation="src.engines.torchscript:TorchScriptEngine",
-        recipe="src.model.torchscript_files:traced",
+        "torchscript:TorchScriptEngine",
+        "torchscript_files:traced",
         packages=("torch", "transformers"),
         notes=("Traced and frozen.", TORCHSCRIPT_ENDS),
     ),
-    EngineSpec(
+    row(
         "torchscript-int8",
         "TorchScript INT8",
-        "torchscript",
-        "int8",
-        implementation="src.engines.torchscript:TorchScriptEngine",
-        recipe="src.model.torchscript_files:quantised",
+        "torchscript:TorchScriptEngine",
+        "torchscript_files:quantised",
         packages=("torch", "transformers"),
         notes=("Linear layers quantised dynamically, then traced and frozen.", TORCHSCRIPT_ENDS),
     ),
-    later("ipex-fp32", "IPEX FP32", "ipex", "fp32", environment="ipex", missing=environment_missing("ipex")),
-    later("ipex-bf16", "IPEX BF16", "ipex", "bf16", environment="ipex", missing=environment_missing("ipex")),
-    later("ipex-int8", "IPEX INT8", "ipex", "int8", environment="ipex", missing=environment_missing("ipex")),
-    EngineSpec(
+    row(
+        "ipex-fp32",
+        "IPEX FP32",
+        "ipex:IpexEngine",
+        "ipex_files:ipex_fp32",
+        environment="ipex",
+        slow_to_load=True,
+        notes=("Optimised by IPEX, traced and frozen.", IPEX_ENDS),
+    ),
+    row(
+        "ipex-bf16",
+        "IPEX BF16",
+        "ipex:IpexEngine",
+        "ipex_files:ipex_bf16",
+        environment="ipex",
+        slow_to_load=True,
+        cpu_flags=BF16_FLAGS,
+        notes=("Optimised by IPEX for BF16, traced and frozen.", IPEX_ENDS),
+    ),
+    row(
+        "ipex-int8",
+        "IPEX INT8",
+        "ipex:IpexEngine",
+        "ipex_files:ipex_int8",
+        environment="ipex",
+        slow_to_load=True,
+        notes=("Quantised dynamically by IPEX's own quantiser, traced and frozen.", IPEX_ENDS),
+    ),
+    row(
         "onnxruntime-fp32",
         "ONNX Runtime FP32",
-        "onnxruntime",
-        "fp32",
-        implementation="src.engines.onnxruntime:OnnxRuntimeEngine",
-        recipe="src.model.onnx_files:fused",
-        packages=("onnxruntime", "onnx", "optimum", "torch", "transformers"),
+        "onnxruntime:OnnxRuntimeEngine",
+        "onnx_files:fused",
+        packages=ORT,
         notes=("Exported and fused by Optimum. Ratios between engines use this one.",),
     ),
-    EngineSpec(
+    row(
         "onnxruntime-fp16",
         "ONNX Runtime FP16",
-        "onnxruntime",
-        "fp16",
-        implementation="src.engines.onnxruntime:OnnxRuntimeEngine",
-        recipe="src.model.onnx_files:fused_fp16",
-        packages=("onnxruntime", "onnx", "optimum", "torch", "transformers"),
+        "onnxruntime:OnnxRuntimeEngine",
+        "onnx_files:fused_fp16",
+        packages=ORT,
         notes=("FP16 is emulated on most CPUs (weights are cast at run time), so expect no gain.",),
     ),
-    EngineSpec(
+    row(
         "onnxruntime-int8",
         "ONNX Runtime INT8",
-        "onnxruntime",
-        "int8",
-        implementation="src.engines.onnxruntime:OnnxRuntimeEngine",
-        recipe="src.model.onnx_files:int8",
-        packages=("onnxruntime", "onnx", "optimum", "torch", "transformers"),
+        "onnxruntime:OnnxRuntimeEngine",
+        "onnx_files:int8",
+        packages=ORT,
         notes=(
             "Optimum's dynamic quantiser on the plain export, configured for this CPU's instruction set.",
         ),
     ),
-    later("onnxruntime-int8-fused", "ONNX Runtime INT8 (fused)", "onnxruntime", "int8"),
-    later("onnxruntime-int8-static", "ONNX Runtime INT8 (static)", "onnxruntime", "int8"),
-    later("onnxruntime-onednn-fp32", "ONNX Runtime oneDNN FP32", "onnxruntime", "fp32"),
-    later("openvino-fp32", "OpenVINO FP32", "openvino", "fp32"),
-    later("openvino-bf16", "OpenVINO BF16", "openvino", "bf16"),
-    later("openvino-int8", "OpenVINO INT8", "openvino", "int8"),
-    later("ctranslate2-fp32", "CTranslate2 FP32", "ctranslate2", "fp32"),
-    later("ctranslate2-int8", "CTranslate2 INT8", "ctranslate2", "int8"),
-    *(
-        later(
-            "2021-%s-%s" % (runtime, precision),
-            "%s %s of 2021" % (name, precision.upper()),
-            runtime,
-            precision,
-            environment="2021",
-            missing=environment_missing("2021"),
-        )
-        for runtime, name in (("torchscript", "TorchScript"), ("onnxruntime", "ONNX Runtime"))
-        for precision in ("fp32", "int8")
+    row(
+        "onnxruntime-int8-fused",
+        "ONNX Runtime INT8 (fused)",
+        "onnxruntime:OnnxRuntimeEngine",
+        "onnx_files:int8_fused",
+        runtime="onnxruntime",
+        precision="int8",
+        packages=ORT,
+        notes=("Dynamic INT8 of the fused graph, attention included (QAttention).",),
     ),
-    later(
-        "torchscript-cuda-fp32", "TorchScript CUDA FP32", "torchscript", "fp32", device="cuda", missing=NO_GPU
+    row(
+        "onnxruntime-int8-static",
+        "ONNX Runtime INT8 (static)",
+        "onnxruntime:OnnxRuntimeEngine",
+        "onnx_files:int8_static",
+        runtime="onnxruntime",
+        precision="int8",
+        packages=ORT,
+        notes=("Optimum's static quantiser; ranges from real sentences, fixed. Watch its accuracy.",),
     ),
-    later(
-        "torchscript-cuda-fp16", "TorchScript CUDA FP16", "torchscript", "fp16", device="cuda", missing=NO_GPU
+    row(
+        "onnxruntime-onednn-fp32",
+        "ONNX Runtime oneDNN FP32",
+        "onnxruntime:OneDnnEngine",
+        "onnx_files:exported",
+        runtime="onnxruntime",
+        packages=ORT,
+        notes=("The plain export on oneDNN's provider, which the write-up built in.",),
     ),
-    later(
+    row(
+        "openvino-fp32",
+        "OpenVINO FP32",
+        "openvino:OpenVinoEngine",
+        "onnx_files:exported",
+        packages=("openvino", *ORT),
+        notes=("Optimum's export; FP32 is forced, as OpenVINO itself would take BF16.", STATIC_SHAPES),
+    ),
+    row(
+        "openvino-bf16",
+        "OpenVINO BF16",
+        "openvino:OpenVinoEngine",
+        "onnx_files:exported",
+        packages=("openvino", *ORT),
+        cpu_flags=BF16_FLAGS,
+        notes=(
+            "The FP32 file, computed in BF16: what OpenVINO does here unless told otherwise.",
+            STATIC_SHAPES,
+        ),
+    ),
+    row(
+        "openvino-int8",
+        "OpenVINO INT8",
+        "openvino:OpenVinoEngine",
+        "openvino_files:int8",
+        packages=("openvino", "nncf", *ORT),
+        notes=("Quantised by NNCF with ranges from real sentences; the rest in FP32.", STATIC_SHAPES),
+    ),
+    row(
+        "ctranslate2-fp32",
+        "CTranslate2 FP32",
+        "ctranslate2:CTranslate2Engine",
+        "ctranslate2_files:fp32",
+        packages=("ctranslate2", "torch", "transformers"),
+        notes=("It ends at the pooler: the classifier's two logits are added inside the timer.", HANDS_OVER),
+    ),
+    row(
+        "ctranslate2-int8",
+        "CTranslate2 INT8",
+        "ctranslate2:CTranslate2Engine",
+        "ctranslate2_files:int8",
+        packages=("ctranslate2", "torch", "transformers"),
+        notes=("INT8 weights; the classifier's two logits are added inside the timer, in FP32.", HANDS_OVER),
+    ),
+    row(
+        "2021-torchscript-fp32",
+        "TorchScript FP32 of 2021",
+        "torchscript:TorchScriptEngine",
+        "stack_2021_files:traced_2021",
+        runtime="torchscript",
+        environment="2021",
+        notes=("torch 1.9.0, traced, not frozen.", LIKE_2021),
+    ),
+    row(
+        "2021-torchscript-int8",
+        "TorchScript INT8 of 2021",
+        "torchscript:TorchScriptEngine",
+        "stack_2021_files:quantised_2021",
+        runtime="torchscript",
+        environment="2021",
+        notes=("torch 1.9.0, linear layers quantised dynamically, traced, not frozen.", LIKE_2021),
+    ),
+    row(
+        "2021-onnxruntime-fp32",
+        "ONNX Runtime FP32 of 2021",
+        "onnxruntime:OnnxRuntimeEngine",
+        "stack_2021_files:fused_2021",
+        runtime="onnxruntime",
+        environment="2021",
+        notes=("onnxruntime 1.10.0, exported with opset 12 and fused by its optimiser.", LIKE_2021),
+    ),
+    row(
+        "2021-onnxruntime-int8",
+        "ONNX Runtime INT8 of 2021",
+        "onnxruntime:OnnxRuntimeEngine",
+        "stack_2021_files:fused_int8_2021",
+        runtime="onnxruntime",
+        environment="2021",
+        notes=("onnxruntime 1.10.0, the fused graph quantised dynamically.", LIKE_2021),
+    ),
+    row(
+        "torchscript-cuda-fp32",
+        "TorchScript CUDA FP32",
+        "cuda:TorchScriptCudaEngine",
+        "torchscript_files:traced",
+        runtime="torchscript",
+        device="cuda",
+        packages=("torch", "transformers"),
+        notes=("The traced file on the GPU, without TF32.", TORCHSCRIPT_ENDS),
+    ),
+    row(
+        "torchscript-cuda-fp16",
+        "TorchScript CUDA FP16",
+        "cuda:TorchScriptCudaEngine",
+        "torchscript_files:traced",
+        runtime="torchscript",
+        device="cuda",
+        packages=("torch", "transformers"),
+        notes=("The traced file on the GPU, its weights halved there.", TORCHSCRIPT_ENDS),
+    ),
+    row(
         "onnxruntime-cuda-fp32",
         "ONNX Runtime CUDA FP32",
-        "onnxruntime",
-        "fp32",
+        "cuda:OnnxRuntimeCudaEngine",
+        "onnx_files:fused",
+        runtime="onnxruntime",
         device="cuda",
-        missing=NO_GPU,
+        packages=ORT,
+        notes=("The fused file; inputs and logits are bound to the device, without TF32.",),
     ),
-    later(
+    row(
         "onnxruntime-cuda-fp16",
         "ONNX Runtime CUDA FP16",
-        "onnxruntime",
-        "fp16",
+        "cuda:OnnxRuntimeCudaEngine",
+        "onnx_files:fused_fp16",
+        runtime="onnxruntime",
         device="cuda",
-        missing=NO_GPU,
+        packages=ORT,
+        notes=("The fused file in FP16; inputs and logits are bound to the device.",),
     ),
-    later("onnxruntime-tensorrt-fp16", "TensorRT FP16", "onnxruntime", "fp16", device="cuda", missing=NO_GPU),
-    EngineSpec(
+    row(
+        "onnxruntime-tensorrt-fp16",
+        "TensorRT FP16",
+        "cuda:TensorRtEngine",
+        "onnx_files:exported",
+        runtime="onnxruntime",
+        device="cuda",
+        packages=ORT,
+        notes=("The plain export through ONNX Runtime. It builds when first loaded, for 2 to 512 tokens.",),
+    ),
+    row(
         NULL,
         "Null",
-        "null",
-        "none",
-        implementation="src.engines.null:NullEngine",
+        "null:NullEngine",
+        runtime="null",
+        precision="none",
         notes=("Computes nothing: its time is the harness's own cost.",),
         answers=False,
     ),
@@ -172,6 +337,11 @@ def all_engines() -> Tuple[EngineSpec, ...]:
     return ENGINES + tuple(extra)
 
 
+def notes(spec: EngineSpec) -> List[str]:
+    """Return what an engine's user should know on this host: its row's notes, and what is true here."""
+    return [*spec.notes, *engine_class(spec).notes(spec)]
+
+
 def get(id: str) -> EngineSpec:
     """Return one row. Raises UnknownEngine."""
     rows: Dict[str, EngineSpec] = {spec.id: spec for spec in all_engines()}
@@ -181,16 +351,16 @@ def get(id: str) -> EngineSpec:
 
 
 def engine_class(spec: EngineSpec) -> Type[Engine]:
-    """Return the class behind a row that has an implementation."""
-    assert spec.implementation
+    """Return the class behind a row."""
     found: Type[Engine] = resolve(spec.implementation)
     return found
 
 
 def availability(spec: EngineSpec) -> Optional[Missing]:
     """Return None when the engine can run on this host, else why not and what to do."""
-    if spec.missing or not spec.implementation:
-        return spec.missing or Missing(LATER, WAIT)
+    offered = os.environ.get(OFFERED_VARIABLE)
+    if offered and spec in ENGINES and spec.answers and spec.id not in offered.split(","):
+        return Missing("It is not offered here.", "Add it to AWIY_ENGINES, or unset that.")
     return engine_class(spec).availability(spec)
 
 

@@ -18,9 +18,9 @@ class Missing:
 class EngineSpec:
     """A runtime at a precision on a device.
 
-    `implementation` is the import string `module:Class` of an `Engine`; without one the engine is only
-    listed, and `missing` says why. `recipe` is the import string of what builds its artifact. `packages` are
-    the importable modules it needs.
+    `implementation` is the import string `module:Class` of an `Engine`; `recipe` that of what builds its
+    artifact. `packages` are the importable modules it needs in the main environment, `cpu_flags` those of
+    which the CPU must have one. `notes` are what its user should know.
     """
 
     id: str
@@ -29,9 +29,10 @@ class EngineSpec:
     precision: str
     device: str = "cpu"
     environment: str = "main"
-    implementation: Optional[str] = None
+    implementation: str = ""
     recipe: Optional[str] = None
     packages: Tuple[str, ...] = ()
+    cpu_flags: Tuple[str, ...] = ()
     notes: Tuple[str, ...] = ()
-    missing: Optional[Missing] = None
+    slow_to_load: bool = False  # takes many seconds: nobody should wait for it who has not asked for it
     answers: bool = True  # False: takes part in benchmarks only, as `null` does

@@ -31,6 +31,15 @@ def encode(tokenizer: Any, texts: Sequence[str]) -> Tuple[np.ndarray, np.ndarray
     )
 
 
+def pad(
+    arrays: Tuple[np.ndarray, np.ndarray, np.ndarray], length: int
+) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the three inputs padded on the right to `length` tokens: id 0, which is [PAD], and mask 0."""
+    width = max(0, length - arrays[0].shape[1])
+    ids, mask, types = (np.pad(array, ((0, 0), (0, width))) for array in arrays)
+    return ids, mask, types
+
+
 def softmax(logits: np.ndarray) -> np.ndarray:
     """Return probabilities [batch, 2] of logits [batch, 2], shifted by the maximum so that nothing
     overflows.

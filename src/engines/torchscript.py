@@ -1,4 +1,4 @@
-"""TorchScript: a traced and frozen graph, FP32 or with dynamically quantised linear layers."""
+"""TorchScript: a traced graph, FP32 or with dynamically quantised linear layers, on torch of any age."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any, Dict
 import numpy as np
 
 from src.engines.base import Engine
+from src.engines.torch_facts import graph_facts, runtime_facts
 
 FILE = "model.pt"
 
@@ -31,17 +32,11 @@ class TorchScriptEngine(Engine):
                 torch.from_numpy(attention_mask),
                 torch.from_numpy(token_type_ids),
             )
-        return logits.numpy()
+            return logits.numpy()
 
     def facts(self) -> Dict[str, Any]:
-        from collections import Counter
-
-        kinds = Counter(node.kind() for node in self.module.inlined_graph.nodes())
         return {
-            "torch": self.torch.__version__,
-            "quantised_linears": kinds["quantized::linear_dynamic"],
-            "linears": kinds["aten::linear"],
+            **runtime_facts(self.torch),
+            **graph_facts(self.module),
             "quantised_engine": self.torch.backends.quantized.engine,
-            "threads": self.torch.get_num_threads(),
-            "cpu_capability": self.torch.backends.cpu.get_cpu_capability(),
         }

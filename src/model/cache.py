@@ -86,6 +86,14 @@ def sweep() -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
+def discard(name: str, model: ModelSource) -> None:
+    """Remove a recipe's artifact, so that it is built again when it is next needed."""
+    with locked(recipes.key(recipes.find(name), model)):
+        folder = place(name, model)
+        (folder / MANIFEST).unlink(missing_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def build(made: Recipe, model: ModelSource) -> Artifact:
     """Return the artifact, built now unless a sound one is there. Its needs must be built already.
 

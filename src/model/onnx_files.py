@@ -1,4 +1,4 @@
-"""Recipes of the ONNX files, all made by Optimum: the plain export, fused FP32, fused FP16, dynamic INT8."""
+"""Recipes of the ONNX files, all from Optimum's export: fused, in FP16, and in INT8 three ways."""
 
 import shutil
 import tempfile
@@ -6,12 +6,14 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from src.model import calibration
 from src.model.recipe import cpu_flags, recipe
 from src.model.source import ModelSource
 
 FILE = "model.onnx"  # what src/engines/onnxruntime.py loads
 CHECKPOINT = "src.model.checkpoint:checkpoint"
 EXPORT = "src.model.onnx_files:exported"
+FUSED = "src.model.onnx_files:fused"
 EXPORTERS = ("torch", "transformers", "optimum", "optimum-onnx", "onnx")
 OPTIMISERS = ("optimum", "optimum-onnx", "onnx", "onnxruntime", "transformers")
 # Optimum's names for its own fusion level O2: extended graph optimisations and the Transformers-specific
@@ -82,16 +84,75 @@ def quantisation(flags: tuple[str, ...]) -> tuple[str, dict[str, Any]]:
     return "avx2", {"reduce_range": True}
 
 
-@recipe("ONNX, dynamic INT8", needs=(EXPORT,), libraries=OPTIMISERS, cpu=True)
-def int8(model: ModelSource, folder: Path, inputs: dict[str, Path]) -> dict[str, Any]:
+def quantised(
+    origin: Path, folder: Path, samples: list[calibration.Inputs] | None, **more: Any
+) -> dict[str, Any]:
+    """Quantise with Optimum: dynamically, or statically with the ranges that `samples` have."""
+    from onnxruntime.quantization import CalibrationMethod
     from optimum.onnxruntime import ORTQuantizer
-    from optimum.onnxruntime.configuration import AutoQuantizationConfig
+    from optimum.onnxruntime.configuration import AutoQuantizationConfig, CalibrationConfig
 
     name, arguments = quantisation(cpu_flags())
-    arguments = {"is_static": False, "per_channel": True, **arguments}
+    arguments = {"is_static": samples is not None, "per_channel": True, **arguments, **more}
     config = getattr(AutoQuantizationConfig, name)(**arguments)
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
-        quantiser = ORTQuantizer.from_pretrained(inputs[EXPORT], file_name=FILE)
-        quantiser.quantize(save_dir=scratch, quantization_config=config, file_suffix="")
+        quantiser = ORTQuantizer.from_pretrained(origin, file_name=FILE)
+        ranges = None
+        if samples is not None:
+            ranges = quantiser.fit(
+                [{name: array[0] for name, array in one.items()} for one in samples],
+                CalibrationConfig(
+                    dataset_name=calibration.SENTENCES.name,
+                    dataset_config_name="",
+                    dataset_split="",
+                    dataset_num_samples=len(samples),
+                    method=CalibrationMethod.MinMax,
+                ),
+                onnx_augmented_model_name=str(Path(scratch) / "augmented.onnx"),
+                operators_to_quantize=config.operators_to_quantize,
+            )
+        quantiser.quantize(
+            save_dir=scratch,
+            quantization_config=config,
+            file_suffix="",
+            calibration_tensors_range=ranges,
+        )
         shutil.move(Path(scratch) / FILE, folder / FILE)
     return {"configuration": name, **arguments, "quantisation": str(config), **describe(folder / FILE)}
+
+
+@recipe("ONNX, dynamic INT8", needs=(EXPORT,), libraries=OPTIMISERS, cpu=True)
+def int8(model: ModelSource, folder: Path, inputs: dict[str, Path]) -> dict[str, Any]:
+    return quantised(inputs[EXPORT], folder, None)
+
+
+@recipe(
+    "ONNX, static INT8",
+    needs=(EXPORT, CHECKPOINT),
+    libraries=OPTIMISERS,
+    cpu=True,
+    sources=(Path(calibration.__file__), calibration.SENTENCES),
+)
+def int8_static(model: ModelSource, folder: Path, inputs: dict[str, Path]) -> dict[str, Any]:
+    samples = calibration.samples(inputs[CHECKPOINT] / "tokenizer.json")
+    return {**quantised(inputs[EXPORT], folder, samples), **calibration.facts()}
+
+
+@recipe("ONNX, dynamic INT8 of the fused graph", needs=(FUSED,), libraries=OPTIMISERS, cpu=True)
+def int8_fused(model: ModelSource, folder: Path, inputs: dict[str, Path]) -> dict[str, Any]:
+    """ONNX Runtime's quantiser itself: Optimum's passes no DefaultTensorType, which tensors inside fused
+    operators need, as their types cannot be inferred.
+    """
+    from onnx import TensorProto
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    name, arguments = quantisation(cpu_flags())
+    quantize_dynamic(
+        inputs[FUSED] / FILE,
+        folder / FILE,
+        per_channel=True,
+        weight_type=QuantType.QInt8,
+        extra_options={"DefaultTensorType": TensorProto.FLOAT},
+        **arguments,
+    )
+    return {"configuration": name, "per_channel": True, **arguments, **describe(folder / FILE)}

@@ -11,6 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from src import cpu, environments
 from src.model import ModelError
 from src.model.embedded import file_sha256
 from src.model.source import ModelSource
@@ -24,7 +25,10 @@ Build = Callable[[ModelSource, Path, dict[str, Path]], dict[str, Any]]
 
 @dataclass(frozen=True)
 class Recipe:
-    """How one artifact is made. `needs` are the import strings of recipes whose artifacts go in."""
+    """How one artifact is made. `needs` are the import strings of recipes whose artifacts go in.
+
+    `environment` is where it is made; its libraries decide, as does its Python.
+    """
 
     name: str
     title: str
@@ -33,6 +37,7 @@ class Recipe:
     libraries: tuple[str, ...]
     cpu: bool
     sources: tuple[Path, ...]
+    environment: str
 
 
 def recipe(
@@ -41,6 +46,7 @@ def recipe(
     libraries: tuple[str, ...] = (),
     cpu: bool = False,
     sources: tuple[Path, ...] = (),
+    environment: str = environments.MAIN,
 ) -> Callable[[Build], Recipe]:
     """Make a recipe of a function.
 
@@ -50,7 +56,8 @@ def recipe(
     def mark(function: Build) -> Recipe:
         module = importlib.import_module(function.__module__)
         name = f"{function.__module__}:{function.__name__}"
-        return Recipe(name, title, function, needs, libraries, cpu, (Path(module.__file__ or ""), *sources))
+        paths = (Path(module.__file__ or ""), *sources)
+        return Recipe(name, title, function, needs, libraries, cpu, paths, environment)
 
     return mark
 
@@ -88,23 +95,16 @@ def library_version(name: str) -> str:
         ) from error
 
 
-@lru_cache
 def cpu_flags() -> tuple[str, ...]:
     """Return this CPU's flags among QUANTISATION_FLAGS; none where the kernel does not tell."""
-    try:
-        text = Path("/proc/cpuinfo").read_text()
-    except OSError:
-        return ()
-    for line in text.splitlines():
-        if line.startswith(("flags", "Features")):
-            present = set(line.partition(":")[2].split())
-            return tuple(flag for flag in QUANTISATION_FLAGS if flag in present)
-    return ()
+    return tuple(flag for flag in QUANTISATION_FLAGS if flag in cpu.flags())
 
 
 def inputs(made: Recipe, model: ModelSource) -> dict[str, Any]:
     """Return everything that shapes this artifact; its hash is the cache's key."""
+    isolated = made.environment != environments.MAIN
     return {
+        **({"environment": environments.fingerprint(made.environment)} if isolated else {}),
         "recipe": made.name,
         "sources": [file_sha256(path) for path in made.sources],
         "model": model.fingerprint(),

@@ -64,22 +64,7 @@ def beside_row(run: dict[str, Any], row: dict[str, Any]) -> list[dict[str, Any]]
     Each has its columns and `title`, `comparison` {comparable, blocking, caveats} and `ratio`: measured ÷
     stored, None where something blocks.
     """
-    head, host = run["run"], run["run"]["host"]
-    cores = host.get("physical_cores")
-    measured = Measurement(
-        scope=row["scope"],
-        architecture=head["model"].get("architecture", ""),
-        sequence_length=row["sequence_length"],
-        batch_size=row["batch_size"],
-        device=row["device"],
-        model=head["model"].get("name", ""),
-        hardware=host.get("cpu", ""),
-        threads=row["threads"],
-        year=int(head["started_at"][:4]),
-        pace_s=head["plan"].get("pace_s", 0.0),
-        thread_placement=placement(row["threads"], cores) if cores else "",
-        statistic="median" if row["median_ms"] is not None else "mean",
-    )
+    measured = measurement_of(run, row)
     value = figure_ms(row)
     found = []
     for reference in infinity(row["device"]):
@@ -93,6 +78,26 @@ def beside_row(run: dict[str, Any], row: dict[str, Any]) -> list[dict[str, Any]]
             }
         )
     return found
+
+
+def measurement_of(run: dict[str, Any], row: dict[str, Any]) -> Measurement:
+    """Return how one result of a run came about, to hold a reference against it."""
+    head, host = run["run"], run["run"]["host"]
+    cores = host.get("physical_cores")
+    return Measurement(
+        scope=row["scope"],
+        architecture=head["model"].get("architecture", ""),
+        sequence_length=row["sequence_length"],
+        batch_size=row["batch_size"],
+        device=row["device"],
+        model=head["model"].get("name", ""),
+        hardware=host.get("cpu", ""),
+        threads=row["threads"],
+        year=int(head["started_at"][:4]),
+        pace_s=head["plan"].get("pace_s", 0.0),
+        thread_placement=placement(row["threads"], cores) if cores else "",
+        statistic="median" if row["median_ms"] is not None else "mean",
+    )
 
 
 def placement(threads: int, cores: int) -> str:

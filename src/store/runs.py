@@ -317,6 +317,15 @@ def engines(store: Store) -> dict[str, str]:
         return {row[0]: row[1] for row in connection.execute(asked)}
 
 
+def latest_loaded(store: Store) -> dict[str, dict[str, Any]]:
+    """Return what each engine told of itself when it was last loaded for a run: its event, with `run_id`."""
+    table = schema.loaded.c
+    latest = select(func.max(table.id)).group_by(table.engine)
+    asked = select(table.engine, table.run_id, table.event).where(table.id.in_(latest))
+    with store.read() as connection:
+        return {row.engine: {**row.event, "run_id": row.run_id} for row in connection.execute(asked)}
+
+
 def cases(store: Store, engine: str) -> list[Case]:
     """Return the cases that an engine has results of."""
     table = schema.results.c

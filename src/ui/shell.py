@@ -25,6 +25,7 @@ PAGES = (
     ("pages/benchmark.py", "Benchmark", ":material/speed:"),
     ("pages/history.py", "History", ":material/history:"),
     ("pages/compare.py", "Compare", ":material/compare_arrows:"),
+    ("pages/engines.py", "Engines", ":material/memory:"),
 )
 # What somebody did or can mend is told to everybody; what concerns the machine only where it is one's own.
 FOR_ALL = (BadPlan, UnknownEngine, NotYours, Refused, NoRun, RunBusy, BadRun)

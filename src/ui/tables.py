@@ -47,7 +47,7 @@ def answer_text(row: dict[str, Any], share: float | None) -> str:
     if row["agrees"] is False:
         text += " :red-badge[other label]"
     if share is not None:
-        text += f" :orange-badge[accuracy {share:.1%} of FP32]"
+        text += f" :orange-badge[accuracy {share:.2%} of FP32]"
     return text
 
 

@@ -72,7 +72,7 @@ def test_the_form_begins_with_the_quick_preset_and_its_duration(store: Store):
     at = page("benchmark")
     assert at.pills(key="b_tokens").value == [16, 128]
     assert at.pills(key="b_scope").value == ["model"]
-    assert any("About **" in element.value and "at most 50 s" in element.value for element in at.markdown)
+    assert any("About **" in element.value and "at most 55 s" in element.value for element in at.markdown)
     assert not at.button(key="run").disabled
 
 
@@ -245,7 +245,7 @@ def test_a_running_job_shows_progress_and_a_chart(store: Store):
             {"precision": 0.02, "percentile": 90, "pace_s": 0.0},
         ),
         ({"b_budget": "99999"}, {"budget_s": 21600.0}),
-        ({"b_budget": "-5"}, {"budget_s": 50.0}),
+        ({"b_budget": "-5"}, {"budget_s": 55.0}),
         ({"b_tokens": "32", "b_threads": "1"}, {"sequence_lengths": (32,), "threads": (1,)}),
         ({"b_engines": "No such engine"}, {}),
     ],

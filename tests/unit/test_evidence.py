@@ -28,7 +28,7 @@ QUIET = Evidence(1.98, 2, 0.004, 0.03, 0.0, 0, 0, 1)
     ],
 )
 def test_kinds_of_disturbance(changes: dict[str, object], kinds: tuple[str, ...]):
-    assert disturbances(replace(QUIET, **changes), 2) == kinds  # type: ignore[arg-type]
+    assert disturbances(replace(QUIET, **changes), 2, 2) == kinds  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,7 @@ def test_the_json_is_the_contract(demo: sentence.Answer):
 def test_facts_come_from_what_ran(demo: sentence.Answer):
     facts = {row.engine: row.facts for row in demo.engines}
     assert facts["pytorch-fp32"]["attention"] == "sdpa"
-    assert facts["pytorch-fp32"]["dtypes"] == ["float32"]
+    assert facts["pytorch-fp32"]["weights"] == {"float32": 105}
     assert facts["torchscript-int8"]["quantised_linears"] == 38
     assert facts["torchscript-int8"]["linears"] == 0
     assert facts["torchscript-fp32"]["quantised_linears"] == 0
@@ -163,7 +163,8 @@ def test_a_negative_sentence_is_negative(warm_pool: Pool):
     assert [row.engine for row in answer.engines] == ONE
 
 
-def test_unknown_unavailable_and_null_are_told_apart(warm_pool: Pool):
+def test_unknown_unavailable_and_null_are_told_apart(warm_pool: Pool, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("AWIY_ENGINES")
     with pytest.raises(registry.UnknownEngine):
         sentence.answer(warm_pool, DEMO, ["nonsense"])
     with pytest.raises(sentence.BadSentence, match="benchmarks only"):

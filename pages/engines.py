@@ -1,0 +1,79 @@
+"""Every engine: can it run here, why not, what it runs and what to know of it."""
+
+import streamlit as st
+
+from src import environments
+from src.engines import registry
+from src.model import ModelError, embedded, source
+from src.store import runs
+from src.ui import engine_card
+from src.ui.format import many, moment, plain
+from src.ui.shell import explained, page_setup, the_store
+
+STATES = ("All", "Available", "Missing")
+
+page_setup("Engines", wide=True)
+st.title("Engines")
+
+specs = [spec for spec in registry.all_engines() if spec.answers]
+found = {spec.id: registry.availability(spec) for spec in specs}
+here = [spec for spec in specs if not found[spec.id]]
+st.markdown(
+    f"**{len(here)} of {len(specs)} engines can run on this host.** The others stay listed, with the reason "
+    "and what to do."
+)
+with st.container(horizontal=True, vertical_alignment="bottom"):
+    shown = st.segmented_control(
+        "Show", STATES, default="All", required=True, key="state", bind="query-params"
+    )
+    groups = list(dict.fromkeys(engine_card.group(spec) for spec in specs))
+    wanted = st.pills(
+        "Runtimes",
+        groups,
+        selection_mode="multi",
+        key="runtime",
+        bind="query-params",
+        help="None chosen: all",
+    )
+
+model = None
+with explained():
+    try:
+        model = source.parse()
+    except ModelError as error:
+        st.error(plain(str(error)), icon=":material/error:")
+below_gate = embedded.below_gate() if model and model.kind == "embedded" else {}
+loaded = runs.latest_loaded(the_store())
+
+for heading in wanted or groups:
+    shown_here = [
+        spec
+        for spec in specs
+        if engine_card.group(spec) == heading
+        and (shown == "All" or (found[spec.id] is None) == (shown == "Available"))
+    ]
+    if not shown_here:
+        continue
+    st.subheader(heading, divider="gray")
+    columns = st.columns(2)
+    for number, spec in enumerate(shown_here):
+        with columns[number % 2]:
+            engine_card.draw(spec, found[spec.id], model, loaded.get(spec.id), below_gate)
+
+st.subheader("Environments", divider="gray")
+st.caption("Engines whose libraries cannot live beside the others have an environment of their own.")
+for one in environments.ENVIRONMENTS:
+    with st.container(border=True):
+        trouble = environments.trouble(one.name)
+        made = environments.manifest(one.name)
+        st.markdown(f"#### {one.name}\n{engine_card.badge(not trouble)}")
+        pythons = " or ".join(one.pythons)
+        st.markdown(f"{plain(one.title)}. It takes up to {one.needs_gb:g} GB and Python {pythons}.")
+        if trouble:
+            st.markdown(f"**Why not:** {plain(trouble.reason)}")
+            st.code(f"make {one.name}", language="bash")
+        else:
+            versions = many(len(made["versions"]), "package")
+            st.caption(f"Made on {moment(made['created'])} with Python {made['python']}, {versions}")
+            st.caption("Remove it, and have its space back, with:")
+            st.code(f"python -m src envs remove {one.name}", language="bash")

@@ -1,0 +1,300 @@
+"""Making and removing the isolated environments. What is there is told by src/environments.py."""
+
+import json
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from src import environments
+from src.bench import sentence
+from src.bench.lock import host_lock
+from src.bench.pool import Pool
+from src.bench.sentence import Progress
+from src.engines import registry
+from src.environments import Environment
+from src.home import explain, home, utc_now
+from src.model.source import ModelSource
+
+# The first of Infinity's demo: an environment is sound when each of its engines answers it.
+CHECKED_WITH = "This Live-event is great. I will sign up for Infinity."
+LOOK_TIMEOUT_S = 20.0  # for a candidate to tell its version
+TELL_S = 0.5
+SILENT_S = 1800.0  # pip says nothing while it downloads or unpacks a large file
+QUESTION = "import sys, venv, ensurepip; print('%d.%d' % sys.version_info[:2])"
+
+
+class EnvironmentFailed(Exception):
+    """An environment could not be made or removed. The message says why and what to do next."""
+
+
+@dataclass(frozen=True)
+class State:
+    """One environment on this host. `trouble` is empty when it can be used; sizes are in MB."""
+
+    name: str
+    title: str
+    folder: str
+    trouble: str
+    remedy: str
+    python: str | None
+    created: str | None
+    size_mb: float | None
+    failed: dict[str, str]
+    versions: dict[str, str]
+
+
+def state(one: Environment) -> State:
+    """Return what is known of an environment. Walks its folder for the size."""
+    trouble = environments.trouble(one.name)
+    made = environments.manifest(one.name)
+    folder = environments.folder(one.name)
+    return State(
+        one.name,
+        one.title,
+        str(folder),
+        trouble.reason if trouble else "",
+        trouble.remedy if trouble else "",
+        made.get("python"),
+        made.get("created"),
+        size_mb(folder) if folder.is_dir() else None,
+        made.get("failed", {}),
+        made.get("versions", {}),
+    )
+
+
+def size_mb(folder: Path) -> float:
+    """Return what a folder takes on the disk, in MB; links are not followed."""
+    found = 0
+    for place, _, names in os.walk(folder):
+        for name in names:
+            try:
+                found += os.lstat(os.path.join(place, name)).st_blocks * 512
+            except OSError:
+                continue  # it went meanwhile
+    return found / 1e6
+
+
+def candidates(versions: tuple[str, ...]) -> Iterator[str]:
+    """Yield what may be a Python of one of these versions, best first."""
+    for version in versions:
+        name = f"python{version}"
+        for folder in os.environ.get("PATH", "").split(os.pathsep):
+            if folder and os.access(os.path.join(folder, name), os.X_OK):
+                yield os.path.join(folder, name)
+        for root in (
+            os.environ.get("PYENV_ROOT") or os.path.expanduser("~/.pyenv"),
+            os.path.expanduser("~/.local/share/uv/python"),
+            "/opt",
+        ):
+            places = sorted(Path(root).glob(f"versions/{version}.*/bin/{name}"))
+            places += sorted(Path(root).glob(f"*{version}*/bin/{name}"))
+            yield from map(str, places)
+        yield from (f"/usr/bin/{name}", f"/usr/local/bin/{name}")
+
+
+def find_python(one: Environment, given: str | None = None) -> tuple[str, str]:
+    """Return a Python that can make this environment, and its version: `given`, or the best that is found.
+
+    Each is run, as a name on the path may be a shim that fails. Raises EnvironmentFailed.
+    """
+    for path in [given] if given else dict.fromkeys(candidates(one.pythons)):
+        told = ask_version(path)
+        if told in one.pythons:
+            return path, told
+    wanted = " or ".join(one.pythons)
+    if given:
+        raise EnvironmentFailed(
+            f"{given} is no working Python {wanted} with the modules venv and ensurepip. Name another."
+        )
+    raise EnvironmentFailed(
+        f"The environment “{one.name}” needs Python {wanted}, and none was found that runs. Install one, for "
+        f"example with “pyenv install {one.pythons[0]}” or “uv python install {one.pythons[0]}”, or name it: "
+        f"python -m src envs create {one.name} --python PATH"
+    )
+
+
+def ask_version(path: str) -> str | None:
+    """Return the version that a Python tells, such as 3.9; None for what does not run."""
+    try:
+        told = subprocess.run(
+            [path, "-c", QUESTION], capture_output=True, text=True, timeout=LOOK_TIMEOUT_S, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return told.stdout.strip() if told.returncode == 0 else None
+
+
+def create(
+    name: str,
+    model: ModelSource,
+    progress: Callable[[Progress], None],
+    python: str | None = None,
+    anew: bool = False,
+) -> State:
+    """Make an environment and check that its engines answer; one that is sound is left as it is.
+
+    Interrupted, it stays unfinished, is told as such, and is made from the beginning the next time. Takes the
+    host's lock. Raises UnknownEnvironment, EnvironmentFailed, HomeError, LockError.
+    """
+    one = environments.get(name)
+    folder = environments.folder(name)
+
+    def tell_waiting(holder: str) -> None:
+        progress(Progress("wait", f"Waiting for another measurement on this host ({holder or 'unknown'})"))
+
+    with host_lock("making an environment", tell_waiting) as lock:
+        trouble = environments.trouble(name)
+        if anew or trouble:
+            if trouble and one.system and "exist for" in trouble.reason:
+                raise EnvironmentFailed(f"{trouble.reason} {trouble.remedy}")
+            path, version = find_python(one, python)
+            check_disk(one)
+            try:
+                discard(folder)
+                install(one, path, folder, progress, lock.fd)
+            except OSError as error:
+                raise EnvironmentFailed(explain(error, home())) from error
+            write_manifest(name, version)
+    version = environments.manifest(name)["python"]
+    write_manifest(name, version)  # what failed last time is checked again
+    write_manifest(name, version, check(name, model, progress))
+    return state(one)
+
+
+def check_disk(one: Environment) -> None:
+    free = shutil.disk_usage(home()).free / 1e9
+    if free < one.needs_gb:
+        raise EnvironmentFailed(
+            f"The environment “{one.name}” takes up to {one.needs_gb:g} GB, and {home()} has {free:.1f} GB "
+            "left. Free some, or set AWIY_HOME to a folder on another disk."
+        )
+
+
+def discard(folder: Path) -> None:
+    """Remove an environment's folder: its manifest first, so that half of one is never taken for a whole."""
+    (folder / environments.MANIFEST).unlink(missing_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.parent.mkdir(exist_ok=True)
+
+
+def install(
+    one: Environment, python: str, folder: Path, progress: Callable[[Progress], None], lock: int
+) -> None:
+    """Make the virtual environment and install its requirements. `lock` is the host lock's descriptor.
+
+    Raises EnvironmentFailed with pip's own last words.
+    """
+    with open(folder.with_suffix(".log"), "w", encoding="utf-8") as kept:
+        progress(Progress("environment", f"Making the environment “{one.name}” with {python}"))
+        run([python, "-m", "venv", str(folder)], kept.write, lock)
+        total = len(environments.asked_versions(one.name))
+        seen: set[str] = set()
+        told = 0.0
+
+        def listen(line: str) -> None:
+            nonlocal told
+            kept.write(line)
+            text = line.strip()
+            if text.startswith("Collecting "):
+                seen.add(text.split()[1])
+            now = time.monotonic()
+            if text and now - told > TELL_S:
+                told = now
+                progress(Progress("environment", f"{one.name}: {text[:90]}", min(len(seen), total), total))
+
+        command = [
+            str(folder / "bin" / "python"),
+            "-m",
+            "pip",
+            "install",
+            "--no-input",
+            "--progress-bar",
+            "off",
+        ]
+        run([*command, "--disable-pip-version-check", "-r", str(one.requirements)], listen, lock)
+
+
+def run(command: list[str], listen: Callable[[str], object], lock: int) -> None:
+    """Run a command and have `listen` told each line of its output.
+
+    It shares the host's lock: should this process be killed, the next one waits until the command has ended,
+    and does not work on the same folder. Raises EnvironmentFailed when it fails.
+    """
+    clean = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}
+    last: list[str] = []
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        env=clean,
+        pass_fds=[lock],
+    ) as process:
+        assert process.stdout
+        try:
+            for line in process.stdout:
+                listen(line)
+                last = [*last, line.strip()][-8:] if line.strip() else last
+        except BaseException:
+            process.kill()
+            raise
+    if process.returncode:
+        errors = [line for line in last if line.startswith("ERROR")] or last[-1:] or ["it said nothing"]
+        raise EnvironmentFailed(
+            f"{' '.join(command[1:4])} failed: {errors[-1][:300]} Mend that and run the command again."
+        )
+
+
+def write_manifest(name: str, python: str, failed: dict[str, str] | None = None) -> None:
+    """Write what makes an environment complete, in one step. `failed` has the engines that did not answer."""
+    path = environments.folder(name) / environments.MANIFEST
+    content = {
+        "python": python,
+        "created": utc_now(),
+        "versions": environments.installed_versions(name),
+        "failed": failed or {},
+    }
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(content, indent=1), encoding="utf-8")
+    part.replace(path)
+
+
+def check(name: str, model: ModelSource, progress: Callable[[Progress], None]) -> dict[str, str]:
+    """Have each engine of an environment that can run on this host answer once; return what failed."""
+    ids = [
+        spec.id
+        for spec in registry.all_engines()
+        if spec.environment == name and not registry.availability(spec)
+    ]
+    if not ids:
+        return {}
+    pool = Pool()
+    try:
+        answered = sentence.answer(pool, CHECKED_WITH, ids, model, progress=progress)
+    finally:
+        pool.close()
+    return {one.engine: one.reason for one in answered.failures if one.engine in ids}
+
+
+def remove(name: str) -> float:
+    """Remove an environment and return how many MB that gave back.
+
+    Takes the host's lock. Raises UnknownEnvironment, EnvironmentFailed, LockError.
+    """
+    folder = environments.folder(environments.get(name).name)
+    with host_lock("removing an environment", lambda _: None):
+        if not folder.is_dir():
+            raise EnvironmentFailed(
+                f"There is nothing to remove: the environment “{name}” has not been created."
+            )
+        size = size_mb(folder)
+        discard(folder)
+        if folder.exists():
+            raise EnvironmentFailed(f"{folder} could not be removed entirely. Remove it by hand.")
+    return size

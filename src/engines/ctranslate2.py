@@ -1,0 +1,51 @@
+"""CTranslate2 on the CPU. It ends at the pooler, so the two-label head runs here, inside the timer."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Dict
+
+import numpy as np
+
+from src.engines.base import Engine
+
+HEAD = "head.npz"
+COMPUTE = {"fp32": "float32", "int8": "int8_float32"}
+
+
+class CTranslate2Engine(Engine):
+    def load(self, artifact: str, threads: int) -> None:
+        import ctranslate2
+
+        self.runtime = ctranslate2
+        self.encoder = ctranslate2.Encoder(
+            artifact,
+            device="cpu",
+            compute_type=COMPUTE[self.spec.precision],
+            intra_threads=threads,
+            inter_threads=1,
+        )
+        self.threads = threads
+        with np.load(os.path.join(artifact, HEAD)) as head:
+            self.weight, self.bias = head["weight"].T.copy(), head["bias"]
+
+    def infer(
+        self, input_ids: np.ndarray, attention_mask: np.ndarray, token_type_ids: np.ndarray
+    ) -> np.ndarray:
+        view = self.runtime.StorageView.from_array
+        output = self.encoder.forward_batch(
+            view(input_ids.astype(np.int32)),
+            view(attention_mask.sum(axis=1, dtype=np.int32)),  # right-padded, so a length says it all
+            token_type_ids.tolist(),
+        )
+        return np.asarray(output.pooler_output) @ self.weight + self.bias
+
+    def facts(self) -> Dict[str, Any]:
+        return {
+            "ctranslate2": self.runtime.__version__,
+            "compute_type": self.encoder.compute_type,
+            "cpu_can": sorted(self.runtime.get_supported_compute_types("cpu")),
+            "threads": self.threads,
+            "caller_waits": True,  # its pool computes, and whoever called sleeps meanwhile
+            "head": "float32, %d × %d, NumPy, inside the timer" % self.weight.shape,
+        }

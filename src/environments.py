@@ -1,0 +1,165 @@
+"""The isolated environments: which there are, where they live, and whether they can be used.
+
+Runs in them too. They are made and removed by src/bench/environments.py.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Dict, Optional, Tuple
+
+from src.home import ROOT, home
+
+MAIN = "main"
+REQUIREMENTS = ROOT / "envs"
+# Written when an environment is complete; without it, it is not.
+MANIFEST = "awiy-environment.json"
+
+
+@dataclass(frozen=True)
+class Environment:
+    """An isolated environment: its requirements are in envs/NAME.txt.
+
+    `pythons` are the versions of Python it can be made with, best first; `needs_gb` is what it takes on the
+    disk.
+    """
+
+    name: str
+    title: str
+    pythons: Tuple[str, ...]
+    needs_gb: float
+    engines: str
+    system: Optional[Tuple[str, str]] = ("Linux", "x86_64")  # None: any
+
+    @property
+    def requirements(self) -> Path:
+        return REQUIREMENTS / (self.name + ".txt")
+
+
+ENVIRONMENTS: Tuple[Environment, ...] = (
+    Environment(
+        "ipex",
+        "Intel Extension for PyTorch 2.8 with torch 2.8",
+        ("3.11", "3.12", "3.13"),
+        8.0,
+        "ipex-*",
+    ),
+    Environment("2021", "The stack of 2021: torch 1.9.0, onnxruntime 1.10.0", ("3.9",), 2.5, "2021-*"),
+)
+
+
+class UnknownEnvironment(ValueError):
+    """An environment that there is not. The message lists those there are."""
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Why an environment cannot be used, and what to do about it."""
+
+    reason: str
+    remedy: str
+
+
+def get(name: str) -> Environment:
+    """Return one environment. Raises UnknownEnvironment."""
+    for one in ENVIRONMENTS:
+        if one.name == name:
+            return one
+    raise UnknownEnvironment(
+        "There is no environment “%s”. There are: %s." % (name, ", ".join(one.name for one in ENVIRONMENTS))
+    )
+
+
+def folder(name: str) -> Path:
+    """Return where an environment is, or would be."""
+    return home() / "envs" / name
+
+
+def interpreter(name: str) -> str:
+    """Return the Python that runs an engine of this environment."""
+    return sys.executable if name == MAIN else str(folder(name) / "bin" / "python")
+
+
+def remedy(name: str) -> str:
+    return "Run: python -m src envs create %s" % name
+
+
+def canonical(name: str) -> str:
+    """Return a package's name as comparisons need it (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def asked_versions(name: str) -> Dict[str, str]:
+    """Return the exact version of each package that an environment's requirements name."""
+    found = {}
+    for line in get(name).requirements.read_text(encoding="utf-8").splitlines():
+        package, exact, version = line.partition("#")[0].strip().partition("==")
+        if exact:
+            found[canonical(package)] = version.strip()
+    return found
+
+
+def installed_versions(name: str) -> Dict[str, str]:
+    """Return the version of each package that is installed in an environment, from its folders' names."""
+    found = {}
+    for path in folder(name).glob("lib/python*/site-packages/*.dist-info"):
+        package, _, version = path.name[: -len(".dist-info")].rpartition("-")
+        found[canonical(package)] = version
+    return found
+
+
+def manifest(name: str) -> Dict[str, Any]:
+    """Return what was recorded when an environment was made; empty for one that is not complete."""
+    try:
+        found = json.loads((folder(name) / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def fingerprint(name: str) -> str:
+    """Return a hash of what an environment is made from: its requirements and its Python."""
+    made = manifest(name)
+    text = get(name).requirements.read_text(encoding="utf-8") + str(made.get("python"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def trouble(name: str) -> Optional[Trouble]:
+    """Return None when an environment can be used, else why not. Cheap: it starts nothing."""
+    if name == MAIN:
+        return None
+    one = get(name)
+    if one.system and one.system != (platform.system(), platform.machine()):
+        return Trouble(
+            "Its packages exist for %s on %s only." % one.system,
+            "Run it on such a host; the other engines do not need it.",
+        )
+    place = folder(name)
+    if not place.is_dir():
+        return Trouble("Its environment “%s” has not been created." % name, remedy(name))
+    if not manifest(name):
+        return Trouble("Its environment “%s” was not created to its end." % name, remedy(name))
+    if not os.path.exists(interpreter(name)):
+        return Trouble("The Python of its environment “%s” is gone." % name, remedy(name))
+    there = installed_versions(name)
+    for package, version in asked_versions(name).items():
+        if there.get(package) != version:
+            has = "lacks %s" % package
+            if package in there:
+                has = "has %s %s" % (package, there[package])
+            return Trouble(
+                "Its environment “%s” %s, and %s is asked for." % (name, has, version), remedy(name)
+            )
+    return None
+
+
+def failed_check(name: str, engine: str) -> str:
+    """Return why an engine failed when its environment was checked; empty when it did not."""
+    return "" if name == MAIN else str(manifest(name).get("failed", {}).get(engine, ""))

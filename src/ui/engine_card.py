@@ -1,0 +1,158 @@
+"""One engine as a card: can it run here, what it runs, what to know of it."""
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from src.engines import registry
+from src.engines.spec import EngineSpec, Missing
+from src.limits import limits
+from src.model import ModelError, cache, recipe
+from src.model.source import ModelSource
+from src.ui.format import moment, plain, significant
+from src.ui.measuring import measurer, wait
+
+COMMAND = "Run: "  # how a remedy begins that is one
+PRECISIONS = {"fp32": "FP32", "fp16": "FP16", "bf16": "BF16", "int8": "INT8", "none": "no precision"}
+# Facts of a runtime that people look for, in this order; the others follow in the table of all.
+VERSIONS = ("torch", "ipex", "onnxruntime", "openvino", "ctranslate2", "transformers", "python")
+
+
+def draw(
+    spec: EngineSpec,
+    missing: Missing | None,
+    model: ModelSource | None,
+    loaded: dict[str, Any] | None,
+    below_gate: dict[str, float],
+) -> None:
+    """Draw one engine. `loaded` is what it told when it last ran here (store.runs.latest_loaded)."""
+    with st.container(border=True, key=f"card {spec.id}", gap="small"):
+        badges = f"{badge(not missing)} :gray-badge[{PRECISIONS[spec.precision]}]"
+        if spec.device != "cpu":
+            badges += f" :gray-badge[{spec.device.upper()}]"
+        if spec.environment != "main":
+            badges += f" :blue-badge[environment {spec.environment}]"
+        if spec.id in below_gate:
+            badges += f" :orange-badge[accuracy {below_gate[spec.id]:.2%} of FP32]"
+        st.markdown(f"**{plain(spec.title)}** {badges}")
+        st.caption(f"`{spec.id}` {plain(' '.join(registry.notes(spec)))}")
+        if missing:
+            draw_missing(missing)
+        elif spec.recipe and model:
+            draw_artifact(spec, model)
+        if loaded:
+            draw_facts(loaded)
+
+
+def group(spec: EngineSpec) -> str:
+    """Return the heading that an engine stands under: its runtime, the stack of 2021, or the GPU."""
+    if spec.device != "cpu":
+        return "On a GPU"
+    if spec.environment == "2021":
+        return "The stack of 2021"
+    first = next(one for one in registry.all_engines() if one.runtime == spec.runtime)
+    return first.title.rpartition(" ")[0]
+
+
+def badge(available: bool) -> str:
+    """Return the mark of what can be used here, or cannot."""
+    state = ("green", "check: available") if available else ("orange", "block: missing")
+    return f":{state[0]}-badge[:material/{state[1]}]"
+
+
+def draw_missing(missing: Missing) -> None:
+    """Say why an engine cannot run here, with the command that mends it ready to copy."""
+    st.markdown(f"**Why not:** {plain(missing.reason)}")
+    text, found, command = missing.remedy.partition(COMMAND)
+    if found:
+        st.code(command, language="bash")
+    else:
+        st.markdown(f"**What to do:** {plain(text)}")
+
+
+def draw_artifact(spec: EngineSpec, model: ModelSource) -> None:
+    """Say what the engine loads, and offer to build it."""
+    assert spec.recipe
+    try:
+        made = recipe.find(spec.recipe)
+        artifact = cache.find(made, model)
+    except ModelError as error:
+        st.caption(plain(str(error)))
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if artifact:
+            files = artifact.manifest["files"]
+            size = sum(one["bytes"] for one in files.values()) / 1e6
+            largest = max(files.values(), key=lambda one: one["bytes"])
+            st.caption(
+                f"**{plain(made.title)}**, {significant(size)} MB, built in "
+                f"{significant(artifact.manifest['build_s'], 2)} s on "
+                f"{moment(artifact.manifest['created'])}, "
+                f"SHA-256 `{largest['sha256'][:12]}…`",
+                width="stretch",
+            )
+        else:
+            st.caption(
+                f"**{plain(made.title)}** is not built yet. The first measurement does that.", width="stretch"
+            )
+        asked = limits().changes and st.button(
+            "Build again" if artifact else "Build now",
+            key=f"build {spec.id}",
+            type="tertiary",
+            icon=":material/construction:",
+            help="In a process of its own; measurements wait meanwhile.",
+        )
+    if asked:
+        build(spec, bool(artifact))
+
+
+def build(spec: EngineSpec, anew: bool) -> None:
+    """Have the measuring process build one engine's artifact, and wait for it."""
+    ticket = measurer().build(spec.id, anew)
+    wait(ticket)
+    if ticket.error:
+        st.error(plain(ticket.error), icon=":material/error:")
+    else:
+        st.toast(f"{spec.title} is built.", icon=":material/check:")
+        st.rerun()
+
+
+def draw_facts(loaded: dict[str, Any]) -> None:
+    """Show what the engine told of itself in its latest run here, the versions first."""
+    facts = loaded["facts"]
+    versions = [f"{name} {str(facts[name]).split('-')[0]}" for name in VERSIONS if name in facts]
+    with st.expander(plain(f"What ran: {' · '.join(versions)}"), icon=":material/fact_check:"):
+        rows = {
+            "Run": loaded["run_id"],
+            "Loaded in": f"{significant(loaded['load_s'])} s",
+            "Memory after loading": f"{loaded['pss_mb']:.0f} MB (PSS)" if loaded.get("pss_mb") else None,
+            **{readable(name): told(value) for name, value in flat(facts).items()},
+        }
+        kept = {name: plain(str(value)) for name, value in rows.items() if value not in (None, "")}
+        st.table(pd.DataFrame({"Fact": kept.keys(), "Value": kept.values()}).set_index("Fact"), alt="Facts")
+
+
+def flat(facts: dict[str, Any]) -> dict[str, Any]:
+    """Return facts with those of the artifact lifted to the top, under names that say so."""
+    built = facts.get("built") or {}
+    return {
+        **{name: value for name, value in facts.items() if name not in (*VERSIONS, "built")},
+        **{f"artifact {name}": value for name, value in (built.get("facts") or {}).items()},
+        **{f"artifact {name}": entry["sha256"] for name, entry in (built.get("files") or {}).items()},
+    }
+
+
+def readable(name: str) -> str:
+    return name.replace("_", " ").capitalize()
+
+
+def told(value: Any) -> str:
+    """Return a fact as text: counts as `Attention 6, MatMul 20`."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {told(one)}" for name, one in value.items())
+    if isinstance(value, list):
+        return ", ".join(told(one) for one in value)
+    if isinstance(value, float):
+        return significant(value)
+    return str(value)

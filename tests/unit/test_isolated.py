@@ -1,0 +1,75 @@
+"""The engines of the isolated environments, where those exist: they take gigabytes, so no test makes them.
+
+`.ci/run` prints which were not tested.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from src import cpu, environments
+from src.bench import sentence
+from src.bench.pool import Pool
+from src.bench.sentence import Answer
+from src.engines import registry
+from src.model.source import ModelSource
+from tests.conftest import DEMO, OWN_HOME
+
+ISOLATED = [spec for spec in registry.ENGINES if spec.environment != "main"]
+
+
+@pytest.fixture(scope="module")
+def answer(shared_home: Path) -> Iterator[Answer]:
+    """One sentence through those that are there, in the developer's own environments."""
+    there = [OWN_HOME / "envs" / one.name for one in environments.ENVIRONMENTS]
+    links = [(shared_home / "envs" / folder.name, folder) for folder in there if folder.is_dir()]
+    (shared_home / "envs").mkdir(exist_ok=True)
+    for link, folder in links:
+        link.symlink_to(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("AWIY_ENGINES")
+        ids = [spec.id for spec in ISOLATED if not registry.availability(spec)]
+        pool = Pool()
+        if not ids:
+            pytest.skip("not tested: no isolated environment can be used here")
+        yield sentence.answer(pool, DEMO, [registry.ACCURACY_BASELINE, *ids], ModelSource("embedded"))
+        pool.close()
+    for link, _ in links:
+        link.unlink()
+
+
+@pytest.mark.parametrize("spec", ISOLATED, ids=lambda spec: spec.id)
+def test_it_answers_infinitys_demo(answer: Answer, spec: registry.EngineSpec):
+    if environments.trouble(spec.environment):
+        pytest.skip(f"not tested: the environment {spec.environment} does not exist here")
+    if spec.cpu_flags and not cpu.flags() & set(spec.cpu_flags):
+        pytest.skip(f"not tested: this CPU has none of {', '.join(spec.cpu_flags)}")
+    rows = {one.engine: one for one in answer.engines}
+    assert spec.id in rows, answer.failures
+    found, baseline = rows[spec.id], rows[registry.ACCURACY_BASELINE]
+    assert np.isfinite(found.logits).all()
+    assert found.label == "positive"
+    if spec.precision == "fp32":
+        assert abs(found.probability - baseline.probability) < 1e-3
+
+
+def test_facts_of_2021_are_of_2021(answer: Answer):
+    if environments.trouble("2021"):
+        pytest.skip("not tested: the environment 2021 does not exist here")
+    facts = {one.engine: one.facts for one in answer.engines}
+    assert facts["2021-torchscript-fp32"]["torch"].startswith("1.9.0")
+    assert facts["2021-torchscript-int8"]["quantised_linears"] == 38
+    assert facts["2021-onnxruntime-fp32"]["onnxruntime"] == "1.10.0"
+    assert facts["2021-onnxruntime-fp32"]["built"]["facts"]["fused"]["Attention"] == 6
+    assert facts["2021-onnxruntime-int8"]["built"]["facts"]["operators"]["QAttention"] == 6
+    assert facts["2021-onnxruntime-fp32"]["python"].startswith("3.9.")
+
+
+def test_ipex_fuses(answer: Answer):
+    if environments.trouble("ipex"):
+        pytest.skip("not tested: the environment ipex does not exist here")
+    facts = {one.engine: one.facts for one in answer.engines}
+    assert facts["ipex-fp32"]["ipex"].startswith("2.8")
+    assert facts["ipex-int8"]["quantised_linears"] == 38
