@@ -10,7 +10,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 OLD_ZONE := src/__init__.py src/cpu.py src/environments.py src/home.py src/process.py src/engines src/model/__init__.py src/model/isolated src/bench/worker.py
 TORCH := $(shell grep '^torch==' requirements.txt)
 
-.PHONY: app test lint format unit browser ipex 2021 clean
+.PHONY: app test lint format unit browser ipex 2021 screenshots clean
 
 app: $(VENV)/.app
 	$(BIN)/streamlit run app.py --server.port $(PORT)
@@ -26,8 +26,18 @@ lint: $(VENV)/.dev
 unit: $(VENV)/.dev
 	$(BIN)/python -m pytest tests/unit tests/app
 
-browser: $(VENV)/.dev
+browser: $(VENV)/.dev tests/e2e/node_modules/.done
 	$(BIN)/python -m pytest tests/e2e
+
+# The accessibility checker that the browser tests inject.
+tests/e2e/node_modules/.done: tests/e2e/package.json
+	cd tests/e2e && npm install --no-package-lock --no-audit --no-fund --silent
+	@touch $@
+
+# Pictures of every page for the documents, from a running app with two kept runs:
+#   make screenshots URL=http://127.0.0.1:8501 RUNS="BASE NEW"
+screenshots: $(VENV)/.dev
+	$(BIN)/python -m tools.screenshots $(URL) docs/images --runs $(RUNS)
 
 format: $(VENV)/.dev
 	$(BIN)/ruff format .

@@ -37,7 +37,14 @@ def calm(page: Page) -> None:
 
 def pages(base: str, new: str) -> dict[str, str]:
     """Return the address of each page by the name of its pictures."""
-    found = {"home": "/", "engines": "/engines"}
+    found = {
+        "home": "/",
+        "accuracy": "/accuracy",
+        "engines": "/engines",
+        "methodology": "/methodology",
+        "verdict": "/verdict",
+        "cost": "/cost",
+    }
     if base:
         found |= {
             "ask": "/benchmark",

@@ -42,6 +42,8 @@ def main() -> None:
     found = json.loads(parser.parse_args().file.read_text())
     if found["failures"] or found["model"] != ModelSource("embedded").name:
         raise SystemExit("The file has failures or is of another model. Measure the embedded model again.")
+    for row in found["engines"]:
+        del row["flipped"]  # sentences of the data set, which is not ours to keep here
     today = time.strftime("%Y-%m-%d")
     stored = {"adapter_sha256": embedded.adapter_facts()["sha256"], "measured": today, **found}
     (embedded.ADAPTER_FOLDER / "accuracy.json").write_text(json.dumps(stored, indent=2) + "\n")

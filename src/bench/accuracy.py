@@ -297,7 +297,8 @@ def keep(found: Accuracy) -> None:
         None,
     )
     if old and old["host"].get("cpu") == new["host"].get("cpu"):
-        new["engines"] += [row for row in old["engines"] if row["engine"] not in told]
+        others = [row for row in old["engines"] if row["engine"] not in told]
+        new["engines"] = [*new["engines"], *others]
     part = path.with_suffix(".part")
     part.write_text(json.dumps(new, indent=1, ensure_ascii=False), encoding="utf-8")
     part.replace(path)

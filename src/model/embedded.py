@@ -139,12 +139,19 @@ def load_adapter(folder: Path = ADAPTER_FOLDER) -> dict[str, np.ndarray]:
         ) from error
 
 
+def stored_accuracy() -> dict[str, Any]:
+    """Return the whole accuracy result stored with the adapter, in the form of `src.bench.accuracy`, with
+    `measured`, its date.
+    """
+    return json.loads((ADAPTER_FOLDER / "accuracy.json").read_text(encoding="utf-8"))
+
+
 def stated_accuracy() -> dict[str, Any]:
     """Return {dataset, n, measured, cpu, engines: {id: {accuracy, ci95, gate}}}, stored with the adapter.
 
     Measured on the host that accuracy.json names, by `python -m src accuracy`.
     """
-    stored = json.loads((ADAPTER_FOLDER / "accuracy.json").read_text(encoding="utf-8"))
+    stored = stored_accuracy()
     return {
         "dataset": "SST-2 dev",
         "n": stored["n"],

@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 
 from src.bench.results import figure_ms
 from src.engines import registry
+from src.references.cost import Offer
 from src.store.runs import Point
 from src.ui import style
 from src.ui.format import interval, many, ms
@@ -307,6 +308,148 @@ def trend(points: list[Point]) -> go.Figure:
         showlegend=True,
         xaxis={"title": "Time of the run (UTC)", "type": "date"},
         yaxis={"title": "Median latency in ms (lower is better)", "rangemode": "tozero", "automargin": True},
+    )
+    return figure
+
+
+def pareto(rows: list[dict[str, Any]], stored: Sequence[dict[str, Any]]) -> go.Figure:
+    """Return accuracy against latency, a point an engine, with both intervals; the line joins the engines
+    that no other beats in both. Those that miss the gate are crossed out by their marker.
+
+    `rows` are results of one case, each with `known` (ui/gates.py).
+    """
+    figure = go.Figure()
+    ordered = sorted(rows, key=lambda row: (figure_ms(row) or 0.0, -row["known"]["accuracy"]))
+    front: list[dict[str, Any]] = []
+    for row in ordered:
+        if not front or row["known"]["accuracy"] > front[-1]["known"]["accuracy"]:
+            front.append(row)
+    figure.add_scatter(
+        name="not beaten in both",
+        x=[figure_ms(row) for row in front],
+        y=[100 * row["known"]["accuracy"] for row in front],
+        mode="lines",
+        line={"color": style.NEUTRAL, "shape": "hv", "width": 1.5},
+        hoverinfo="skip",
+    )
+    for row in ordered:
+        spec, value, told = style.known(row["engine"]), figure_ms(row) or 0.0, row["known"]
+        span = row["median_ci95_ms"] or (value, value)
+        missed = told["gate"] is False
+        figure.add_scatter(
+            name=row["facts"]["title"] + (", misses the gate" if missed else ""),
+            x=[value],
+            y=[100 * told["accuracy"]],
+            mode="markers",
+            marker={
+                "symbol": "x" if missed else style.marker(spec),
+                "size": 11,
+                "color": style.engine_colour(row["engine"]),
+            },
+            error_x=whiskers([value], [span]),
+            customdata=[[interval(*span), 100 * told["ci95"][0], 100 * told["ci95"][1], told["dataset"]]],
+            hovertemplate="%{fullData.name}: %{x:.3g} ms (%{customdata[0]}), %{y:.2f} % "
+            "(%{customdata[1]:.1f}–%{customdata[2]:.1f}) on %{customdata[3]}<extra></extra>",
+        )
+    for one in stored:
+        colour = style.STORED[one["sequence_length"]]
+        figure.add_shape(
+            type="line",
+            x0=one["value"],
+            x1=one["value"],
+            y0=0,
+            y1=1,
+            yref="paper",
+            line={"color": colour, "dash": "dash", "width": 2},
+            name=f"Infinity, {one['sequence_length']} tokens: {ms(one['value'])} (stored, 2021)",
+            showlegend=True,
+        )
+    figure.update_layout(
+        height=460,
+        margin={"l": 0, "r": 8, "t": 24, "b": 0},
+        legend={"orientation": "h", "x": 0, "xanchor": "left", "y": -0.2, "yanchor": "top"},
+        xaxis={"type": "log", "title": "Latency in ms (further left is better)", "automargin": True},
+        yaxis={"title": "Accuracy in % (higher is better)", "automargin": True},
+    )
+    return figure
+
+
+def accuracies(rows: list[dict[str, Any]], baseline: str, gate: float) -> go.Figure:
+    """Return each engine's accuracy with its interval, the best on top, and the gate as a dashed line.
+
+    `rows` are engines of an accuracy result (bench/accuracy.py).
+    """
+    ordered = sorted(rows, key=lambda row: row["accuracy"])
+    values = [100 * row["accuracy"] for row in ordered]
+    spans = [[100 * edge for edge in row["ci95"]] for row in ordered]
+    figure = go.Figure()
+    figure.add_scatter(
+        x=values,
+        y=[style.known(row["engine"]).title for row in ordered],
+        mode="markers",
+        marker={
+            "symbol": [style.marker(style.known(row["engine"])) for row in ordered],
+            "color": [style.engine_colour(row["engine"]) for row in ordered],
+            "size": 10,
+        },
+        error_x=whiskers(values, spans),
+        customdata=[f"{low:.1f}–{high:.1f}" for low, high in spans],
+        hovertemplate="%{y}: %{x:.2f} % (%{customdata})<extra></extra>",
+        showlegend=False,
+    )
+    best = next((row["accuracy"] for row in rows if row["engine"] == baseline), None)
+    if best:
+        figure.add_vline(
+            x=100 * gate * best,
+            line={"color": style.NEUTRAL, "dash": "dash", "width": 2},
+            annotation={"text": f"gate: {100 * gate * best:.1f} %", "font": {"size": 12}},
+        )
+    figure.update_layout(
+        height=110 + 24 * len(rows),
+        margin={"l": 0, "r": 8, "t": 24, "b": 0},
+        xaxis={"title": "Accuracy in % (higher is better)", "automargin": True},
+        yaxis={"automargin": True, "title": None},
+    )
+    return figure
+
+
+def costs(offers: dict[str, Offer], loads: Sequence[float], engine: str) -> go.Figure:
+    """Return yearly cost against requests a year, in whole machines: the stock engine solid, Infinity
+    dashed.
+    """
+    figure = go.Figure()
+    for number, (name, offer) in enumerate(offers.items()):
+        figure.add_scatter(
+            name=name,
+            x=list(loads),
+            y=[offer.per_year(load) for load in loads],
+            mode="lines",
+            line={
+                "color": style.STORED[16] if number else style.engine_colour(engine),
+                "dash": "dash" if number else "solid",
+                "width": 2.5,
+                "shape": "hv",
+            },
+            hovertemplate="%{fullData.name}, %{x:.3s} requests a year: $%{y:,.0f}<extra></extra>",
+        )
+    figure.update_layout(
+        height=420,
+        margin={"l": 0, "r": 8, "t": 8, "b": 0},
+        legend=LEGEND_ABOVE,
+        xaxis={
+            "type": "log",
+            "title": "Requests a year",
+            "automargin": True,
+            "exponentformat": "power",
+            "dtick": 1,
+        },
+        yaxis={
+            "type": "log",
+            "title": "USD a year (lower is better)",
+            "automargin": True,
+            "tickprefix": "$",
+            "dtick": 1,
+        },
     )
     return figure
 

@@ -23,9 +23,13 @@ PRODUCT = "Are We Infinity Yet?"
 PAGES = (
     ("app.py", "Type a sentence", ":material/keyboard:"),
     ("pages/benchmark.py", "Benchmark", ":material/speed:"),
+    ("pages/verdict.py", "Verdict", ":material/gavel:"),
+    ("pages/accuracy.py", "Accuracy", ":material/target:"),
+    ("pages/cost.py", "Cost", ":material/payments:"),
     ("pages/history.py", "History", ":material/history:"),
     ("pages/compare.py", "Compare", ":material/compare_arrows:"),
     ("pages/engines.py", "Engines", ":material/memory:"),
+    ("pages/methodology.py", "Methodology", ":material/menu_book:"),
 )
 # What somebody did or can mend is told to everybody; what concerns the machine only where it is one's own.
 FOR_ALL = (BadPlan, UnknownEngine, NotYours, Refused, NoRun, RunBusy, BadRun)

@@ -8,7 +8,14 @@ from src.engines.spec import EngineSpec
 
 # Each has a contrast of at least 3 to 1 on both the light and the dark background of .streamlit/config.toml.
 COLOURS = ("#2F7FE0", "#C2701E", "#1F9568", "#8B62E8", "#D4477B", "#0F8FA8", "#7A8F1E", "#B5651D", "#64748B")
-MARKERS = {"fp32": "circle", "fp16": "diamond", "bf16": "triangle-up", "int8": "square"}
+# The first is the runtime's plain engine of that precision; its variants, in the registry's order, take the
+# next. Hollow ones are for stored numbers.
+MARKERS = {
+    "fp32": ("circle", "hexagon", "octagon", "circle-cross"),
+    "fp16": ("diamond", "diamond-tall", "diamond-wide"),
+    "bf16": ("triangle-up", "triangle-down"),
+    "int8": ("square", "pentagon", "star", "hourglass"),
+}
 # Stored numbers are never an engine's colour, and always dashed.
 STORED = {16: "#D97706", 128: "#DB2777"}
 DASHES = {"fp32": "solid", "fp16": "dot", "bf16": "dashdot", "int8": "dash"}
@@ -24,8 +31,10 @@ def colour(spec: EngineSpec) -> str:
 
 
 def marker(spec: EngineSpec) -> str:
-    """Return the engine's marker: that of its precision."""
-    return MARKERS.get(spec.precision, "x")
+    """Return the engine's marker: that of its precision, another for each variant of a runtime."""
+    rows = [row.id for row in all_engines() if (row.runtime, row.precision) == (spec.runtime, spec.precision)]
+    symbols = MARKERS.get(spec.precision, ("x",))
+    return symbols[rows.index(spec.id) % len(symbols) if spec.id in rows else 0]
 
 
 def known(engine: str) -> EngineSpec:

@@ -1,0 +1,182 @@
+"""What speed costs in accuracy: each engine's answers beside PyTorch FP32's. Measures nothing."""
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from src.bench.accuracy import GATE
+from src.model import ModelError, source
+from src.ui import charts, gates
+from src.ui.format import many, moment, plain, significant
+from src.ui.shell import page_setup
+from src.ui.style import known
+
+COMMAND = "python -m src accuracy --dataset FILE.tsv"
+BASELINE = "pytorch-fp32"
+
+
+def describe(one: dict[str, Any]) -> str:
+    """Return a result's name in a list, which is also its name in the link."""
+    origin = "stored with the model" if one.get("stored") else "this host"
+    return f"{one['dataset']}, {one['n']} sentences, {origin}"
+
+
+def as_frame(one: dict[str, Any]) -> pd.DataFrame:
+    """Return a row an engine, the most accurate first."""
+    rows = []
+    for row in sorted(one["engines"], key=lambda row: -row["accuracy"]):
+        padding = row.get("padding")
+        rows.append(
+            {
+                "Engine": known(row["engine"]).title,
+                "Gate": {True: "passed", False: "missed", None: "–"}[row["gate"]],
+                "Accuracy": row["accuracy"],
+                "Low": row["ci95"][0],
+                "High": row["ci95"][1],
+                "p": row.get("mcnemar_p"),
+                "Flips": row["flips"],
+                "Max Δ": row["max_abs_delta_logit"],
+                "Mean Δ": row.get("mean_abs_delta_logit"),
+                "Flips when padded": padding["flips"] if padding else None,
+                "Max Δ when padded": padding["max_abs_delta_logit"] if padding else None,
+            }
+        )
+    return pd.DataFrame(rows).dropna(axis="columns", how="all")
+
+
+def draw_table(one: dict[str, Any]) -> None:
+    number = st.column_config.NumberColumn
+    share = {"format": "percent"}
+    padded = next((row["padding"] for row in one["engines"] if row.get("padding")), None)
+    told = f"{padded['n']} sentences padded to {padded['tokens']} tokens" if padded else ""
+    frame = as_frame(one)
+    st.dataframe(
+        frame,
+        hide_index=True,
+        alt="Accuracy of each engine, with intervals, flips and logit differences",
+        column_config={
+            "Engine": st.column_config.TextColumn(pinned=True),
+            "Gate": st.column_config.TextColumn(
+                help=f"Passed at {GATE:.0%} of PyTorch FP32's accuracy or more"
+            ),
+            "Accuracy": number(**share, help="Higher is better"),
+            "Low": number(**share, help="95 % interval (Wilson)"),
+            "High": number(**share, help="95 % interval (Wilson)"),
+            "p": number(
+                format="%.3f",
+                help="McNemar's exact test against PyTorch FP32: below 0.05 the difference is hardly chance",
+            ),
+            "Flips": number(help="Sentences with another label than PyTorch FP32's"),
+            "Max Δ": number(format="%.2g", help="Largest difference of a logit to PyTorch FP32's"),
+            "Mean Δ": number(format="%.2g", help="Mean over sentences of the larger logit difference"),
+            "Flips when padded": number(help=f"Labels that change: {told}"),
+            "Max Δ when padded": number(format="%.2g", help=f"Largest difference to itself: {told}"),
+        },
+    )
+    with st.container(horizontal=True):
+        for kind, text in (("CSV", frame.to_csv(index=False)), ("Markdown", frame.to_markdown(index=False))):
+            st.download_button(
+                kind,
+                text,
+                file_name=f"accuracy.{'csv' if kind == 'CSV' else 'md'}",
+                on_click="ignore",
+                key=f"accuracy {kind}",
+                icon=":material/download:",
+            )
+
+
+def draw_flips(one: dict[str, Any]) -> None:
+    """Show the sentences that an engine labels otherwise, readable."""
+    flipping = [row for row in one["engines"] if row.get("flipped")]
+    if not flipping:
+        st.info(
+            "No engine labels a sentence otherwise than PyTorch FP32."
+            if any("flipped" in row for row in one["engines"])
+            else "The sentences are known only of results measured on this host.",
+            icon=":material/compare_arrows:",
+        )
+        return
+    chosen = st.selectbox(
+        "Engine",
+        [row["engine"] for row in flipping],
+        format_func=lambda id: known(id).title,
+        key="a_engine",
+        bind="query-params",
+    )
+    row = next(row for row in flipping if row["engine"] == chosen)
+    right = sum(flip["given"] == flip["expected"] for flip in row["flipped"])
+    st.caption(
+        f"{many(row['flips'], 'sentence')}; of the {len(row['flipped'])} below this engine has {right} "
+        "right and PyTorch FP32 "
+        f"{len(row['flipped']) - right}."
+    )
+    st.table(
+        pd.DataFrame(
+            [
+                {
+                    "Sentence": plain(flip["text"]),
+                    "Label": flip["expected"],
+                    "This engine": flip["given"] + (" ✓" if flip["given"] == flip["expected"] else " ✗"),
+                    "Δ logit": significant(flip["delta_logit"], 2),
+                }
+                for flip in row["flipped"]
+            ]
+        ).set_index("Sentence"),
+        alt="Sentences that this engine labels otherwise than PyTorch FP32",
+    )
+
+
+page_setup("Accuracy", wide=True)
+st.title("Accuracy")
+st.markdown(
+    "A fast wrong answer is no answer. Each engine reads the same sentences as PyTorch FP32, one at a time, "
+    "as they are timed; "
+    f"below {GATE:.0%} of its accuracy an engine carries a badge wherever its latency is shown."
+)
+try:
+    model = source.parse().name
+except ModelError as error:
+    st.error(plain(str(error)), icon=":material/error:")
+    st.stop()
+results = gates.results(model)
+if not results:
+    st.info(f"No accuracy is known of the model {plain(model)}. Measure it:", icon=":material/info:")
+    st.code(COMMAND, language="bash")
+    st.stop()
+names = [describe(one) for one in results]
+chosen = st.selectbox("Data set", names, key="a_dataset", bind="query-params")
+one = results[names.index(chosen)]
+missed = [known(row["engine"]).title for row in one["engines"] if row["gate"] is False]
+if missed:
+    st.markdown(
+        f"### {len(missed)} of {many(len(one['engines']), 'engine')} "
+        f"{'misses' if len(missed) == 1 else 'miss'} "
+        f"the gate: {plain(', '.join(missed))}"
+    )
+else:
+    st.markdown(
+        f"### All {many(len(one['engines']), 'engine')} keep at least {GATE:.0%} of PyTorch FP32's accuracy"
+    )
+st.caption(
+    f"{plain(model)} · {moment(one['measured_at'])} · {plain(one['host']['cpu'])}. An interval of "
+    f"{one['n']} sentences is wide: "
+    "the test beside it compares the same sentences, and sees more."
+)
+st.plotly_chart(
+    charts.accuracies(one["engines"], BASELINE, GATE),
+    key="accuracies",
+    config=charts.CONFIG,
+    alt="Accuracy of each engine with its interval, and the gate as a line",
+)
+draw_table(one)
+st.subheader("Flips", divider="gray")
+draw_flips(one)
+with st.expander("Measure it again, or on other sentences", icon=":material/terminal:"):
+    st.code(
+        f"{COMMAND}   # lines of text<TAB>label, 1 = positive\npython -m src accuracy                       "
+        "# the project's own sentences\n"
+        "python -m src accuracy --dataset hub         # SST-2's validation part, where the hub can be "
+        "reached",
+        language="bash",
+    )

@@ -1,0 +1,211 @@
+"""What answers cost: measured throughput, a price that you set, and Infinity's licence. Measures nothing."""
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from src.references import load, verdict
+from src.references.cost import HOURS_PER_YEAR, Offer, factor_to_pay, loads
+from src.references.reference import Reference, by_id
+from src.store import runs
+from src.ui import charts, gates
+from src.ui.format import moment, ms, plain, significant
+from src.ui.run_view import finished_run
+from src.ui.shell import page_setup, the_store
+from src.ui.style import known
+
+OWN = "a price of my own"
+DEFAULT_INSTANCE = "aws-c6i-xlarge-price"  # two physical cores, as Infinity's demo had
+LICENCES = {
+    "per machine and model": ("infinity-price-per-year", "as a presenter told, by ELS-RD"),
+    "per CPU": ("infinity-price-per-cpu-year", "in the write-up only"),
+}
+
+
+def dollars(value: float) -> str:
+    """Return an amount in USD: $0.0123, $12.30, $1,230."""
+    text = f"{value:,.0f}" if value >= 1000 else f"{value:,.2f}" if value >= 1 else f"{value:.3g}"
+    return f"${text}"
+
+
+def instances() -> list[Reference]:
+    return [row for row in load() if row.statistic == "price" and row.unit == "USD/h"]
+
+
+def ask_price() -> float:
+    """Ask what the machine costs an hour, in USD."""
+    rows = {row.id: row for row in instances()}
+    chosen = st.selectbox(
+        "Machine",
+        [*rows, OWN],
+        index=list(rows).index(DEFAULT_INSTANCE),
+        format_func=lambda id: OWN if id == OWN else f"{rows[id].hardware}: {rows[id].value:g} USD/h",
+        key="c_machine",
+    )
+    if chosen == OWN:
+        return st.number_input(
+            "USD per hour", min_value=0.0, value=0.17, step=0.01, key="c_price", bind="query-params"
+        )
+    row = rows[chosen]
+    st.caption(f"{plain(row.source)}, {row.published} · [source]({row.url}) · {plain(row.note)}")
+    return row.value
+
+
+def measured(run: dict[str, Any], length: int) -> list[dict[str, Any]]:
+    """Return the results of a run in scope pipeline at this length, fastest first."""
+    rows = [
+        verdict.find(run, engine, length, "pipeline")
+        for engine in dict.fromkeys(row["engine"] for row in run["results"])
+    ]
+    kept = [
+        row
+        for row in rows
+        if row and row["throughput_per_s"] and row["verdict"] != "invalid" and row["engine"] != "null"
+    ]
+    return sorted(kept, key=lambda row: -row["throughput_per_s"])
+
+
+page_setup("Cost", wide=True)
+st.title("What it costs")
+listed = [one for one in runs.listed(the_store()) if one.stopped and one.rounds]
+found = [(one, finished_run(one)) for one in listed[:20]]
+found = [(one, run) for one, run in found if any(row["scope"] == "pipeline" for row in run["results"])]
+if not found:
+    st.info(
+        "Costs follow from a run with scope pipeline, and none is kept yet. Measure one:",
+        icon=":material/info:",
+    )
+    st.code("python -m src bench --preset writeup", language="bash")
+    st.stop()
+ids = [one.id for one, _ in found]
+preferred = next((one.id for one, _ in found if one.preset == "writeup"), ids[0])
+left, middle, right = st.columns(3)
+with left:
+    st.markdown("**Measured**")
+    chosen = st.selectbox("Run", ids, index=ids.index(preferred), key="c_run", bind="query-params")
+    one, run = found[ids.index(chosen)]
+    lengths = sorted({row["sequence_length"] for row in run["results"] if row["scope"] == "pipeline"})
+    length = st.segmented_control(
+        "Tokens", lengths, default=lengths[0], required=True, key="c_tokens", bind="query-params"
+    )
+    rows = measured(run, length)
+    missed = gates.below(run["run"]["model"].get("name", ""))
+    best = next((number for number, row in enumerate(rows) if row["engine"] not in missed), 0)
+    engine = st.selectbox(
+        "Engine",
+        [row["engine"] for row in rows],
+        index=best,
+        format_func=lambda id: known(id).title,
+        key="c_engine",
+        bind="query-params",
+    )
+    row = next(row for row in rows if row["engine"] == engine)
+    st.caption(
+        f"{significant(row['throughput_per_s'])} texts/s: one at a time, {row['threads']} threads, derived "
+        "from the mean of "
+        f"{ms(row['mean_ms'])}, {moment(one.started_at)}"
+    )
+with middle:
+    st.markdown("**The machine**")
+    price = ask_price()
+    streams = st.number_input(
+        "Workers on it",
+        min_value=1,
+        value=1,
+        key="c_workers",
+        bind="query-params",
+        help="How many such workers fit on the machine side by side. It is taken that they do not slow each "
+        "other, which is "
+        "for you to check.",
+    )
+    used = st.slider(
+        "Utilisation, %",
+        1,
+        100,
+        50,
+        key="c_used",
+        bind="query-params",
+        help="Which share of its capacity the load uses, over the year. An assumption without a source: set "
+        "your own.",
+    )
+with right:
+    st.markdown("**Infinity**")
+    unit = st.segmented_control(
+        "Licence",
+        list(LICENCES),
+        default="per machine and model",
+        required=True,
+        key="c_licence",
+        bind="query-params",
+        help="Sources disagree about what $20,000 a year is paid for.",
+    )
+    licence, told = by_id(LICENCES[unit][0]), LICENCES[unit][1]
+    amount = st.number_input(
+        "USD a year", min_value=0, value=int(licence.value), step=1000, key="c_amount", bind="query-params"
+    )
+    cpus = (
+        st.number_input("CPUs of the machine", 1, 128, 2, key="c_cpus", bind="query-params")
+        if unit == "per CPU"
+        else 1
+    )
+    st.caption(
+        f"“At least”, {told}, {licence.published} · [source]({licence.url}). No price page of Hugging Face "
+        "was found."
+    )
+    stated = by_id(f"infinity-cpu-{length}").value if length in verdict.LENGTHS else None
+    infinity_ms = st.number_input(
+        "Its latency, ms",
+        min_value=0.01,
+        value=stated or float(row["mean_ms"]),
+        key=f"c_latency {length}",
+        help="Stated for 16 and 128 tokens; for other lengths it starts as fast as the engine beside it.",
+    )
+    st.caption(
+        "Its throughput is taken as 1000 ÷ latency, on the same machine at the same price: derived, not "
+        "published."
+    )
+
+stock = Offer(row["throughput_per_s"] * streams, price, 0.0, used / 100)
+licensed = Offer(1000 / infinity_ms * streams, price, float(amount * cpus), used / 100)
+factor = factor_to_pay(stock, licensed)
+st.markdown(
+    f"### A million answers cost {dollars(stock.per_million)} with {plain(known(engine).title)} and "
+    f"{dollars(licensed.per_million)} with Infinity".replace("$", "\\$")
+)
+if factor > 1:
+    st.markdown(
+        f"To cost as little, Infinity would have to answer **{significant(factor)} times** as fast as it "
+        "was shown to, on this "
+        "machine and at this utilisation."
+    )
+else:
+    st.markdown("With these inputs Infinity costs no more.")
+table = pd.DataFrame(
+    {
+        known(engine).title: [stock.per_million, stock.machine_per_year, stock.requests_per_year / 1e6],
+        "Infinity": [licensed.per_million, licensed.machine_per_year, licensed.requests_per_year / 1e6],
+    },
+    index=["USD per million answers", "USD a year for one machine", "Million answers a year on it"],
+)
+st.table(table.map(lambda value: significant(value, 4)), alt="Costs of both")
+st.plotly_chart(
+    charts.costs({known(engine).title: stock, "Infinity (stored latency)": licensed}, loads(), engine),
+    key="costs",
+    config=charts.CONFIG,
+    alt="Yearly cost against requests a year, in whole machines, for the stock engine and for Infinity",
+)
+with st.container(horizontal=True):
+    st.download_button(
+        "CSV",
+        table.to_csv(),
+        file_name="cost.csv",
+        on_click="ignore",
+        key="cost csv",
+        icon=":material/download:",
+    )
+st.caption(
+    f"A year has {HOURS_PER_YEAR:,.0f} hours. Machines are whole: a small load pays for one anyway. Left "
+    "out, as nobody stated "
+    "them: people's time, data transfer, support, discounts. Infinity was discontinued in December 2022."
+)

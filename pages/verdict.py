@@ -1,0 +1,316 @@
+"""Are we there yet? A stored run beside Infinity's numbers and the write-up's tables. Measures nothing."""
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from src.engines import registry
+from src.references import verdict
+from src.references.reference import infinity
+from src.references.verdict import Beside, Cell
+from src.store import runs
+from src.ui import charts, gates, provenance
+from src.ui.format import interval, moment, ms, plain, times
+from src.ui.run_view import finished_run, host_line
+from src.ui.shell import page_setup, the_store
+from src.ui.style import known
+
+WORDS = {
+    verdict.FASTER: "Yes",
+    verdict.SLOWER: "No",
+    verdict.LEVEL: "Too close to call",
+    verdict.UNDECIDED: "Undecided, as the host was too noisy",
+    "": "Not comparable",
+}
+ICONS = {
+    verdict.FASTER: ":material/check:",
+    verdict.SLOWER: ":material/close:",
+    verdict.LEVEL: ":material/drag_handle:",
+    verdict.UNDECIDED: ":material/question_mark:",
+    "": ":material/block:",
+}
+
+
+def choose_run(listed: list[runs.Listed]) -> runs.Listed:
+    """Let somebody choose among the runs that have ended; the latest of the write-up's plan comes first."""
+    ids = [one.id for one in listed]
+    default = next((one.id for one in listed if one.preset == "writeup"), ids[0])
+    chosen = st.selectbox(
+        "Run", ids, index=ids.index(default), key="v_run", bind="query-params", format_func=str
+    )
+    return next(one for one in listed if one.id == chosen)
+
+
+def sentence(found: verdict.Answer) -> str:
+    """Return the answer for one length in a sentence."""
+    stated, frames = found.stated, found.frames
+    if not stated or not stated.row:
+        return f"**{found.length} tokens: nothing to say.** No engine with proven accuracy has a result."
+    word = WORDS[stated.verdict]
+    row = stated.row
+    title = f"{plain(row['facts']['title'])} answers in **{ms(row['median_ms'])}**"
+    if row["median_ci95_ms"]:
+        title += f" ({interval(*row['median_ci95_ms'])})"
+    if stated.ratio is None:
+        return f"**{found.length} tokens:** {title}. Nothing is divided; its provenance says why."
+    shown = f" and {times(frames.ratio)} of the {ms(frames.reference.value)} on its video" if frames else ""
+    return (
+        f"**{found.length} tokens: {word}.** {title}, {times(stated.ratio)} of Infinity's stated "
+        f"{ms(stated.reference.value)}{shown}."
+    )
+
+
+def draw_answers(run: dict[str, Any], passed: dict[str, bool | None]) -> None:
+    """Draw the answer for each length, and its numbers with their provenance."""
+    found = [verdict.answer(run, "cpu", length, passed) for length in verdict.LENGTHS]
+    if not any(found):
+        st.info(
+            "This run has no result in scope **pipeline**, which is what Infinity's numbers enclose. Ask "
+            "for both scopes: "
+            "the preset **writeup** does.",
+            icon=":material/info:",
+        )
+        return
+    for one in found:
+        if one:
+            st.markdown(f"### {sentence(one)}")
+    st.markdown(
+        "On this host, which is not Infinity's; text in, label out, batch 1; back to back, where Infinity's "
+        "demo sent a "
+        "request each half second. Accuracy at 99 % of FP32's or better."
+    )
+    for one in found:
+        if not one or not one.stated:
+            continue
+        first, second, third, fourth = st.columns((1, 2, 2, 3), vertical_alignment="center")
+        first.markdown(f"**{one.length} tokens**")
+        with second:
+            draw_number(one.stated, "stated")
+        with third:
+            if one.frames:
+                draw_number(one.frames, "on the video")
+        with fourth:
+            draw_side(one.stated, run)
+        if one.unproven:
+            titles = ", ".join(plain(known(engine).title) for engine in one.unproven)
+            st.caption(
+                f"Faster at {one.length} tokens, and not counted, as their accuracy misses the gate or is "
+                f"not known: {titles}"
+            )
+
+
+def draw_number(side: Beside, how: str) -> None:
+    """Draw one of Infinity's numbers as a button that opens its provenance."""
+    label = f"Infinity, {how}: {side.reference.value:g} ms"
+    with st.popover(label, icon=":material/inventory_2:", width="stretch"):
+        provenance.draw_published(side.reference)
+
+
+def draw_side(side: Beside, run: dict[str, Any]) -> None:
+    """Draw one measured number as a button that opens its provenance; or why there is none."""
+    title = known(side.engine).title
+    if side.row is None:
+        missing = registry.availability(known(side.engine)) if known(side.engine).implementation else None
+        why = missing.reason if missing else "not in this run"
+        st.caption(f"{plain(title)}: {plain(why)}")
+        return
+    st.caption(plain(title))
+    label = ms(side.row["median_ms"])
+    if side.ratio is not None:
+        label += f" · {times(side.ratio)} {side.verdict}"
+    with st.popover(label, icon=ICONS[side.verdict], width="stretch"):
+        provenance.draw_measured(side, run)
+
+
+def draw_table(run: dict[str, Any], device: str, headings: tuple[str, ...]) -> None:
+    """Draw a table of the write-up, a line a cell: each number opens its provenance."""
+    cells = verdict.table(run, device)
+    widths = (2, 1.6, *(2.8 for _ in headings[1:]))
+    for column, text in zip(st.columns(widths), ("Column, tokens", *headings), strict=True):
+        column.caption(text)
+    for cell in cells:
+        first, second, *others = st.columns(widths, vertical_alignment="center")
+        first.markdown(f"**{plain(cell.column)}**, {cell.length}")
+        corrected = f" (printed {cell.printed:g})" if cell.printed else ""
+        label = f"{cell.reference.value:g} ms{corrected}"
+        with second.popover(label, icon=":material/menu_book:", width="stretch"):
+            provenance.draw_published(cell.reference, cell.printed)
+        for column, side in zip(others, cell.beside, strict=False):
+            with column:
+                draw_side(side, run)
+    frame = as_frame(cells)
+    with st.container(horizontal=True):
+        for kind, text in (("CSV", frame.to_csv(index=False)), ("Markdown", frame.to_markdown(index=False))):
+            st.download_button(
+                kind,
+                text,
+                file_name=f"verdict-{device}.{'csv' if kind == 'CSV' else 'md'}",
+                on_click="ignore",
+                key=f"{kind} {device}",
+                icon=":material/download:",
+            )
+
+
+def as_frame(cells: list[Cell]) -> pd.DataFrame:
+    """Return a table's cells and what stands beside them, a row a pair."""
+    return pd.DataFrame(
+        [
+            {
+                "column": cell.column,
+                "tokens": cell.length,
+                "published_ms": cell.reference.value,
+                "engine": side.engine,
+                "measured_ms": side.row["median_ms"] if side.row else None,
+                "low_ms": side.row["median_ci95_ms"][0] if side.row and side.row["median_ci95_ms"] else None,
+                "high_ms": side.row["median_ci95_ms"][1] if side.row and side.row["median_ci95_ms"] else None,
+                "ratio": side.ratio,
+                "verdict": side.verdict or None,
+            }
+            for cell in cells
+            for side in cell.beside
+        ]
+    )
+
+
+def draw_splits(run: dict[str, Any]) -> None:
+    """Draw what came from hardware and what from software, where 2021's stack ran beside today's."""
+    found = verdict.splits(run)
+    if not found:
+        st.info(
+            "The stack of 2021 did not run in this run. With it, the change since 2021 splits into software "
+            "and hardware.",
+            icon=":material/history:",
+        )
+        st.code("make 2021", language="bash")
+        return
+    number = st.column_config.NumberColumn
+    frame = pd.DataFrame(
+        [
+            {
+                "Runtime": known(f"{one.runtime}-{one.precision}").title,
+                "Tokens": one.length,
+                "2021 on 2021's host": one.published_ms,
+                "2021 on this host": one.then_ms,
+                "Today on this host": one.now_ms,
+                "Hardware": one.hardware,
+                "Software": one.software,
+                "Together": one.whole,
+            }
+            for one in found
+        ]
+    )
+    st.dataframe(
+        frame,
+        hide_index=True,
+        alt="Latency of 2021's software then and here, of today's here, and the factors",
+        column_config={
+            **{
+                name: number(f"{name}, ms", format="%.2f", help="Lower is better")
+                for name in frame.columns[2:5]
+            },
+            "Hardware": number(
+                format="×%.2f", help="2021's software here ÷ as published: below 1, this host is faster"
+            ),
+            "Software": number(
+                format="×%.2f", help="Today's ÷ 2021's, both here: below 1, the software got faster"
+            ),
+            "Together": number(format="×%.2f", help="The product of the two"),
+        },
+    )
+    st.caption(
+        "2021's software was published as a mean of 100 calls without classifier and mask; here it has both. "
+        "“Hardware” holds that too, and how well libraries of 2021 know this CPU: the matrix library in "
+        "torch "
+        "1.9.0 is tuned for Intel's."
+    )
+
+
+def draw_charts(run: dict[str, Any], accuracies: dict[str, dict[str, Any]]) -> None:
+    rows = [
+        row
+        for row in run["results"]
+        if row["scope"] == "pipeline"
+        and row["batch_size"] == 1
+        and row["engine"] != registry.NULL
+        and row["verdict"] != "invalid"
+        and row["median_ms"] is not None
+    ]
+    if not rows:
+        return
+    threads = min({row["threads"] for row in rows}, key=lambda count: abs(count - verdict.THREADS))
+    rows = [row for row in rows if row["threads"] == threads]
+    stored = [{"sequence_length": one.sequence_length, "value": one.value} for one in infinity("cpu")]
+    left, right = st.columns(2)
+    with left:
+        st.markdown("**Latency by length**, scope pipeline")
+        st.plotly_chart(
+            charts.length_lines(rows, stored),
+            key="lengths",
+            config=charts.CONFIG,
+            alt="Latency against sequence length for each engine, with Infinity's numbers as hollow diamonds",
+        )
+    with right:
+        length = st.segmented_control(
+            "Accuracy and latency at so many tokens",
+            sorted({row["sequence_length"] for row in rows}),
+            default=min(row["sequence_length"] for row in rows),
+            required=True,
+            key="v_tokens",
+            bind="query-params",
+        )
+        points = [
+            {**row, "known": accuracies[row["engine"]]}
+            for row in rows
+            if row["sequence_length"] == length and row["engine"] in accuracies
+        ]
+        if points:
+            st.plotly_chart(
+                charts.pareto(points, [one for one in stored if one["sequence_length"] == length]),
+                key="pareto",
+                config=charts.CONFIG,
+                alt="Accuracy on SST-2 against latency; the line joins engines that no other beats in both",
+            )
+        else:
+            st.info(
+                "No accuracy is known of these engines with this model. The page Accuracy says how to "
+                "measure it."
+            )
+
+
+page_setup("Verdict", wide=True)
+st.title("Are we there yet?")
+listed = [one for one in runs.listed(the_store()) if one.stopped and one.rounds]
+if not listed:
+    st.info("No run is kept yet. The write-up's plan takes ten minutes:", icon=":material/info:")
+    st.code("python -m src bench --preset writeup", language="bash")
+    st.page_link("pages/benchmark.py", label="Or ask for it in the page Benchmark", icon=":material/speed:")
+    st.stop()
+one = choose_run(listed)
+run = finished_run(one)
+accuracies = gates.known(run["run"]["model"].get("name", ""))
+st.caption(
+    f"{moment(one.started_at)} UTC · {plain(host_line(run['run']['host']))} · "
+    f"{plain(run['run']['model']['name'])}"
+)
+if run["noise"]["noisy"]:
+    st.warning(
+        plain(" ".join(run["noise"]["reasons"][:1]) or "This run was noisy."), icon=":material/graphic_eq:"
+    )
+draw_answers(run, {engine: row["gate"] for engine, row in accuracies.items()})
+st.subheader("The write-up's CPU table", divider="gray")
+st.markdown(
+    "Published 2021 beside this run, scope **model** (token ids in, logits out), batch 1, two threads. "
+    "Lower is better; "
+    "×1.00 is as fast as published. Click a number to see where it comes from."
+)
+draw_table(run, "cpu", ("Published 2021", "The like, on this host", "Its heir, on this host"))
+st.subheader("Software or hardware?", divider="gray")
+draw_splits(run)
+st.subheader("Length, accuracy and latency", divider="gray")
+draw_charts(run, accuracies)
+st.subheader("The write-up's GPU table", divider="gray")
+st.markdown(
+    "Measured there on an A100, and without waiting for the GPU where it is TorchScript: launch times."
+)
+draw_table(run, "cuda", ("Published 2021", "The like, on this host"))

@@ -1,0 +1,80 @@
+"""Where a number comes from: one click from the number itself."""
+
+from typing import Any
+
+import streamlit as st
+
+from src.references.reference import SCOPES, STATISTICS, Reference
+from src.references.verdict import Beside
+from src.ui.format import interval, moment, ms, plain
+from src.ui.style import known
+
+STATED = {"stated": "a typical latency named in prose", "mean": "mean", "median": "median"}
+
+
+def draw_published(reference: Reference, printed: float | None = None) -> None:
+    """Say everything that is known of a published number."""
+    st.markdown(f"**{reference.value:g} ms**, published, not measured here")
+    if printed is not None:
+        st.markdown(
+            f":orange-badge[corrected] The write-up's table prints {printed:g} here: two of its GPU cells "
+            "are swapped. "
+            "Its own result.csv has this value."
+        )
+    facts = {
+        "Source": f"[{plain(reference.source)}]({reference.url})",
+        "Published": reference.published.isoformat() if reference.published else "not known",
+        "Engine": plain(reference.engine),
+        "Model": plain(reference.model or "not named"),
+        "Hardware": plain(reference.hardware or "not named"),
+        "Threads": str(reference.threads or "not named"),
+        "Batch, tokens": f"{reference.batch_size or '?'} × {reference.sequence_length or '?'}",
+        "Scope": SCOPES[reference.scope],
+        "Statistic": STATED.get(reference.statistic, reference.statistic),
+        "Pause between requests": f"{reference.pace_s:g} s" if reference.pace_s else "none mentioned",
+    }
+    assert reference.statistic in STATISTICS
+    st.markdown("\n".join(f"- {name}: {value}" for name, value in facts.items()))
+    if reference.note:
+        st.caption(plain(reference.note))
+
+
+def draw_measured(side: Beside, run: dict[str, Any]) -> None:
+    """Say how a result came about, and why it may or may not be divided by the published number."""
+    row = side.row
+    assert row
+    assert side.comparison
+    head, host = run["run"], run["run"]["host"]
+    spread = f" (95 % interval {interval(*row['median_ci95_ms'])})" if row["median_ci95_ms"] else ""
+    st.markdown(f"**{ms(row['median_ms'])}**{spread}, measured in run `{head['id']}`")
+    facts = {
+        "Engine": f"{plain(row['facts']['title'])}, {versions(row)}",
+        "Model": plain(head["model"].get("name", "not named")),
+        "Host": plain(f"{host.get('cpu', 'not named')}, {host.get('system', '')}"),
+        "Threads": str(row["threads"]),
+        "Batch, tokens": f"{row['batch_size']} × {row['sequence_length']}",
+        "Scope": SCOPES[row["scope"]],
+        "Statistic": f"median of {row['samples']:,} calls in {row['facts'].get('rounds', '?')} rounds",
+        "When": f"{moment(head['started_at'])} UTC",
+        "Row's verdict": f"{row['verdict'] or 'not judged'} {plain(' '.join(row['reasons']))}".strip(),
+    }
+    st.markdown("\n".join(f"- {name}: {value}" for name, value in facts.items()))
+    if side.comparison.comparable:
+        st.markdown("Divided by the published number, with these caveats:")
+    else:
+        st.markdown("Not divided by the published number:")
+    for reason in side.comparison.blocking or side.comparison.caveats:
+        st.markdown(f"- {plain(reason)}")
+    st.page_link(
+        "pages/benchmark.py",
+        label="Open the run",
+        icon=":material/speed:",
+        query_params={"run": head["id"], "r_scope": row["scope"]},
+    )
+
+
+def versions(row: dict[str, Any]) -> str:
+    """Return a result's libraries with their versions."""
+    names = ("torch", "ipex", "onnxruntime", "openvino", "ctranslate2")
+    told = [f"{name} {row['facts'][name]}" for name in names if row["facts"].get(name)]
+    return plain(", ".join(told) or known(row["engine"]).runtime)

@@ -1,0 +1,103 @@
+"""How answers are judged: flips, intervals, McNemar's test, the gate, padding, data sets."""
+
+from pathlib import Path
+
+import pytest
+from scipy.stats import binomtest
+
+from src.bench import accuracy
+from src.bench.accuracy import BadDataset, compare_padding, judge
+from src.bench.stats import mcnemar
+
+ROWS = [("good", 1), ("bad", 0), ("fine", 1), ("poor", 0)]
+YES, NO = (-1.0, 1.0), (1.0, -1.0)
+BASELINE = [YES, NO, YES, NO]
+
+
+def test_a_copy_agrees_in_everything():
+    found = judge("x", BASELINE, BASELINE, ROWS, 1)
+    assert (found.accuracy, found.agreement, found.flips) == (1.0, 1.0, 0)
+    assert (found.max_abs_delta_logit, found.mean_abs_delta_logit) == (0.0, 0.0)
+    assert found.mcnemar_p == 1.0
+    assert found.gate
+    assert found.flipped == ()
+
+
+def test_a_flip_is_told_with_its_sentence():
+    found = judge("x", [YES, NO, (0.5, -0.5), NO], BASELINE, ROWS, 1)
+    assert found.accuracy == 0.75
+    assert found.flips == 1
+    flip = found.flipped[0]
+    assert (flip.text, flip.expected, flip.given) == ("fine", "positive", "negative")
+    assert flip.delta_logit == found.max_abs_delta_logit == 1.5
+    assert found.mean_abs_delta_logit == pytest.approx(1.5 / 4)
+    assert found.gate is False
+
+
+def test_the_positive_index_decides():
+    assert judge("x", [NO, YES, NO, YES], None, ROWS, 0).accuracy == 1.0
+
+
+def test_without_a_baseline_nothing_is_compared():
+    found = judge("x", BASELINE, None, ROWS, 1)
+    assert found.gate is found.flips is found.mcnemar_p is None
+
+
+@pytest.mark.parametrize(("first", "second"), [(0, 0), (1, 0), (3, 9), (9, 3), (12, 12), (40, 61)])
+def test_mcnemar_is_the_exact_binomial_test(first: int, second: int):
+    expected = binomtest(first, first + second).pvalue if first + second else 1.0
+    assert mcnemar(first, second) == pytest.approx(expected)
+
+
+def test_the_gate_is_at_99_per_cent_of_the_baseline():
+    rows = [("x", 1)] * 200
+    ours = [YES] * 198 + [NO] * 2
+    assert judge("x", ours, [YES] * 200, rows, 1).gate, "198 of 200 is just 99 %"
+    assert judge("x", [*ours[:-3], NO, NO, NO], [YES] * 200, rows, 1).gate is False
+
+
+def test_padding_is_compared_with_the_engine_itself():
+    found = compare_padding([YES, NO, YES], [YES, (-0.1, 0.1)], 1)
+    assert (found.n, found.flips) == (2, 1)
+    assert found.max_abs_delta_logit == pytest.approx(1.1)
+
+
+def test_the_projects_own_sentences_are_the_default():
+    name, rows = accuracy.read(None)
+    assert name == "sentences.csv"
+    assert len(rows) > 300
+    assert {label for _, label in rows} == {0, 1}
+
+
+@pytest.mark.parametrize("text", ["text,label\na,yes\n", "sentence,label\na,1\n"])
+def test_a_csv_that_is_none_is_told(tmp_path: Path, text: str):
+    path = tmp_path / "x.csv"
+    path.write_text(text)
+    with pytest.raises(BadDataset, match="text and label"):
+        accuracy.read(str(path))
+
+
+def test_a_hub_that_cannot_be_reached_names_the_way_out(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    import huggingface_hub.constants
+
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(BadDataset, match="--dataset"):
+        accuracy.read("hub")
+
+
+def test_results_are_kept_and_joined(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setenv("AWIY_HOME", str(tmp_path))
+    host = {"cpu": "A CPU"}
+
+    def kept(*engines: str, measured_at: str) -> None:
+        rows = tuple(judge(engine, BASELINE, BASELINE, ROWS, 1) for engine in engines)
+        accuracy.keep(accuracy.Accuracy("d.tsv", 4, "M", measured_at, host, rows, ()))
+
+    kept("a", "b", measured_at="2026-11-01T00:00:00Z")
+    kept("b", "c", measured_at="2026-11-02T00:00:00Z")
+    found = accuracy.kept()
+    assert len(found) == 1
+    assert sorted(row["engine"] for row in found[0]["engines"]) == ["a", "b", "c"]
+    (tmp_path / "accuracy" / "broken.json").write_text("{")
+    assert len(accuracy.kept()) == 1

@@ -1,0 +1,179 @@
+"""A run beside what was published: the right cells, nothing divided that must not be, the corrected
+misprint.
+"""
+
+from typing import Any
+
+import pytest
+
+from src.references import verdict
+from src.references.reference import by_id
+
+MODEL = {"name": "M", "architecture": "MiniLM-L6-H384"}
+
+
+def row(engine: str, length: int, scope: str, ms: float, **more: Any) -> dict[str, Any]:
+    return {
+        "engine": engine,
+        "precision": engine.rpartition("-")[2],
+        "device": "cpu",
+        "batch_size": 1,
+        "sequence_length": length,
+        "threads": 2,
+        "scope": scope,
+        "median_ms": ms,
+        "median_ci95_ms": (ms * 0.98, ms * 1.02),
+        "verdict": "valid",
+        "reasons": [],
+        "facts": {"title": engine, "accuracy": {"gate": True}},
+        **more,
+    }
+
+
+def run(*rows: dict[str, Any]) -> dict[str, Any]:
+    host = {"cpu": "A CPU", "physical_cores": 2}
+    head = {
+        "id": "r",
+        "started_at": "2026-11-24T00:00:00Z",
+        "host": host,
+        "model": MODEL,
+        "plan": {"pace_s": 0.0},
+    }
+    return {"run": head, "results": list(rows)}
+
+
+def answer(*rows: dict[str, Any], length: int = 16, **gates: bool) -> verdict.Answer | None:
+    return verdict.answer(
+        run(*rows), "cpu", length, {name.replace("_", "-"): gate for name, gate in gates.items()}
+    )
+
+
+def test_the_fastest_faithful_engine_answers_in_scope_pipeline():
+    found = answer(
+        row("onnxruntime-int8", 16, "model", 0.5),
+        row("onnxruntime-int8", 16, "pipeline", 1.3),
+        row("onnxruntime-fp32", 16, "pipeline", 3.1),
+    )
+    assert found
+    assert found.stated
+    assert found.stated.engine == "onnxruntime-int8"
+    assert found.stated.ratio == pytest.approx(1.3 / 2.6)
+    assert found.stated.verdict == "faster"
+    assert found.frames
+    assert found.frames.ratio == pytest.approx(1.3 / 2.498)
+    assert found.unproven == ()
+
+
+def test_an_engine_below_the_gate_or_unknown_does_not_answer():
+    rows = [
+        row("openvino-int8", 16, "pipeline", 1.0, facts={"title": "OV"}),
+        row("torchscript-int8", 16, "pipeline", 1.2, facts={"title": "TS", "accuracy": {"gate": False}}),
+        row("onnxruntime-int8", 16, "pipeline", 1.4),
+    ]
+    found = answer(*rows)
+    assert found
+    assert found.stated
+    assert found.stated.engine == "onnxruntime-int8"
+    assert found.unproven == ("openvino-int8", "torchscript-int8")
+    known = answer(*rows, openvino_int8=True)
+    assert known
+    assert known.stated
+    assert known.stated.engine == "openvino-int8", "what is known beside the run counts"
+
+
+def test_null_and_invalid_results_do_not_answer():
+    found = answer(
+        row("null", 16, "pipeline", 0.001),
+        row("ctranslate2-int8", 16, "pipeline", 0.9, verdict="invalid"),
+        row("onnxruntime-int8", 16, "pipeline", 1.4),
+    )
+    assert found
+    assert found.stated
+    assert found.stated.engine == "onnxruntime-int8"
+
+
+@pytest.mark.parametrize(
+    ("ms", "more", "expected"),
+    [
+        (2.0, {}, "faster"),
+        (3.0, {}, "slower"),
+        (2.6, {}, "level"),
+        (2.0, {"verdict": "noisy"}, "undecided"),
+        (2.0, {"median_ci95_ms": None}, "undecided"),
+    ],
+)
+def test_the_verdict_follows_from_the_interval(ms: float, more: dict, expected: str):
+    found = answer(row("onnxruntime-int8", 16, "pipeline", ms, **more))
+    assert found
+    assert found.stated
+    assert found.stated.verdict == expected
+
+
+def test_without_scope_pipeline_there_is_no_answer():
+    assert answer(row("onnxruntime-int8", 16, "model", 1.0)) is None
+
+
+def test_another_architecture_is_not_divided():
+    other = run(row("onnxruntime-int8", 16, "pipeline", 1.0))
+    other["run"]["model"] = {"name": "B", "architecture": "BERT-base"}
+    found = verdict.answer(other, "cpu", 16, {})
+    assert found
+    assert found.stated
+    assert found.stated.ratio is None
+    assert found.stated.verdict == ""
+
+
+def test_the_cpu_table_is_the_write_ups():
+    """Its printed figures, in its order: 16 then 128 tokens of six columns."""
+    cells = verdict.table(run(), "cpu")
+    assert [cell.reference.value for cell in cells] == [
+        *(6.14, 17.39, 2.49, 11.67),
+        *(5.86, 16.65, 1.96, 9.59),
+        *(2.76, 13.63, 1.24, 7.48),
+    ]
+    assert all(side.row is None for cell in cells for side in cell.beside)
+    beside = {cell.column: [side.engine for side in cell.beside] for cell in cells}
+    assert beside["Intel 1.9.0 TorchScript INT8"] == ["2021-torchscript-int8", "ipex-int8"]
+    assert beside["ONNX FP32"] == ["2021-onnxruntime-fp32", "onnxruntime-fp32"]
+
+
+def test_the_gpu_tables_swapped_cells_are_corrected():
+    cells = {(cell.column, cell.length): cell for cell in verdict.table(run(), "cuda")}
+    fp32, fp16 = cells["ONNX FP32", 128], cells["ONNX FP16", 16]
+    assert (fp32.reference.value, fp32.printed) == (0.83, 0.74)
+    assert (fp16.reference.value, fp16.printed) == (0.74, 0.83)
+    assert cells["ONNX FP32", 16].printed is None
+    assert len(cells) == 8
+
+
+def test_a_cell_stands_beside_scope_model_only():
+    cells = verdict.table(run(row("onnxruntime-fp32", 16, "pipeline", 3.0)), "cpu")
+    assert all(side.row is None for cell in cells for side in cell.beside)
+    cells = verdict.table(run(row("onnxruntime-fp32", 16, "model", 3.0)), "cpu")
+    side = next(side for cell in cells for side in cell.beside if side.row)
+    assert side.ratio == pytest.approx(3.0 / 2.76)
+    assert side.verdict == "slower"
+    assert side.ratio_ci95 == pytest.approx((0.98 * 3.0 / 2.76, 1.02 * 3.0 / 2.76))
+
+
+def test_software_and_hardware_multiply_to_the_whole():
+    found = verdict.splits(
+        run(
+            row("2021-onnxruntime-int8", 128, "model", 6.0),
+            row("onnxruntime-int8", 128, "model", 9.0),
+            row("onnxruntime-fp32", 128, "model", 17.0),
+        )
+    )
+    assert len(found) == 1
+    one = found[0]
+    published = by_id("writeup-onnxruntime-int8-cpu-128-mean").value
+    assert one.hardware == pytest.approx(6.0 / published)
+    assert one.software == pytest.approx(1.5)
+    assert one.hardware * one.software == pytest.approx(one.whole)
+
+
+def test_more_threads_than_two_are_taken_where_two_were_not_measured():
+    rows = [row("onnxruntime-fp32", 16, "model", ms, threads=threads) for threads, ms in ((1, 5.0), (4, 2.0))]
+    found = verdict.find(run(*rows), "onnxruntime-fp32", 16, "model")
+    assert found
+    assert found["threads"] == 1
