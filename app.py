@@ -179,7 +179,7 @@ sentence = st.text_input(
     help="English works best: the model was trained on film reviews. Enter measures it.",
 )
 with st.container(horizontal=True):
-    again = st.button("Measure", type="primary", icon=":material/speed:", key="measure")
+    again = st.button("Measure", icon=":material/speed:", key="measure")
     for name, (example, origin) in EXAMPLES.items():
         st.button(
             f"Example: {name}", on_click=put_example, args=(example,), help=origin, key=f"example {name}"

@@ -142,7 +142,7 @@ except ModelError as error:
 results = gates.results(model)
 if not results:
     st.info(f"No accuracy is known of the model {plain(model)}. Measure it:", icon=":material/info:")
-    st.code(COMMAND, language="bash")
+    st.code(COMMAND, language=None)
     st.stop()
 names = [describe(one) for one in results]
 chosen = st.selectbox("Data set", names, key="a_dataset", bind="query-params")
@@ -178,5 +178,5 @@ with st.expander("Measure it again, or on other sentences", icon=":material/term
         "# the project's own sentences\n"
         "python -m src accuracy --dataset hub         # SST-2's validation part, where the hub can be "
         "reached",
-        language="bash",
+        language=None,
     )

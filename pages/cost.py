@@ -48,7 +48,7 @@ def ask_price() -> float:
             "USD per hour", min_value=0.0, value=0.17, step=0.01, key="c_price", bind="query-params"
         )
     row = rows[chosen]
-    st.caption(f"{plain(row.source)}, {row.published} · [source]({row.url}) · {plain(row.note)}")
+    st.markdown(f":small[{plain(row.source)}, {row.published} · [source]({row.url}) · {plain(row.note)}]")
     return row.value
 
 
@@ -76,7 +76,7 @@ if not found:
         "Costs follow from a run with scope pipeline, and none is kept yet. Measure one:",
         icon=":material/info:",
     )
-    st.code("python -m src bench --preset writeup", language="bash")
+    st.code("python -m src bench --preset writeup", language=None)
     st.stop()
 ids = [one.id for one, _ in found]
 preferred = next((one.id for one, _ in found if one.preset == "writeup"), ids[0])
@@ -149,9 +149,9 @@ with right:
         if unit == "per CPU"
         else 1
     )
-    st.caption(
-        f"“At least”, {told}, {licence.published} · [source]({licence.url}). No price page of Hugging Face "
-        "was found."
+    st.markdown(
+        f":small[“At least”, {told}, {licence.published} · [source]({licence.url}). No price page of Hugging Face "
+        "was found.]"
     )
     stated = by_id(f"infinity-cpu-{length}").value if length in verdict.LENGTHS else None
     infinity_ms = st.number_input(

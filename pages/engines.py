@@ -71,9 +71,9 @@ for one in environments.ENVIRONMENTS:
         st.markdown(f"{plain(one.title)}. It takes up to {one.needs_gb:g} GB and Python {pythons}.")
         if trouble:
             st.markdown(f"**Why not:** {plain(trouble.reason)}")
-            st.code(f"make {one.name}", language="bash")
+            st.code(f"make {one.name}", language=None)
         else:
             versions = many(len(made["versions"]), "package")
             st.caption(f"Made on {moment(made['created'])} with Python {made['python']}, {versions}")
             st.caption("Remove it, and have its space back, with:")
-            st.code(f"python -m src envs remove {one.name}", language="bash")
+            st.code(f"python -m src envs remove {one.name}", language=None)

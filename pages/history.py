@@ -140,7 +140,7 @@ def rename_dialog(store: Store, one: runs.Listed) -> None:
     title = st.text_input(
         "Title", one.title or "", max_chars=runs.LONGEST_TITLE, key="rename_title", help="Empty: its id."
     )
-    if st.button("Save", type="primary", key="rename_save"):
+    if st.button("Save", key="rename_save"):
         with explained():
             runs.rename(store, one.id, title)
             st.rerun()
@@ -153,7 +153,6 @@ def delete_dialog(store: Store, chosen: list[runs.Listed]) -> None:
     st.caption("Its raw samples go as well. Nothing brings them back, unless you have exported it.")
     if st.button(
         f"Delete {many(len(chosen), 'run')}",
-        type="primary",
         key="delete_yes",
         icon=":material/delete_forever:",
     ):

@@ -182,7 +182,7 @@ def draw_splits(run: dict[str, Any]) -> None:
             "and hardware.",
             icon=":material/history:",
         )
-        st.code("make 2021", language="bash")
+        st.code("make 2021", language=None)
         return
     number = st.column_config.NumberColumn
     frame = pd.DataFrame(
@@ -283,7 +283,7 @@ st.title("Are we there yet?")
 listed = [one for one in runs.listed(the_store()) if one.stopped and one.rounds]
 if not listed:
     st.info("No run is kept yet. The write-up's plan takes ten minutes:", icon=":material/info:")
-    st.code("python -m src bench --preset writeup", language="bash")
+    st.code("python -m src bench --preset writeup", language=None)
     st.page_link("pages/benchmark.py", label="Or ask for it in the page Benchmark", icon=":material/speed:")
     st.stop()
 one = choose_run(listed)

@@ -36,7 +36,7 @@ def draw(
         if spec.id in below_gate:
             badges += f" :orange-badge[accuracy {below_gate[spec.id]:.2%} of FP32]"
         st.markdown(f"**{plain(spec.title)}** {badges}")
-        st.caption(f"`{spec.id}` {plain(' '.join(registry.notes(spec)))}")
+        st.caption(f"**{plain(spec.id)}** · {plain(' '.join(registry.notes(spec)))}")
         if missing:
             draw_missing(missing)
         elif spec.recipe and model:
@@ -66,7 +66,7 @@ def draw_missing(missing: Missing) -> None:
     st.markdown(f"**Why not:** {plain(missing.reason)}")
     text, found, command = missing.remedy.partition(COMMAND)
     if found:
-        st.code(command, language="bash")
+        st.code(command, language=None)
     else:
         st.markdown(f"**What to do:** {plain(text)}")
 
@@ -89,7 +89,7 @@ def draw_artifact(spec: EngineSpec, model: ModelSource) -> None:
                 f"**{plain(made.title)}**, {significant(size)} MB, built in "
                 f"{significant(artifact.manifest['build_s'], 2)} s on "
                 f"{moment(artifact.manifest['created'])}, "
-                f"SHA-256 `{largest['sha256'][:12]}…`",
+                f"SHA-256 {largest['sha256'][:12]}…",
                 width="stretch",
             )
         else:

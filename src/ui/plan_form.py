@@ -217,12 +217,12 @@ def draw_run_button(store: Store, asked: Plan) -> None:
     except (BadPlan, Refused, registry.UnknownEngine, ModelError) as error:
         private = hosted() and isinstance(error, ModelError)
         st.warning(OUT_OF_ORDER if private else plain(str(error)), icon=":material/rule:")
-        st.button("Run", type="primary", disabled=True, key="run", icon=":material/play_arrow:")
+        st.button("Run", disabled=True, key="run", icon=":material/play_arrow:")
         return
     seconds = estimate.seconds(accepted, runs.typical_ms(store))
     cells = (len(accepted.engines)) * len(accepted.cases)
     with st.container(horizontal=True, vertical_alignment="center"):
-        clicked = st.button("Run", type="primary", key="run", icon=":material/play_arrow:")
+        clicked = st.button("Run", key="run", icon=":material/play_arrow:")
         st.markdown(
             f"About **{duration(seconds)}**, at most {duration(accepted.budget_s)} · {many(cells, 'cell')} · "
             f"{plain(model.name)}"

@@ -317,7 +317,7 @@ def draw_host(run: dict[str, Any]) -> None:
                 st.markdown(f"**{plain(row['facts']['title'])}**")
                 st.json(row["facts"], expanded=False)
     with st.expander("Plan, protocol and command", icon=":material/checklist:"):
-        st.code(public(run["run"]["command"]), language="bash", wrap_lines=True)
+        st.code(public(run["run"]["command"]), language=None, wrap_lines=True)
         st.json({"plan": run["run"]["plan"], "protocol": run["run"]["protocol"], "time": run["run"]["time"]})
 
 

@@ -64,7 +64,7 @@ def gate() -> None:
         return
     st.title(PRODUCT)
     st.info("Sign in to measure and to see the runs.", icon=":material/lock:")
-    st.button("Sign in", type="primary", on_click=st.login, key="sign_in", icon=":material/login:")
+    st.button("Sign in", on_click=st.login, key="sign_in", icon=":material/login:")
     st.stop()
 
 

@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 from src.engines import registry
 from src.model import cache
 from src.model.source import ModelSource
+from src.ui.format import plain
 from tests.app.test_pages import opened
 from tests.conftest import SIX
 
@@ -35,7 +36,7 @@ def test_every_engine_has_a_card_with_its_state():
     of = sum(spec.answers for spec in registry.ENGINES)
     assert f"**{len(SIX)} of {of} engines can run on this host.**" in text
     for spec in registry.ENGINES:
-        assert (f"`{spec.id}`" in text) == spec.answers
+        assert (f"**{plain(spec.id)}** · " in text) == spec.answers
     assert text.count(":green-badge[:material/check: available]") >= len(SIX)
 
 
@@ -43,10 +44,10 @@ def test_a_missing_engine_says_why_and_gives_the_command(monkeypatch: pytest.Mon
     monkeypatch.delenv("AWIY_ENGINES")
     at = page(state="Missing")
     text = words(at)
-    assert "`pytorch-fp32`" not in text
+    assert plain("pytorch-fp32") + "**" not in text
     assert "needs an NVIDIA GPU" in text
     assert "Unverified on hardware" in text.replace("\\", "")
-    assert "`ipex-fp32`" in text
+    assert plain("ipex-fp32") in text
     assert "End of life" in text
     commands = [element.value for element in at.code]
     assert "python -m src envs create ipex" in commands
