@@ -10,12 +10,16 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 OLD_ZONE := src/__init__.py src/cpu.py src/environments.py src/home.py src/process.py src/engines src/model/__init__.py src/model/isolated src/bench/worker.py
 TORCH := $(shell grep '^torch==' requirements.txt)
 
-.PHONY: app test lint format unit browser ipex 2021 screenshots clean
+.PHONY: app test lint format unit quiet measuring browser ipex 2021 screenshots clean
 
 app: $(VENV)/.app
 	$(BIN)/streamlit run app.py --server.port $(PORT)
 
-test: lint unit browser
+# Lint and the tests that measure nothing take two minutes beside the first of the others, which build files; those
+# that must have the host for themselves come later.
+test: $(VENV)/.dev
+	$(MAKE) -j 3 lint quiet measuring
+	$(MAKE) browser
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -23,8 +27,18 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff check --isolated --select F,E9 --target-version py39 $(OLD_ZONE)
 	$(BIN)/mypy
 
-unit: $(VENV)/.dev
-	$(BIN)/python -m pytest tests/unit tests/app
+unit: quiet measuring
+
+# What takes the host's lock or asserts how long something takes, those that mind a neighbour last.
+MEASURING := $(addprefix tests/unit/test_,adding_an_engine.py engines.py environments.py isolated.py cache.py cli.py \
+	runs_cli.py jobs.py lock.py pool.py probe.py sentence.py worker.py protocol.py) \
+	tests/app/test_engines_page.py tests/app/test_home.py
+
+quiet: $(VENV)/.dev
+	$(BIN)/python -m pytest tests/unit tests/app $(addprefix --ignore=,$(MEASURING))
+
+measuring: $(VENV)/.dev
+	$(BIN)/python -m pytest $(MEASURING)
 
 browser: $(VENV)/.dev tests/e2e/node_modules/.done
 	$(BIN)/python -m pytest tests/e2e

@@ -6,9 +6,10 @@ import streamlit as st
 
 from src import references
 from src.bench import host
+from src.bench.plan import QUICK
 from src.engines import registry
-from src.model import ModelError, embedded, source
-from src.ui import charts, tables
+from src.model import ModelError, source
+from src.ui import charts, gates, tables
 from src.ui.format import ms, plain, times
 from src.ui.measuring import measurer, wait
 from src.ui.plan_form import draw_missing, thread_choices
@@ -30,13 +31,24 @@ EXAMPLES = {
     "128 tokens": (DEMO_128, "Infinity's second demo text, one word longer to be 128 tokens"),
 }
 
-EMBEDDED = source.ModelSource("embedded")
+FEW = 8  # engines, which load in a quarter of a minute
 
 page_setup("Type a sentence")
 
 
 def put_example(text: str) -> None:
     st.session_state.sentence = text
+
+
+def first_look(available: list[str]) -> list[str]:
+    """Return the engines that a first sentence is measured with: all where there are few, else those that
+    load within seconds and that people ask for first.
+    """
+    return available if len(available) <= FEW else [id for id in available if id in QUICK]
+
+
+def choose_all(available: list[str]) -> None:
+    st.session_state.engines = available
 
 
 def measure(text: str, engines: list[str], threads: int) -> dict | str:
@@ -83,7 +95,7 @@ def draw_answer(answer: dict) -> None:
     payload = {**answer, "references": stored}
     rows = sorted(answer["engines"], key=lambda row: row["pipeline"]["median_ms"])
     comparable = next((one for one in stored if one["comparisons"]["pipeline"]["comparable"]), None)
-    below_gate = embedded.below_gate() if answer["model"]["name"] == EMBEDDED.name else {}
+    below_gate = gates.below(answer["model"]["name"])
     faithful = [row for row in rows if row["agrees"] is not False and row["engine"] not in below_gate]
     if faithful:
         st.markdown(f"### {headline(answer, faithful[0], comparable)}")
@@ -112,7 +124,7 @@ def draw_answer(answer: dict) -> None:
     st.plotly_chart(
         charts.latency_bars(rows, stored),
         key="bars",
-        config={"displaylogo": False, "displayModeBar": False},
+        config=charts.CONFIG,
         alt=f"Latency by engine. {registry.get(fastest['engine']).title} is fastest with "
         f"{ms(fastest['pipeline']['median_ms'])}; Infinity's stored numbers are lines.",
     )
@@ -124,7 +136,7 @@ def draw_answer(answer: dict) -> None:
     )
     if below_gate.keys() & {row["engine"] for row in rows}:
         st.caption(
-            "Accuracy: on SST-2 dev, stored with the model, not measured now. Below 99 % of FP32's an engine "
+            "Accuracy: as the page Accuracy tells, not measured now. Below 99 % of FP32's an engine "
             "is flagged and does not count in the headline."
         )
     st.table(tables.latencies(rows, comparable, below_gate), alt="Latency, ratios and answer of each engine")
@@ -178,19 +190,29 @@ sentence = st.text_input(
     bind="query-params",
     help="English works best: the model was trained on film reviews. Enter measures it.",
 )
+available = [spec.id for spec in registry.available()]
 with st.container(horizontal=True):
     again = st.button("Measure", icon=":material/speed:", key="measure")
     for name, (example, origin) in EXAMPLES.items():
         st.button(
             f"Example: {name}", on_click=put_example, args=(example,), help=origin, key=f"example {name}"
         )
-available = [spec.id for spec in registry.available()]
+    if first_look(available) != available:
+        st.button(
+            f"All {len(available)} engines",
+            on_click=choose_all,
+            args=(available,),
+            key="all_engines",
+            icon=":material/select_all:",
+            help="Loading them takes a minute or two the first time. Single ones: under “Engines and "
+            "threads”.",
+        )
 with st.expander("Engines and threads", icon=":material/tune:"):
     chosen = st.pills(
         "Engines",
         available,
         selection_mode="multi",
-        default=[id for id in available if not registry.get(id).slow_to_load],
+        default=first_look(available),
         format_func=lambda id: registry.get(id).title,
         key="engines",
         bind="query-params",
@@ -204,8 +226,6 @@ with st.expander("Engines and threads", icon=":material/tune:"):
         bind="query-params",
         help="Infinity's demo used two.",
     )
-    if any(registry.get(id).slow_to_load for id in available):
-        st.caption("Engines that take long to load are left out at first. Add them above.")
     for id in available:
         st.caption(f"**{registry.get(id).title}**: {plain(' '.join(registry.notes(registry.get(id))))}")
 if again:

@@ -42,6 +42,7 @@ def ask_price() -> float:
         index=list(rows).index(DEFAULT_INSTANCE),
         format_func=lambda id: OWN if id == OWN else f"{rows[id].hardware}: {rows[id].value:g} USD/h",
         key="c_machine",
+        bind="query-params",
     )
     if chosen == OWN:
         return st.number_input(
@@ -150,15 +151,16 @@ with right:
         else 1
     )
     st.markdown(
-        f":small[“At least”, {told}, {licence.published} · [source]({licence.url}). No price page of Hugging Face "
-        "was found.]"
+        f":small[“At least”, {told}, {licence.published} · [source]({licence.url}). No price page of Hugging "
+        "Face was found.]"
     )
     stated = by_id(f"infinity-cpu-{length}").value if length in verdict.LENGTHS else None
     infinity_ms = st.number_input(
         "Its latency, ms",
         min_value=0.01,
         value=stated or float(row["mean_ms"]),
-        key=f"c_latency {length}",
+        key=f"c_latency_{length}",
+        bind="query-params",
         help="Stated for 16 and 128 tokens; for other lengths it starts as fast as the engine beside it.",
     )
     st.caption(

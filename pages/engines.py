@@ -4,9 +4,9 @@ import streamlit as st
 
 from src import environments
 from src.engines import registry
-from src.model import ModelError, embedded, source
+from src.model import ModelError, source
 from src.store import runs
-from src.ui import engine_card
+from src.ui import engine_card, gates
 from src.ui.format import many, moment, plain
 from src.ui.shell import explained, page_setup, the_store
 
@@ -42,7 +42,7 @@ with explained():
         model = source.parse()
     except ModelError as error:
         st.error(plain(str(error)), icon=":material/error:")
-below_gate = embedded.below_gate() if model and model.kind == "embedded" else {}
+below_gate = gates.below(model.name) if model else {}
 loaded = runs.latest_loaded(the_store())
 
 for heading in wanted or groups:

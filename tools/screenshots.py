@@ -13,6 +13,7 @@ from urllib.parse import quote
 from playwright.sync_api import Page, sync_playwright
 
 TRIES = 4
+TALLEST_PX = 3200  # of a picture: the longest pages go on below
 WIDTHS = {"wide": 1440, "narrow": 390}
 SETTLED = "[data-testid='stApp'][data-test-connection-state='CONNECTED'][data-test-script-state='notRunning']"
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
@@ -84,7 +85,7 @@ def main() -> None:
                     settle(page)
                     calm(page)
                     height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
-                    page.set_viewport_size({"width": width, "height": max(900, int(height))})
+                    page.set_viewport_size({"width": width, "height": min(max(900, int(height)), TALLEST_PX)})
                     settle(page)
                     page.screenshot(path=arguments.folder / f"{name}-{theme}-{width_name}.png")
                 page.close()

@@ -71,7 +71,6 @@ ENGINES: Tuple[EngineSpec, ...] = (
         "torch_compile:TorchCompileEngine",
         "checkpoint:checkpoint",
         runtime="pytorch",
-        slow_to_load=True,
         packages=("torch", "transformers"),
         notes=(
             "Inductor, frozen weights, any length. It is compiled while it is loaded, which its load time "
@@ -100,7 +99,6 @@ ENGINES: Tuple[EngineSpec, ...] = (
         "ipex:IpexEngine",
         "ipex_files:ipex_fp32",
         environment="ipex",
-        slow_to_load=True,
         notes=("Optimised by IPEX, traced and frozen.", IPEX_ENDS),
     ),
     row(
@@ -109,7 +107,6 @@ ENGINES: Tuple[EngineSpec, ...] = (
         "ipex:IpexEngine",
         "ipex_files:ipex_bf16",
         environment="ipex",
-        slow_to_load=True,
         cpu_flags=BF16_FLAGS,
         notes=("Optimised by IPEX for BF16, traced and frozen.", IPEX_ENDS),
     ),
@@ -119,7 +116,6 @@ ENGINES: Tuple[EngineSpec, ...] = (
         "ipex:IpexEngine",
         "ipex_files:ipex_int8",
         environment="ipex",
-        slow_to_load=True,
         notes=("Quantised dynamically by IPEX's own quantiser, traced and frozen.", IPEX_ENDS),
     ),
     row(

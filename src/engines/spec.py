@@ -34,5 +34,4 @@ class EngineSpec:
     packages: Tuple[str, ...] = ()
     cpu_flags: Tuple[str, ...] = ()
     notes: Tuple[str, ...] = ()
-    slow_to_load: bool = False  # takes many seconds: nobody should wait for it who has not asked for it
     answers: bool = True  # False: takes part in benchmarks only, as `null` does

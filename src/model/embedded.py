@@ -164,15 +164,6 @@ def stated_accuracy() -> dict[str, Any]:
     }
 
 
-def below_gate() -> dict[str, float]:
-    """Return the engines that missed the accuracy gate with this adapter, and their share of FP32's
-    accuracy, as stored.
-    """
-    figures = stated_accuracy()["engines"]
-    best = figures["pytorch-fp32"]["accuracy"]
-    return {engine: row["accuracy"] / best for engine, row in figures.items() if row["gate"] is False}
-
-
 def write_checkpoint(folder: Path, adapter_folder: Path = ADAPTER_FOLDER) -> None:
     """Write the merged model into `folder` as an ordinary Transformers checkpoint.
 

@@ -7,8 +7,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from src.engines import registry
-from src.model import embedded
-from src.ui import format
+from src.ui import format, gates
 from tests.conftest import DEMO, ROOT, SIX
 
 
@@ -145,7 +144,7 @@ def test_a_failed_engine_is_shown_in_its_own_words_and_never_as_markup(monkeypat
 def test_engines_below_the_gate_are_flagged(page: AppTest):
     page.pills(key="engines").set_value(["torchscript-int8", "onnxruntime-int8"]).run()
     page.text_input(key="sentence").set_value(DEMO).run()
-    flagged = embedded.below_gate()
+    flagged = gates.below(gates.EMBEDDED)
     table = page.table[0].value
     for id in ("torchscript-int8", "onnxruntime-int8"):
         assert ("orange-badge" in table.loc[registry.get(id).title, "Answer"]) == (id in flagged)

@@ -15,6 +15,7 @@ from sqlalchemy.engine import URL
 
 from src.bench.record import TWIN
 from src.references import verdict
+from src.store import transfer
 from src.store.database import opened
 from src.ui.format import ms
 from src.ui.shell import PAGES
@@ -22,7 +23,7 @@ from tests.conftest import ROOT
 from tests.e2e.conftest import Server, measured, settled
 from tests.e2e.test_runs import command, end_jobs
 from tests.unit.test_results import BASELINE, made
-from tests.unit.test_store import kept, with_id
+from tests.unit.test_store import with_id
 
 MINUTE = 60_000
 AXE = ROOT / "tests" / "e2e" / "node_modules" / "axe-core" / "axe.min.js"
@@ -136,12 +137,8 @@ def full(own_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
     there = len(json.loads(command(own_home, "runs", "--json")))
     for number in range(RUNS - there):
         id = f"20261001-{number:06d}-abcd"
-        kept(
-            store,
-            with_id(
-                made(times, rounds=6, seed=number), id, started_at=f"2026-10-01T00:00:{number % 60:02d}Z"
-            ),
-        )
+        record = made(times, rounds=6, seed=number)
+        transfer.keep(store, with_id(record, id, started_at=f"2026-10-01T00:00:{number % 60:02d}Z"))
     server = Server(tmp_path_factory.mktemp("full-server") / "log.txt", AWIY_HOME=str(own_home))
     yield server
     server.stop()
@@ -159,7 +156,7 @@ def test_every_page_is_there_at_once_with_many_runs(page: Page, full: Server):
     for title, path in addresses().items():
         if path == "/":
             continue
-        for _ in range(4):
+        for _ in range(3):
             page.goto("about:blank")
             began = time.monotonic()
             page.goto(full.url + path)

@@ -12,6 +12,7 @@ from src.engines.text import encode, load_tokenizer, softmax
 from src.model import ModelError, cache, embedded, source
 from src.model.checkpoint import checkpoint
 from src.model.onnx_files import quantisation
+from src.ui import gates
 from tests.conftest import DEMO
 
 
@@ -119,7 +120,7 @@ def test_the_stated_accuracy_is_of_this_adapter():
     card = (embedded.ADAPTER_FOLDER / "README.md").read_text()
     for engine, row in figures.items():
         assert f"| `{engine}` | {row['accuracy']:.4f} |" in card
-    assert set(embedded.below_gate()) == {engine for engine, row in figures.items() if not row["gate"]}
+    assert set(gates.below(gates.EMBEDDED)) == {engine for engine, row in figures.items() if not row["gate"]}
 
 
 def test_denormal_weights_are_counted(built: cache.Artifact, tmp_path: Path):
