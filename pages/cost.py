@@ -91,6 +91,9 @@ with left:
         "Tokens", lengths, default=lengths[0], required=True, key="c_tokens", bind="query-params"
     )
     rows = measured(run, length)
+    if not rows:
+        st.info("Nothing in this run counts at this length. Choose another run.", icon=":material/info:")
+        st.stop()
     missed = gates.below(run["run"]["model"].get("name", ""))
     best = next((number for number, row in enumerate(rows) if row["engine"] not in missed), 0)
     engine = st.selectbox(

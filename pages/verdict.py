@@ -66,7 +66,8 @@ def draw_answers(run: dict[str, Any], passed: dict[str, bool | None]) -> None:
     found = [verdict.answer(run, "cpu", length, passed) for length in verdict.LENGTHS]
     if not any(found):
         st.info(
-            "This run has no result in scope **pipeline**, which is what Infinity's numbers enclose. Ask "
+            "This run has no result that counts in scope **pipeline**, which is what Infinity's numbers "
+            "enclose. Ask "
             "for both scopes: "
             "the preset **writeup** does.",
             icon=":material/info:",

@@ -77,7 +77,7 @@ def test_from_a_sentence_to_a_link(page: Page, browser: Browser, served: Server,
     page.get_by_text("Precision, tail, budget and pauses").click()
     page.locator(".st-key-b_precision").get_by_role("radio", name="±10 %").click()
     page.locator(".st-key-b_tail").get_by_role("radio", name="p50").click()
-    page.locator(".st-key-b_budget input").fill("60")
+    page.locator(".st-key-b_budget input").fill("150")
     page.locator(".st-key-b_budget input").press("Enter")
     settled(page)
     page.locator(".st-key-run button:visible").click()
@@ -93,12 +93,14 @@ def test_from_a_sentence_to_a_link(page: Page, browser: Browser, served: Server,
             if side.row:
                 assert side.row["facts"]["title"] in text
                 assert ms(side.row["median_ms"]) in text
-    for length in (16, 128):
-        found = verdict.answer(run, "cpu", length, {"onnxruntime-int8": True, "onnxruntime-fp32": True})
-        assert found
+    passed = dict.fromkeys(("onnxruntime-int8", "onnxruntime-fp32", "pytorch-fp32"), True)
+    answers = [verdict.answer(run, "cpu", length, passed) for length in (16, 128)]
+    # On a host so noisy that nothing counts the page says so.
+    assert any(answers) or "no result that counts" in text
+    for found in filter(None, answers):
         assert found.stated
         assert found.stated.row
-        assert f"{length} tokens" in text
+        assert f"{found.length} tokens" in text
         assert ms(found.stated.row["median_ms"]) in text
 
     page.get_by_role("button", name=re.compile("^2.76 ms|menu_book.*2.76 ms")).click()
