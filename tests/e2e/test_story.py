@@ -62,6 +62,7 @@ def go(page: Page, name: str) -> None:
     settled(page)
 
 
+@pytest.mark.timeout(600)
 def test_from_a_sentence_to_a_link(page: Page, browser: Browser, served: Server, own_home: Path):
     page.goto(served.url)
     measured(page)
@@ -77,7 +78,7 @@ def test_from_a_sentence_to_a_link(page: Page, browser: Browser, served: Server,
     page.get_by_text("Precision, tail, budget and pauses").click()
     page.locator(".st-key-b_precision").get_by_role("radio", name="±10 %").click()
     page.locator(".st-key-b_tail").get_by_role("radio", name="p50").click()
-    page.locator(".st-key-b_budget input").fill("150")
+    page.locator(".st-key-b_budget input").fill("120")
     page.locator(".st-key-b_budget input").press("Enter")
     settled(page)
     page.locator(".st-key-run button:visible").click()
