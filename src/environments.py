@@ -131,16 +131,23 @@ def fingerprint(name: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+def wrong_system(one: Environment) -> Optional[Trouble]:
+    """Return why an environment can never be made on this system; None when it can."""
+    if not one.system or one.system == (platform.system(), platform.machine()):
+        return None
+    return Trouble(
+        "Its packages exist for %s on %s only." % one.system,
+        "Run it on such a host; the other engines do not need it.",
+    )
+
+
 def trouble(name: str) -> Optional[Trouble]:
     """Return None when an environment can be used, else why not. Cheap: it starts nothing."""
     if name == MAIN:
         return None
-    one = get(name)
-    if one.system and one.system != (platform.system(), platform.machine()):
-        return Trouble(
-            "Its packages exist for %s on %s only." % one.system,
-            "Run it on such a host; the other engines do not need it.",
-        )
+    elsewhere = wrong_system(get(name))
+    if elsewhere:
+        return elsewhere
     place = folder(name)
     if not place.is_dir():
         return Trouble("Its environment “%s” has not been created." % name, remedy(name))

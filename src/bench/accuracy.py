@@ -13,7 +13,7 @@ from typing import Any
 from src.bench import host
 from src.bench.lock import host_lock
 from src.bench.pool import Pool, WorkerFailed
-from src.bench.sentence import CHECKPOINT, Failure, Progress, Sitting, choose, label
+from src.bench.sentence import CHECKPOINT, Failure, Progress, Sitting, choose, label, telling_who_waits
 from src.bench.stats import mcnemar, wilson_interval
 from src.engines import registry
 from src.home import home, utc_now
@@ -170,7 +170,7 @@ def measure(
     texts = [text for text, _ in rows]
     logits: dict[str, Logits] = {}
     padded: dict[str, Logits] = {}
-    with host_lock("accuracy", sitting.tell_waiting, pool.pause):
+    with host_lock("accuracy", telling_who_waits(progress), pool.pause):
         specs = sitting.build(specs)
         checkpoint = cache.required(CHECKPOINT, sitting.model)
         for number, spec in enumerate(specs):

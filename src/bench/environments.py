@@ -23,7 +23,6 @@ from src.model.source import ModelSource
 CHECKED_WITH = "This Live-event is great. I will sign up for Infinity."
 LOOK_TIMEOUT_S = 20.0  # for a candidate to tell its version
 TELL_S = 0.5
-SILENT_S = 1800.0  # pip says nothing while it downloads or unpacks a large file
 QUESTION = "import sys, venv, ensurepip; print('%d.%d' % sys.version_info[:2])"
 
 
@@ -143,14 +142,11 @@ def create(
     one = environments.get(name)
     folder = environments.folder(name)
 
-    def tell_waiting(holder: str) -> None:
-        progress(Progress("wait", f"Waiting for another measurement on this host ({holder or 'unknown'})"))
-
-    with host_lock("making an environment", tell_waiting) as lock:
-        trouble = environments.trouble(name)
-        if anew or trouble:
-            if trouble and one.system and "exist for" in trouble.reason:
-                raise EnvironmentFailed(f"{trouble.reason} {trouble.remedy}")
+    elsewhere = environments.wrong_system(one)
+    if elsewhere:
+        raise EnvironmentFailed(f"{elsewhere.reason} {elsewhere.remedy}")
+    with host_lock("making an environment", sentence.telling_who_waits(progress)) as lock:
+        if anew or environments.trouble(name):
             path, version = find_python(one, python)
             check_disk(one)
             try:
@@ -158,9 +154,9 @@ def create(
                 install(one, path, folder, progress, lock.fd)
             except OSError as error:
                 raise EnvironmentFailed(explain(error, home())) from error
-            write_manifest(name, version)
-    version = environments.manifest(name)["python"]
-    write_manifest(name, version)  # what failed last time is checked again
+        else:
+            version = environments.manifest(name)["python"]
+        write_manifest(name, version)  # what failed last time is checked again
     write_manifest(name, version, check(name, model, progress))
     return state(one)
 

@@ -139,11 +139,9 @@ class Measurer:
         if missing:
             raise ModelError(f"{missing.reason} {missing.remedy}")
         model = source.parse()
-
-        def tell_waiting(holder: str) -> None:
-            self.tell_progress(sentence.Progress("wait", f"Waiting for {holder or 'another measurement'}"))
-
-        with host_lock("building an artifact", tell_waiting, self.pool.pause):
+        with host_lock(
+            "building an artifact", sentence.telling_who_waits(self.tell_progress), self.pool.pause
+        ):
             if asked["anew"] and spec.recipe:
                 self.pool.drop(spec.id)
                 cache.discard(spec.recipe, model)

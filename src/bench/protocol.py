@@ -38,7 +38,7 @@ from src.bench.record import (
     Warmed,
     engine_id,
 )
-from src.bench.sentence import CHECKPOINT, Progress, build_artifacts
+from src.bench.sentence import CHECKPOINT, Progress, build_artifacts, telling_who_waits
 from src.bench.stats import PERCENTILE_DEFINITION, looks, median, paired_ratio
 from src.engines import registry
 from src.engines.spec import EngineSpec
@@ -119,15 +119,12 @@ def run(
     """
     accepted, missing = plan.accept(asked)
 
-    def tell_waiting(holder: str) -> None:
-        progress(Progress("wait", f"Waiting for another measurement on this host ({holder or 'unknown'})"))
-
     def pause(seconds: float) -> None:
         if stop():
             raise KeyboardInterrupt
         pool.pause(seconds)
 
-    with host_lock("a benchmark", tell_waiting, pause) as lock:
+    with host_lock("a benchmark", telling_who_waits(progress), pause) as lock:
         broken = build_artifacts(plan.specs(accepted), model, progress, pool.wait)
         benchmark = Benchmark(pool, accepted, model, sink, progress, between_rounds, stop)
         try:

@@ -146,6 +146,16 @@ class Answer:
         return asdict(self)
 
 
+def telling_who_waits(progress: Callable[[Progress], None]) -> Callable[[str], None]:
+    """Return what the host's lock tells of who holds it, as progress."""
+
+    def tell(holder: str) -> None:
+        waiting = f"Waiting for another measurement on this host ({holder or 'unknown'})"
+        progress(Progress("wait", waiting))
+
+    return tell
+
+
 def clean(text: str) -> str:
     """Return the text that is measured: control characters and lone surrogates become spaces, ends are
     trimmed.
@@ -244,7 +254,7 @@ def answer(
         )
     sitting = Sitting(pool, model or source.parse(), threads, progress)
     sitting.failures += unavailable
-    with host_lock("a sentence", sitting.tell_waiting, pool.pause, urgent=True):
+    with host_lock("a sentence", telling_who_waits(progress), pool.pause, urgent=True):
         return sitting.run(text, specs)
 
 
@@ -267,11 +277,6 @@ class Sitting:
         self.truncated = False
         self.told = time.monotonic()
         self.working_ns = 0  # inside timed, lead-in and warm-up calls
-
-    def tell_waiting(self, holder: str) -> None:
-        self.progress(
-            Progress("wait", f"Waiting for another measurement on this host ({holder or 'unknown'})")
-        )
 
     def run(self, text: str, specs: list[EngineSpec]) -> Answer:
         started = time.perf_counter()
