@@ -7,7 +7,7 @@ import streamlit as st
 
 from src.bench.accuracy import GATE
 from src.model import ModelError, source
-from src.ui import charts, gates
+from src.ui import charts, gates, tables
 from src.ui.format import many, moment, plain, significant
 from src.ui.shell import page_setup
 from src.ui.style import known
@@ -74,16 +74,7 @@ def draw_table(one: dict[str, Any]) -> None:
             "Max Δ when padded": number(format="%.2g", help=f"Largest difference to itself: {told}"),
         },
     )
-    with st.container(horizontal=True):
-        for kind, text in (("CSV", frame.to_csv(index=False)), ("Markdown", frame.to_markdown(index=False))):
-            st.download_button(
-                kind,
-                text,
-                file_name=f"accuracy.{'csv' if kind == 'CSV' else 'md'}",
-                on_click="ignore",
-                key=f"accuracy {kind}",
-                icon=":material/download:",
-            )
+    tables.draw_downloads(frame, "accuracy")
 
 
 def draw_flips(one: dict[str, Any]) -> None:

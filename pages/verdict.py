@@ -10,7 +10,7 @@ from src.references import verdict
 from src.references.reference import infinity
 from src.references.verdict import Beside, Cell
 from src.store import runs
-from src.ui import charts, gates, provenance
+from src.ui import charts, gates, provenance, tables
 from src.ui.format import interval, moment, ms, plain, times
 from src.ui.run_view import finished_run, host_line
 from src.ui.shell import page_setup, the_store
@@ -140,17 +140,7 @@ def draw_table(run: dict[str, Any], device: str, headings: tuple[str, ...]) -> N
         for column, side in zip(others, cell.beside, strict=False):
             with column:
                 draw_side(side, run)
-    frame = as_frame(cells)
-    with st.container(horizontal=True):
-        for kind, text in (("CSV", frame.to_csv(index=False)), ("Markdown", frame.to_markdown(index=False))):
-            st.download_button(
-                kind,
-                text,
-                file_name=f"verdict-{device}.{'csv' if kind == 'CSV' else 'md'}",
-                on_click="ignore",
-                key=f"{kind} {device}",
-                icon=":material/download:",
-            )
+    tables.draw_downloads(as_frame(cells), f"verdict-{device}")
 
 
 def as_frame(cells: list[Cell]) -> pd.DataFrame:

@@ -168,3 +168,20 @@ def host_facts(run: dict[str, Any]) -> pd.DataFrame:
     }
     kept = {name: plain(str(value)) for name, value in facts.items() if value not in (None, "")}
     return pd.DataFrame({"Fact": kept.keys(), "Value": kept.values()}).set_index("Fact")
+
+
+def draw_downloads(frame: pd.DataFrame, name: str) -> None:
+    """Offer a table as CSV and as Markdown; `name` is the file's, and makes the buttons' keys."""
+    with st.container(horizontal=True):
+        for kind, ending, text in (
+            ("CSV", "csv", frame.to_csv(index=False)),
+            ("Markdown", "md", frame.to_markdown(index=False)),
+        ):
+            st.download_button(
+                kind,
+                text,
+                file_name=f"{name}.{ending}",
+                on_click="ignore",
+                key=f"{name} {ending}",
+                icon=":material/download:",
+            )
