@@ -98,9 +98,8 @@ def draw_flips(one: dict[str, Any]) -> None:
     row = next(row for row in flipping if row["engine"] == chosen)
     right = sum(flip["given"] == flip["expected"] for flip in row["flipped"])
     st.caption(
-        f"{many(row['flips'], 'sentence')}; of the {len(row['flipped'])} below this engine has {right} "
-        "right and PyTorch FP32 "
-        f"{len(row['flipped']) - right}."
+        f"{many(row['flips'], 'sentence')}; of the {len(row['flipped'])} below this engine has {right} right "
+        f"and PyTorch FP32 {len(row['flipped']) - right}."
     )
     st.table(
         pd.DataFrame(
@@ -122,8 +121,8 @@ page_setup("Accuracy", wide=True)
 st.title("Accuracy")
 st.markdown(
     "A fast wrong answer is no answer. Each engine reads the same sentences as PyTorch FP32, one at a time, "
-    "as they are timed; "
-    f"below {GATE:.0%} of its accuracy an engine carries a badge wherever its latency is shown."
+    f"as they are timed; below {GATE:.0%} of its accuracy an engine carries a badge wherever its latency is "
+    "shown."
 )
 try:
     model = source.parse().name
@@ -142,17 +141,15 @@ missed = [known(row["engine"]).title for row in one["engines"] if row["gate"] is
 if missed:
     st.markdown(
         f"### {len(missed)} of {many(len(one['engines']), 'engine')} "
-        f"{'misses' if len(missed) == 1 else 'miss'} "
-        f"the gate: {plain(', '.join(missed))}"
+        f"{'misses' if len(missed) == 1 else 'miss'} the gate: {plain(', '.join(missed))}"
     )
 else:
     st.markdown(
         f"### All {many(len(one['engines']), 'engine')} keep at least {GATE:.0%} of PyTorch FP32's accuracy"
     )
 st.caption(
-    f"{plain(model)} · {moment(one['measured_at'])} · {plain(one['host']['cpu'])}. An interval of "
-    f"{one['n']} sentences is wide: "
-    "the test beside it compares the same sentences, and sees more."
+    f"{plain(model)} · {moment(one['measured_at'])} · {plain(one['host']['cpu'])}. An interval of {one['n']} "
+    "sentences is wide: the test beside it compares the same sentences, and sees more."
 )
 st.plotly_chart(
     charts.accuracies(one["engines"], BASELINE, GATE),

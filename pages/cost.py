@@ -107,8 +107,7 @@ with left:
     row = next(row for row in rows if row["engine"] == engine)
     st.caption(
         f"{significant(row['throughput_per_s'])} texts/s: one at a time, {row['threads']} threads, derived "
-        "from the mean of "
-        f"{ms(row['mean_ms'])}, {moment(one.started_at)}"
+        f"from the mean of {ms(row['mean_ms'])}, {moment(one.started_at)}"
     )
 with middle:
     st.markdown("**The machine**")
@@ -120,8 +119,7 @@ with middle:
         key="c_workers",
         bind="query-params",
         help="How many such workers fit on the machine side by side. It is taken that they do not slow each "
-        "other, which is "
-        "for you to check.",
+        "other, which is for you to check.",
     )
     used = st.slider(
         "Utilisation, %",
@@ -180,9 +178,8 @@ st.markdown(
 )
 if factor > 1:
     st.markdown(
-        f"To cost as little, Infinity would have to answer **{significant(factor)} times** as fast as it "
-        "was shown to, on this "
-        "machine and at this utilisation."
+        f"To cost as little, Infinity would have to answer **{significant(factor)} times** as fast as it was "
+        "shown to, on this machine and at this utilisation."
     )
 else:
     st.markdown("With these inputs Infinity costs no more.")
@@ -211,6 +208,6 @@ with st.container(horizontal=True):
     )
 st.caption(
     f"A year has {HOURS_PER_YEAR:,.0f} hours. Machines are whole: a small load pays for one anyway. Left "
-    "out, as nobody stated "
-    "them: people's time, data transfer, support, discounts. Infinity was discontinued in December 2022."
+    "out, as nobody stated them: people's time, data transfer, support, discounts. Infinity was "
+    "discontinued in December 2022."
 )

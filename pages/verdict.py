@@ -67,9 +67,7 @@ def draw_answers(run: dict[str, Any], passed: dict[str, bool | None]) -> None:
     if not any(found):
         st.info(
             "This run has no result that counts in scope **pipeline**, which is what Infinity's numbers "
-            "enclose. Ask "
-            "for both scopes: "
-            "the preset **writeup** does.",
+            "enclose. Ask for both scopes: the preset **writeup** does.",
             icon=":material/info:",
         )
         return
@@ -78,8 +76,7 @@ def draw_answers(run: dict[str, Any], passed: dict[str, bool | None]) -> None:
             st.markdown(f"### {sentence(one)}")
     st.markdown(
         "On this host, which is not Infinity's; text in, label out, batch 1; back to back, where Infinity's "
-        "demo sent a "
-        "request each half second. Accuracy at 99 % of FP32's or better."
+        "demo sent a request each half second. Accuracy at 99 % of FP32's or better."
     )
     for one in found:
         if not one or not one.stated:
@@ -169,8 +166,8 @@ def draw_splits(run: dict[str, Any]) -> None:
     found = verdict.splits(run)
     if not found:
         st.info(
-            "The stack of 2021 did not run in this run. With it, the change since 2021 splits into software "
-            "and hardware.",
+            "The stack of 2021 did not run in this run. With it, the change since 2021 splits into "
+            "software and hardware.",
             icon=":material/history:",
         )
         st.code("make 2021", language=None)
@@ -210,10 +207,9 @@ def draw_splits(run: dict[str, Any]) -> None:
         },
     )
     st.caption(
-        "2021's software was published as a mean of 100 calls without classifier and mask; here it has both. "
-        "“Hardware” holds that too, and how well libraries of 2021 know this CPU: the matrix library in "
-        "torch "
-        "1.9.0 is tuned for Intel's."
+        "2021's software was published as a mean of 100 calls without classifier and mask; here it has "
+        "both. “Hardware” holds that too, and how well libraries of 2021 know this CPU: the matrix library "
+        "in torch 1.9.0 is tuned for Intel's."
     )
 
 
@@ -292,8 +288,7 @@ draw_answers(run, {engine: row["gate"] for engine, row in accuracies.items()})
 st.subheader("The write-up's CPU table", divider="gray")
 st.markdown(
     "Published 2021 beside this run, scope **model** (token ids in, logits out), batch 1, two threads. "
-    "Lower is better; "
-    "×1.00 is as fast as published. Click a number to see where it comes from."
+    "Lower is better; ×1.00 is as fast as published. Click a number to see where it comes from."
 )
 draw_table(run, "cpu", ("Published 2021", "The like, on this host", "Its heir, on this host"))
 st.subheader("Software or hardware?", divider="gray")

@@ -88,8 +88,7 @@ def draw_artifact(spec: EngineSpec, model: ModelSource) -> None:
             st.caption(
                 f"**{plain(made.title)}**, {significant(size)} MB, built in "
                 f"{significant(artifact.manifest['build_s'], 2)} s on "
-                f"{moment(artifact.manifest['created'])}, "
-                f"SHA-256 {largest['sha256'][:12]}…",
+                f"{moment(artifact.manifest['created'])}, SHA-256 {largest['sha256'][:12]}…",
                 width="stretch",
             )
         else:

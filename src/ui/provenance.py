@@ -18,8 +18,7 @@ def draw_published(reference: Reference, printed: float | None = None) -> None:
     if printed is not None:
         st.markdown(
             f":orange-badge[corrected] The write-up's table prints {printed:g} here: two of its GPU cells "
-            "are swapped. "
-            "Its own result.csv has this value."
+            "are swapped. Its own result.csv has this value."
         )
     facts = {
         "Source": f"[{plain(reference.source)}]({reference.url})",
