@@ -7,7 +7,7 @@ PORT ?= 8501
 TORCH_INDEX ?=
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # What runs in the isolated environments too.
-OLD_ZONE := src/__init__.py src/cpu.py src/environments.py src/home.py src/process.py src/engines src/model/__init__.py src/model/isolated src/bench/worker.py
+OLD_ZONE := src/__init__.py src/cpu.py src/environments.py src/home.py src/process.py src/engines src/model/__init__.py src/model/isolated src/bench/hot_loop.py src/bench/wire.py src/bench/worker.py
 TORCH := $(shell grep '^torch==' requirements.txt)
 
 .PHONY: app test lint format unit quiet measuring browser ipex 2021 screenshots clean
@@ -31,7 +31,7 @@ unit: quiet measuring
 
 # What takes the host's lock or asserts how long something takes, those that mind a neighbour last.
 MEASURING := $(addprefix tests/unit/test_,adding_an_engine.py engines.py environments.py isolated.py cache.py cli.py \
-	runs_cli.py jobs.py lock.py pool.py probe.py sentence.py worker.py protocol.py) \
+	runs_cli.py fidelity.py jobs.py lock.py pool.py probe.py sentence.py worker.py protocol.py) \
 	tests/app/test_engines_page.py tests/app/test_home.py
 
 quiet: $(VENV)/.dev

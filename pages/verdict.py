@@ -12,8 +12,10 @@ from src.references.verdict import Beside, Cell
 from src.store import runs
 from src.ui import charts, gates, provenance, tables
 from src.ui.format import interval, moment, ms, plain, times
+from src.ui.paced import draw_paced
 from src.ui.run_view import finished_run, host_line
 from src.ui.shell import page_setup, the_store
+from src.ui.splits import draw_splits
 from src.ui.style import known
 
 WORDS = {
@@ -75,8 +77,8 @@ def draw_answers(run: dict[str, Any], passed: dict[str, bool | None]) -> None:
         if one:
             st.markdown(f"### {sentence(one)}")
     st.markdown(
-        "On this host, which is not Infinity's; text in, label out, batch 1; back to back, where Infinity's "
-        "demo sent a request each half second. Accuracy at 99 % of FP32's or better."
+        "On this host, which is not Infinity's; text in, label out, batch 1, back to back. Accuracy at "
+        "99 % of FP32's or better."
     )
     for one in found:
         if not one or not one.stated:
@@ -140,6 +142,10 @@ def draw_table(run: dict[str, Any], device: str, headings: tuple[str, ...]) -> N
     tables.draw_downloads(as_frame(cells), f"verdict-{device}")
 
 
+def interval_of(side: Beside) -> tuple[float | None, float | None]:
+    return (side.row or {}).get("median_ci95_ms") or (None, None)
+
+
 def as_frame(cells: list[Cell]) -> pd.DataFrame:
     """Return a table's cells and what stands beside them, a row a pair."""
     return pd.DataFrame(
@@ -150,66 +156,13 @@ def as_frame(cells: list[Cell]) -> pd.DataFrame:
                 "published_ms": cell.reference.value,
                 "engine": side.engine,
                 "measured_ms": side.row["median_ms"] if side.row else None,
-                "low_ms": side.row["median_ci95_ms"][0] if side.row and side.row["median_ci95_ms"] else None,
-                "high_ms": side.row["median_ci95_ms"][1] if side.row and side.row["median_ci95_ms"] else None,
+                **dict(zip(("low_ms", "high_ms"), interval_of(side), strict=True)),
                 "ratio": side.ratio,
                 "verdict": side.verdict or None,
             }
             for cell in cells
             for side in cell.beside
         ]
-    )
-
-
-def draw_splits(run: dict[str, Any]) -> None:
-    """Draw what came from hardware and what from software, where 2021's stack ran beside today's."""
-    found = verdict.splits(run)
-    if not found:
-        st.info(
-            "The stack of 2021 did not run in this run. With it, the change since 2021 splits into "
-            "software and hardware.",
-            icon=":material/history:",
-        )
-        st.code("make 2021", language=None)
-        return
-    number = st.column_config.NumberColumn
-    frame = pd.DataFrame(
-        [
-            {
-                "Runtime": known(f"{one.runtime}-{one.precision}").title,
-                "Tokens": one.length,
-                "2021 on 2021's host": one.published_ms,
-                "2021 on this host": one.then_ms,
-                "Today on this host": one.now_ms,
-                "Hardware": one.hardware,
-                "Software": one.software,
-                "Together": one.whole,
-            }
-            for one in found
-        ]
-    )
-    st.dataframe(
-        frame,
-        hide_index=True,
-        alt="Latency of 2021's software then and here, of today's here, and the factors",
-        column_config={
-            **{
-                name: number(f"{name}, ms", format="%.2f", help="Lower is better")
-                for name in frame.columns[2:5]
-            },
-            "Hardware": number(
-                format="×%.2f", help="2021's software here ÷ as published: below 1, this host is faster"
-            ),
-            "Software": number(
-                format="×%.2f", help="Today's ÷ 2021's, both here: below 1, the software got faster"
-            ),
-            "Together": number(format="×%.2f", help="The product of the two"),
-        },
-    )
-    st.caption(
-        "2021's software was published as a mean of 100 calls without classifier and mask; here it has "
-        "both. “Hardware” holds that too, and how well libraries of 2021 know this CPU: the matrix library "
-        "in torch 1.9.0 is tuned for Intel's."
     )
 
 
@@ -269,7 +222,7 @@ page_setup("Verdict", wide=True)
 st.title("Are we there yet?")
 listed = [one for one in runs.listed(the_store()) if one.stopped and one.rounds]
 if not listed:
-    st.info("No run is kept yet. The write-up's plan takes ten minutes:", icon=":material/info:")
+    st.info("No run is kept yet. The write-up's plan takes a quarter of an hour:", icon=":material/info:")
     st.code("python -m src bench --preset writeup", language=None)
     st.page_link("pages/benchmark.py", label="Or ask for it in the page Benchmark", icon=":material/speed:")
     st.stop()
@@ -285,6 +238,8 @@ if run["noise"]["noisy"]:
         plain(" ".join(run["noise"]["reasons"][:1]) or "This run was noisy."), icon=":material/graphic_eq:"
     )
 draw_answers(run, {engine: row["gate"] for engine, row in accuracies.items()})
+st.subheader("As the demo was driven", divider="gray")
+draw_paced(run)
 st.subheader("The write-up's CPU table", divider="gray")
 st.markdown(
     "Published 2021 beside this run, scope **model** (token ids in, logits out), batch 1, two threads. "

@@ -16,7 +16,7 @@ from rich.progress import Progress as Bar
 from rich.table import Table
 
 from src import references, runs_cli
-from src.bench import accuracy, doctor, environments, gpu_check, inputs, plan, sentence
+from src.bench import accuracy, doctor, environments, gpu_check, inputs, plan, sentence, timer_check
 from src.bench.lock import LockError
 from src.bench.pool import Pool
 from src.engines import registry
@@ -292,6 +292,11 @@ def examine(arguments: argparse.Namespace) -> int:
     if arguments.gpu:
         with progress_bar() as tell:
             findings += gpu_check.check(source.parse(arguments.model), tell)
+    if arguments.measure:
+        with progress_bar() as tell:
+            findings += timer_check.check(
+                source.parse(arguments.model), lambda text: tell(sentence.Progress("measure", text))
+            )
     if arguments.json:
         show_json([finding.to_json() for finding in findings])
     else:
@@ -355,6 +360,9 @@ def parser() -> argparse.ArgumentParser:
     made = command("doctor", examine, "Check this installation and this host.")
     made.add_argument("--model", metavar="MODEL", help="embedded, hub, or a checkpoint's folder")
     made.add_argument("--gpu", action="store_true", help="check the GPU engines' answers and times, too")
+    made.add_argument(
+        "--measure", action="store_true", help="compare workers' times with hand-written loops, too (minutes)"
+    )
     return top
 
 

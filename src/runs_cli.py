@@ -222,12 +222,9 @@ def print_run(run: dict[str, Any]) -> None:
         )
     for one in run["failures"]:
         out.print(f"[red]{escape(one['engine'])} failed:[/] {escape(one['reason'])}", highlight=False)
-    out.print(report.ending(run), highlight=False)
-    out.print(
-        f"{report.seen_from(run)} "
-        f"{noise['disturbed_slices']} of {noise['slices']} slices were disturbed and left out.",
-        highlight=False,
-    )
+    left_out = f"{noise['disturbed_slices']} of {noise['slices']} slices were disturbed and left out."
+    for line in (*report.paced_lines(run), report.ending(run), f"{report.seen_from(run)} {left_out}"):
+        out.print(line, highlight=False, markup=False)
     for reason in noise["reasons"]:
         out.print(f"[yellow]Noise:[/] {escape(reason)}", highlight=False)
 

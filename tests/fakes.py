@@ -1,6 +1,7 @@
 """Faulty engines for real workers, loaded like any other: AWIY_EXTRA_ENGINES=tests.fakes:ENGINES."""
 
 import hashlib
+import math
 import os
 import signal
 import sys
@@ -153,6 +154,52 @@ class Busy(Plausible):
         return super().infer(*inputs)
 
 
+class Ramping(Plausible):
+    """Computes for PLATEAU_S a call; longer after it was stopped, by HEIGHT at first and by less with each of
+    CALLS calls. It knows that it was stopped from the time between two calls.
+    """
+
+    PLATEAU_S, GAP_S = 0.001, 0.0008
+    HEIGHT, CALLS = 0.5, 5
+
+    def load(self, artifact, threads):
+        self.last, self.position = 0.0, 0
+
+    def share(self):
+        return max(0.0, 1 - self.position / self.CALLS)
+
+    def infer(self, *inputs):
+        began = time.perf_counter()
+        if began - self.last > self.GAP_S:
+            self.position = 0
+        end = began + self.PLATEAU_S * (1 + self.HEIGHT * self.share())
+        self.position += 1
+        answer = super().infer(*inputs)
+        while time.perf_counter() < end:
+            pass
+        self.last = time.perf_counter()
+        return answer
+
+
+class Ramping20(Ramping):
+    HEIGHT, CALLS = 0.2, 20
+
+
+class Ramping100(Ramping):
+    HEIGHT, CALLS = 0.3, 100
+
+
+class RampingLittle(Ramping):
+    HEIGHT, CALLS = 0.05, 20
+
+
+class NeverSteady(Ramping):
+    """Still gets faster when its lead-in has been as long as one may be."""
+
+    def share(self):
+        return math.exp(-self.position / 400)
+
+
 class Sleeping1(Sleeping):
     SLEEP_S = 0.001
 
@@ -220,6 +267,11 @@ ENGINES = (
     row("late-crash", LateCrashing),
     row("crowding", Crowding),
     row("busy", Busy),
+    row("ramp-5", Ramping),
+    row("ramp-20", Ramping20),
+    row("ramp-100", Ramping100),
+    row("ramp-little", RampingLittle),
+    row("never-steady", NeverSteady),
     row("sleep-1", Sleeping1),
     row("sleep-5", Sleeping5),
     row("sleep-2", Sleeping),

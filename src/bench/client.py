@@ -10,7 +10,7 @@ import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
-from src.bench.worker import receive, send
+from src.bench.wire import receive, send
 from src.home import ROOT
 from src.limits import limits
 

@@ -30,7 +30,8 @@ PLAN_FACTS = ("threads", "pace_s", "seed", "baseline", "percentile", "precision"
 
 def ratio_of_medians(new: list[float], base: list[float]) -> Ratio | None:
     """Return the ratio of the medians of two independent runs' round figures, with its 95 % percentile
-    bootstrap interval (Efron & Tibshirani 1993, ch. 13), or None where a run has too few rounds.
+    bootstrap interval (Efron & Tibshirani 1993, ch. 13), or None where a run has too few rounds. The interval
+    is drawn out to the ratio itself where resampling happens to miss it.
     """
     if min(len(new), len(base)) < FEWEST_ROUNDS:
         return None
@@ -41,7 +42,9 @@ def ratio_of_medians(new: list[float], base: list[float]) -> Ratio | None:
     found = bootstrap(
         (new, base), statistic, vectorized=True, n_resamples=RESAMPLES, method="percentile", rng=0
     ).confidence_interval
-    return Ratio(median(new) / median(base), (float(found.low), float(found.high)), min(len(new), len(base)))
+    ratio = median(new) / median(base)
+    interval = min(ratio, float(found.low)), max(ratio, float(found.high))
+    return Ratio(ratio, interval, min(len(new), len(base)))
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 
-from src.bench import protocol
+from src.bench import paced, protocol, ramp
 from src.bench.plan import Case, Plan
 from src.engines import registry
 
 LOAD_S = 1.2  # an engine's process: start, load, first answers
 WARM_UP_CALLS = 3 * protocol.WARM_UP_WINDOW
 BETWEEN_SLICES_S = 0.012  # probes, evidence, the store; seen here
+LEAD_IN_S, LONGEST_LEAD_IN = 0.04, 16  # before the timed calls of a slice: seconds, but at most so many calls
 REPEATED = 1.15  # slices that were disturbed and are repeated
 # Where nothing like it was measured yet: milliseconds of a call, by tokens and texts, of a slow engine.
 CALL_MS, TOKEN_MS = 2.0, 0.12
@@ -39,6 +40,9 @@ def seconds(plan: Plan, typical: Typical) -> float:
     for engine in engines:
         for case in plan.cases:
             one = calls[engine, case]
-            slice_s = protocol.slice_calls(plan, one) * (one + plan.pace_s) + protocol.LEAD_IN_S
+            lead_in = min(LONGEST_LEAD_IN, max(ramp.LEAST_LEAD_IN, round(LEAD_IN_S / one)))
+            slice_s = protocol.slice_calls(plan, one, lead_in) * (one + plan.pace_s) + lead_in * one
             total += WARM_UP_CALLS * one + rounds * REPEATED * (slice_s + BETWEEN_SLICES_S)
+            total += ramp.VISITS * ramp.visit_calls(one) * one
+    total += paced.reserved_s(plan)
     return min(total, plan.budget_s)

@@ -19,7 +19,7 @@ from typing import Any
 from src.bench import sentence
 from src.bench.lock import LockError, host_lock
 from src.bench.pool import Pool
-from src.bench.worker import receive, send
+from src.bench.wire import receive, send
 from src.engines import registry
 from src.home import HomeError
 from src.limits import OUT_OF_ORDER, hosted, limits

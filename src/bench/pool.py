@@ -21,7 +21,8 @@ import psutil
 
 from src import environments
 from src.bench import host
-from src.bench.worker import receive, send
+from src.bench.ramp import Ramp
+from src.bench.wire import receive, send
 from src.engines.registry import EXTRA_VARIABLE
 from src.engines.spec import EngineSpec
 from src.home import ROOT, home
@@ -102,7 +103,7 @@ class Worker:
     facts: dict[str, Any] = field(default_factory=dict)
     load_s: float = 0.0
     pss_mb: float = 0.0
-    lengths: set[int] = field(default_factory=set)  # token counts it has been warmed up at
+    ramps: dict[int, Ramp] = field(default_factory=dict)  # of a sentence, by its number of tokens
 
     def resume(self) -> None:
         os.kill(self.process.pid, signal.SIGCONT)

@@ -18,9 +18,11 @@ from typing import Any
 
 import psutil
 
-from src.bench import evidence, host, inputs, plan
+from src.bench import evidence, host, inputs, lead_ins, paced, plan, ramp
+from src.bench.agreement import compare, shape_name
 from src.bench.evidence import Watch
 from src.bench.lock import HostLock, host_lock
+from src.bench.patience import Patience
 from src.bench.plan import Case, Plan
 from src.bench.pool import NoRoom, Pool, Worker, WorkerFailed
 from src.bench.record import (
@@ -54,12 +56,9 @@ SLICE_S = 0.03  # the aim; more where that would be too few calls
 SAMPLES_BY_ROUND = {50: 20, 90: 16, 95: 45, 99: 90}
 LONGEST_SLICE_S = 2.0  # but for slow calls, of which a slice has FEWEST_CALLS
 FEWEST_CALLS, MOST_CALLS = 3, 1000
-LEAD_IN_S, LEAD_IN_CALLS = 0.008, 5  # before the timed calls of a slice: so long, but at most so many
+TIMED_SHARE = 0.5  # of its lead-in, that the timed part of a slice takes at least
 CUT_FACTOR, CUT_LEAST_S = 4.0, 1.0  # a slice that takes so many times what it should is cut short
 ATTEMPTS = 3  # of a slice in a round: disturbed ones are repeated once the host is quiet
-PATIENCE_SHARE = 0.5  # of its budget, which a run waits for a quiet host in all
-APART_LOOK_S = 0.05
-SETTLE_S, SETTLE_LOOK_S = 0.06, 0.004  # before a slice, for a neighbour on a CPU's physical core to leave
 ANSWER_TIMEOUT_S = 120.0
 # After a sentence the run measures for so long before the next one: who types waits 3 s at most (rule 11).
 BETWEEN_SENTENCES_S = 2.0
@@ -87,7 +86,15 @@ def settings() -> dict[str, Any]:
     """Return the protocol's thresholds, which go with every run."""
     return {
         "warm_up": {"window_calls": WARM_UP_WINDOW, "tolerance": 0.05, "cap_s": WARM_UP_CAP_S},
-        "slice": {"aim_s": SLICE_S, "samples_by_round": SAMPLES_BY_ROUND, "lead_in_s": LEAD_IN_S},
+        "slice": {"aim_s": SLICE_S, "samples_by_round": SAMPLES_BY_ROUND, "timed_share": TIMED_SHARE},
+        "lead_in": {
+            "tolerance": ramp.TOLERANCE,
+            "visits": ramp.VISITS,
+            "visit_s": ramp.VISIT_S,
+            "cap_calls": ramp.CAP_CALLS,
+            "cap_s": ramp.CAP_S,
+        },
+        "estimator": "median of the round medians, with their order-statistic interval",
         "looks_at_rounds": [20, 30, 45, 60, 90, 120, "…"],
         "disturbed_above_cores": {
             "waited": evidence.WAITED_LIMIT_CORES,
@@ -162,6 +169,9 @@ class Benchmark:
         self.deadline = self.started + accepted.budget_s
         self.order = random.Random(accepted.seed)
         self.watch = Watch(host.allowed_cpus()[: max(accepted.threads)])
+        self.patience = Patience(self.watch, self.record, accepted.budget_s, progress, stop)
+        self.until = self.deadline  # the end of the group that is measured
+        self.last_worker = ""  # the one that was timed last
         self.texts: dict[int, tuple[str, ...]] = {}
         self.ids: dict[int, list[list[int]]] = {}
         # Logits by batch and length: the accuracy baseline's, and with the worker's key each engine's.
@@ -169,9 +179,7 @@ class Benchmark:
         self.seated: dict[str, tuple[Seat, Worker]] = {}
         self.first_call_ms: dict[Cell, float] = {}
         self.logits: dict[tuple[str, int, int], list[list[float]]] = {}
-        self.measuring_s = self.calls_s = self.slices_s = self.own_cpu_s = self.waited_s = self.yielded_s = (
-            0.0
-        )
+        self.measuring_s = self.calls_s = self.slices_s = self.own_cpu_s = self.yielded_s = 0.0
 
     # --- the whole
 
@@ -203,7 +211,7 @@ class Benchmark:
                 self.calls_s,
                 self.slices_s,
                 self.own_cpu_s,
-                self.waited_s,
+                self.patience.waited_s,
                 self.yielded_s,
             )
         )
@@ -398,10 +406,16 @@ class Benchmark:
         """Warm up and measure one group until its end; return why it ended."""
         began = time.monotonic()
         groups_left = 1 + math.ceil(left_after / max(1, len(self.seated) - 2))
-        deadline = began + (self.deadline - began) / groups_left
+        paced_s = 0.0 if group else paced.reserved_s(self.plan)
+        self.until = began + (self.deadline - began) / groups_left - paced_s
         try:
             self.warm_up(group)
-            return self.rounds(group, deadline)
+            lead_ins.measure(self, group)
+            stopped = self.rounds(group)
+            if paced_s and stopped != "interrupted":
+                self.until += paced_s
+                paced.measure(self, group)
+            return stopped
         finally:
             self.measuring_s += time.monotonic() - began
 
@@ -442,24 +456,24 @@ class Benchmark:
             )
         )
 
-    def rounds(self, group: int, deadline: float) -> str:
+    def rounds(self, group: int) -> str:
         """Measure round after round; return why that ended."""
         next_looks = looks()
         look = next(next_looks)
+        began = time.monotonic()
         for number in count(1):
             for cell, worker in self.round_order(group):
-                yielded = self.give_way()
-                self.yielded_s += yielded
-                self.deadline += yielded  # the time of others is not this run's
-                deadline += yielded
+                self.let_sentences_go_first()
                 if self.stop():
                     return "interrupted"
-                if time.monotonic() + self.expected_s(cell) > deadline:
+                if time.monotonic() + self.expected_s(cell) > self.until:
                     return "budget"
-                self.slice(number, cell, worker, deadline)
+                self.slice(number, cell, worker)
             if not self.cells(group):
                 return "failed"
             self.between_rounds(self.record)
+            if number in lead_ins.CHECKS or number == look:
+                lead_ins.lengthen(self, group, number, (time.monotonic() - began) / number)
             if number == look:
                 if self.precise(group):
                     return "precision"
@@ -482,11 +496,16 @@ class Benchmark:
 
     def calls(self, cell: Cell) -> int:
         """Return how many timed calls a slice of this cell has."""
-        return slice_calls(self.plan, self.record.warmed[cell].call_ns / 1e9)
+        return slice_calls(self.plan, self.record.warmed[cell].call_ns / 1e9, self.lead_in(cell))
 
     def lead_in(self, cell: Cell) -> int:
-        call_s = max(1e-7, self.record.warmed[cell].call_ns / 1e9)
-        return min(max(1, math.ceil(LEAD_IN_S / call_s)), LEAD_IN_CALLS)
+        """Return how many untimed calls a slice of this cell begins with."""
+        known = self.record.lead_ins.get(cell)
+        return known[-1].calls if known else ramp.LEAST_LEAD_IN
+
+    def cut_s(self, expected_s: float) -> float:
+        """Return after how many seconds a slice that should take `expected_s` is cut short."""
+        return max(CUT_LEAST_S, CUT_FACTOR * expected_s)
 
     def expected_s(self, cell: Cell) -> float:
         """Return about how long a slice of this cell takes."""
@@ -495,32 +514,45 @@ class Benchmark:
         call_s = self.record.warmed[cell].call_ns / 1e9
         return self.calls(cell) * (call_s + self.plan.pace_s) + self.lead_in(cell) * call_s
 
-    def slice(self, number: int, cell: Cell, worker: Worker, deadline: float) -> None:
+    def slice(self, number: int, cell: Cell, worker: Worker) -> None:
         """Measure one slice; again where the host was disturbed, once it is quiet."""
-        if cell not in self.record.warmed or worker.key not in self.seated:
+        if cell not in self.record.warmed:
             return
+        calls = self.calls(cell)
         for attempt in range(1, ATTEMPTS + 1):
-            measured = self.attempt(number, attempt, cell, worker)
+            measured = self.attempt(number, attempt, cell, worker, calls)
             kinds = self.record.disturbed(measured) if measured else ()
-            if not kinds or time.monotonic() + self.expected_s(cell) > deadline:
+            if not kinds or time.monotonic() + self.expected_s(cell) > self.until:
                 return
-            if not self.quiet(kinds, deadline):
+            if not self.patience.quiet(kinds, self.until):
                 return
 
-    def attempt(self, number: int, attempt: int, cell: Cell, worker: Worker) -> Slice | None:
-        expected = self.expected_s(cell)
-        cap_s = max(CUT_LEAST_S, CUT_FACTOR * expected)
+    def attempt(
+        self, number: int, attempt: int, cell: Cell, worker: Worker, calls: int, pace_s: float | None = None
+    ) -> Slice | None:
+        """Measure one slice of so many timed calls; `pace_s` for a paced cell. None once the engine has
+        failed.
+        """
+        if worker.key not in self.seated:
+            return None
+        pause_s = self.plan.pace_s if pace_s is None else pace_s
+        lead_in = self.lead_in(cell)
+        call_s = self.record.warmed[cell].call_ns / 1e9
+        cap_s = self.cut_s(lead_in * call_s + calls * (call_s + pause_s))
         message = {
             "do": "slice",
             "scope": cell.case.scope,
-            "lead_in": self.lead_in(cell),
-            "count": self.calls(cell),
+            "lead_in": lead_in,
+            "count": calls,
+            # The same texts for every engine of a round, others in each: no position has texts of its own.
+            "offset": random.Random(f"{self.plan.seed} {number}").randrange(inputs.COUNT),
             "cap_s": cap_s,
-            "pace_s": self.plan.pace_s,
+            "pace_s": pause_s,
         }
-        self.settle()
+        self.patience.settle()
         at_s = time.monotonic() - self.started
         pid = worker.process.pid
+        switched = self.last_worker != worker.key
         with suppress(OSError, psutil.Error):  # it is gone; asking tells why
             self.watch.start(pid)
         began, own = time.monotonic(), time.process_time()
@@ -530,8 +562,8 @@ class Benchmark:
         if measured is None:
             return None
         seen = self.watch.stop(pid, measured["use"])
-        self.calls_s += (sum(measured["ns"]) + measured["lead_in_ns"]) / 1e9
-        made = Slice(
+        self.calls_s += (sum(measured["ns"]) + sum(measured["lead_ns"])) / 1e9
+        timed = Slice(
             cell.group,
             number,
             attempt,
@@ -539,14 +571,17 @@ class Benchmark:
             cell.case,
             at_s,
             tuple(measured["ns"]),
-            measured["lead_in_ns"],
+            sum(measured["lead_ns"]),
             seen,
             evidence.disturbances(
                 seen, cell.case.threads, evidence.threads_allowed(worker.facts, cell.case.threads)
             ),
+            len(measured["lead_ns"]),
+            measured["lead_ns"][0] if switched and measured["lead_ns"] else None,
+            pace_s,
         )
-        self.happened(made)
-        return made
+        self.happened(timed)
+        return timed
 
     def ask(
         self, cell: Cell, worker: Worker, message: dict[str, Any], more_s: float
@@ -555,50 +590,21 @@ class Benchmark:
         if worker.key not in self.seated:
             return None
         name = shape_name(cell.case.batch_size, cell.case.sequence_length)
+        self.last_worker = worker.key
         try:
             return self.pool.ask(worker, {"case": name, **message}, ANSWER_TIMEOUT_S + more_s)
         except WorkerFailed as failure:
             self.fail(cell.engine, f"At {cell.case}: {failure}")
             return None
 
-    def quiet(self, kinds: tuple[str, ...], deadline: float) -> bool:
-        """Wait until what disturbed a slice is over, as long as patience and budget last; tell whether it
-        is.
-        """
-        told = False
-        while not self.stop():
-            began = time.monotonic()
-            if kinds == ("slowed",):
-                reason = ""  # it comes and goes within milliseconds: `settle` deals with it
-            elif set(kinds) <= {"slowed", "apart"}:
-                time.sleep(APART_LOOK_S)
-                speed = self.watch.speed_now()
-                apart = "apart" in evidence.slowdowns(speed, self.record.reference)
-                reason = "the hypervisor has placed the CPUs far apart" if apart else ""
-            else:
-                others, stolen = self.watch.others_now()
-                busy = others > evidence.OTHERS_LIMIT_CORES
-                steals = stolen > evidence.STEAL_LIMIT_CORES * len(self.watch.cpus)
-                taken = f"others use {others:.1f} cores, the hypervisor took {stolen:.1f}"
-                reason = taken if busy or steals else ""
-            self.waited_s += time.monotonic() - began
-            if not reason:
-                return True
-            if not told:
-                self.progress(Progress("noise", f"Waiting for a quiet host: {reason}"))
-                told = True
-            if self.waited_s > PATIENCE_SHARE * self.plan.budget_s or time.monotonic() > deadline:
-                return False
-        return False
-
-    def settle(self) -> None:
-        """Wait a moment for a neighbour to leave the CPUs' cores, where that is likely to help."""
-        began = time.monotonic()
-        while "slowed" in evidence.slowdowns(self.watch.speed_now(), self.record.reference):
-            if time.monotonic() - began > SETTLE_S:
-                break
-            time.sleep(SETTLE_LOOK_S)
-        self.waited_s += time.monotonic() - began
+    def let_sentences_go_first(self) -> None:
+        """Give way to a sentence that waits; the time of others is not this run's."""
+        yielded = self.give_way()
+        self.yielded_s += yielded
+        self.deadline += yielded
+        self.until += yielded
+        if yielded:
+            self.last_worker = ""
 
     def give_way(self) -> float:
         """Let a sentence that waits go first; return how long that took.
@@ -617,12 +623,18 @@ class Benchmark:
         self.gave_way = time.monotonic()
         return self.gave_way - began
 
+    def lengthened(self, cell: Cell) -> bool:
+        """Tell whether a cell's rounds began anew."""
+        return len(self.record.lead_ins.get(cell, [])) > 1
+
     def precise(self, group: int) -> bool:
         """Tell whether every ratio of the group is as precise as asked and every cell has its samples."""
         alive = {cell for cell, _ in self.cells(group)}
         for cell in alive:
             slices = self.record.undisturbed(cell)
             if sum(len(one.ns) for one in slices) < self.plan.samples:
+                return False
+            if self.lengthened(cell) and len(slices) < next(looks()):
                 return False
             baseline = cell._replace(engine=self.plan.baseline)
             if cell == baseline or not registry.get(engine_id(cell.engine)).answers:
@@ -635,10 +647,14 @@ class Benchmark:
         return True
 
 
-def slice_calls(asked: Plan, call_s: float) -> int:
-    """Return how many timed calls a slice has whose calls take so many seconds."""
-    each_s = max(1e-7, call_s) + asked.pace_s
-    wanted = max(math.ceil(asked.samples / SAMPLES_BY_ROUND[asked.percentile]), round(SLICE_S / each_s))
+def slice_calls(asked: Plan, call_s: float, lead_in: int = 0) -> int:
+    """Return how many timed calls a slice has whose calls take so many seconds, after so many untimed
+    ones.
+    """
+    call_s = max(1e-7, call_s)
+    each_s = call_s + asked.pace_s
+    aim_s = max(SLICE_S, TIMED_SHARE * lead_in * call_s)
+    wanted = max(math.ceil(asked.samples / SAMPLES_BY_ROUND[asked.percentile]), round(aim_s / each_s))
     affordable = max(FEWEST_CALLS, math.floor(LONGEST_SLICE_S / each_s))
     return min(max(wanted, FEWEST_CALLS), affordable, MOST_CALLS)
 
@@ -654,23 +670,3 @@ def first_look(asked: Plan, calls_s: Iterable[float], after: int = 0) -> int:
 def round_medians(slices: list[Slice]) -> dict[int, float]:
     """Return the median of each round's slice in nanoseconds."""
     return {one.round: median(one.ns) for one in slices}
-
-
-def shape_name(batch: int, length: int) -> str:
-    """Return the name under which workers know the inputs of a shape."""
-    return f"{batch}x{length}"
-
-
-def compare(logits: list[list[float]], reference: list[list[float]]) -> dict[str, float]:
-    """Return how logits [texts, 2] agree with the accuracy baseline's: {texts, agreement,
-    max_abs_delta_logit}.
-    """
-    same = sum(
-        (ours[0] > ours[1]) == (theirs[0] > theirs[1]) for ours, theirs in zip(logits, reference, strict=True)
-    )
-    delta = max(
-        abs(a - b)
-        for ours, theirs in zip(logits, reference, strict=True)
-        for a, b in zip(ours, theirs, strict=True)
-    )
-    return {"texts": len(logits), "agreement": same / len(logits), "max_abs_delta_logit": delta}

@@ -14,7 +14,8 @@ from src.bench.evidence import Evidence
 from src.bench.plan import Case
 from src.bench.probe import Speed
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+READABLE = (1, 2)  # of the first, figures are computed anew from the events
 TWIN = "#2"  # behind the baseline's id: the same engine in a second process, the A/A pair
 
 
@@ -74,9 +75,30 @@ class Warmed:
 
 
 @dataclass(frozen=True)
+class LeadIn:
+    """From a round on, the slices of a cell begin with `calls` untimed calls, and earlier ones do not count.
+
+    `visits` are the nanoseconds of successive calls, each visit after others ran, from which the ramp was
+    measured (see ramp.measure_ramp); none where the slices themselves showed that the lead-in was too short.
+    """
+
+    group: int
+    engine: str
+    case: Case
+    from_round: int
+    calls: int
+    visits: tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True)
 class Slice:
-    """One slice: its round, its attempt in that round (from 1), its timed calls in nanoseconds, what the host
-    did meanwhile, and the kinds of disturbance found in that. See `Record.disturbed` for those of the probes.
+    """One slice: its round, its attempt in that round (from 1), its timed calls in nanoseconds and in their
+    order, what the host did meanwhile, and the kinds of disturbance found in that. See `Record.disturbed`
+    for those of the probes.
+
+    `lead_in` is how many untimed calls came before; `first_ns` what the first of them took, where another
+    worker ran before it. Both are None in runs of schema version 1. `pace_s` is set for a paced cell: one
+    that pauses before each call, in a run that does not.
     """
 
     group: int
@@ -89,6 +111,9 @@ class Slice:
     lead_in_ns: int
     evidence: Evidence
     disturbed: tuple[str, ...]
+    lead_in: int | None = None
+    first_ns: int | None = None
+    pace_s: float | None = None
 
 
 @dataclass(frozen=True)
@@ -119,10 +144,10 @@ class Ended:
     yielded_s: float
 
 
-Event = Begun | Loaded | Warmed | Slice | Failed | Ended
+Event = Begun | Loaded | Warmed | LeadIn | Slice | Failed | Ended
 Sink = Callable[[Event], None]
 KINDS: dict[str, type[Any]] = {
-    one.__name__.lower(): one for one in (Begun, Loaded, Warmed, Slice, Failed, Ended)
+    one.__name__.lower(): one for one in (Begun, Loaded, Warmed, LeadIn, Slice, Failed, Ended)
 }
 
 
@@ -147,6 +172,8 @@ def from_json(found: dict[str, Any]) -> Event:
         for name in ("ns", "disturbed"):
             if name in values:
                 values[name] = tuple(values[name])
+        if "visits" in values:
+            values["visits"] = tuple(map(tuple, values["visits"]))
         event: Event = kind(**values)
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"This is no event of a run ({type(error).__name__}: {error}).") from error
@@ -168,7 +195,9 @@ class Record:
     begun: Begun | None = None
     loaded: dict[tuple[int, str, int], Loaded] = field(default_factory=dict)
     warmed: dict[Cell, Warmed] = field(default_factory=dict)
+    lead_ins: dict[Cell, list[LeadIn]] = field(default_factory=dict)
     slices: dict[Cell, list[Slice]] = field(default_factory=dict)
+    paced: dict[Cell, list[Slice]] = field(default_factory=dict)
     failures: list[Failed] = field(default_factory=list)
     ended: Ended | None = None
     aparts: list[float] = field(default_factory=list)  # what the probes found, sorted
@@ -183,8 +212,11 @@ class Record:
                 self.loaded[event.group, event.engine, event.threads] = event
             case Warmed():
                 self.warmed[Cell(event.group, event.engine, event.case)] = event
+            case LeadIn():
+                self.lead_ins.setdefault(Cell(event.group, event.engine, event.case), []).append(event)
             case Slice():
-                self.slices.setdefault(Cell(event.group, event.engine, event.case), []).append(event)
+                kept_in = self.slices if event.pace_s is None else self.paced
+                kept_in.setdefault(Cell(event.group, event.engine, event.case), []).append(event)
                 for kept, value in (
                     (self.aparts, event.evidence.apart_ns),
                     (self.loops, event.evidence.loop_us),
@@ -214,10 +246,25 @@ class Record:
         apart_ns = seen.apart_ns if slice.case.threads > 1 else None
         return slice.disturbed + evidence.slowdowns(Speed(apart_ns, seen.loop_us), self.reference)
 
-    def undisturbed(self, cell: Cell) -> list[Slice]:
-        """Return the slices of a cell that count."""
-        found = {one.round: one for one in self.slices.get(cell, []) if not self.disturbed(one)}
-        return list(found.values())  # one of each round, the last
+    def counted(self, cell: Cell) -> list[Slice]:
+        """Return the slices of a cell that had the lead-in it turned out to need, disturbed ones among
+        them.
+        """
+        since = max((lead_in.from_round for lead_in in self.lead_ins.get(cell, [])), default=0)
+        return [slice for slice in self.slices.get(cell, []) if slice.round >= since]
+
+    def undisturbed(self, cell: Cell, paced: bool = False) -> list[Slice]:
+        """Return the slices of a cell that make its figures, the last of each round; or of its paced twin."""
+        slices = self.paced.get(cell, []) if paced else self.counted(cell)
+        return list({slice.round: slice for slice in slices if not self.disturbed(slice)}.values())
+
+    def events(self) -> list[Event]:
+        """Return the record's events in an order from which `add` makes the same record."""
+        slices = [slice for kind in (self.slices, self.paced) for some in kind.values() for slice in some]
+        lead_ins = [lead_in for some in self.lead_ins.values() for lead_in in some]
+        events: list[Event | None] = [self.begun, *self.loaded.values(), *self.warmed.values(), *lead_ins]
+        events += [*sorted(slices, key=lambda slice: slice.at_s), *self.failures, self.ended]
+        return [event for event in events if event]
 
     @property
     def samples(self) -> int:

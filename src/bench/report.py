@@ -114,6 +114,8 @@ def to_markdown(run: dict[str, Any]) -> str:
     if run["failures"]:
         lines += ["", "## Failed", ""]
         lines += [f"- `{one['engine']}`: {escaped(one['reason'])}" for one in run["failures"]]
+    if paced := paced_lines(run):
+        lines += ["", "## Paced", "", *(f"- {escaped(text)}" for text in paced)]
     lines += ["", "## Noise", "", seen_from(run)]
     lines += [f"- {reason}" for reason in run["noise"]["reasons"]]
     return "\n".join(lines) + "\n"
@@ -137,6 +139,22 @@ def markdown_cells(row: dict[str, Any]) -> list[str]:
         shown,
         (row["verdict"] or "not judged") + reasons,
     ]
+
+
+def paced_lines(run: dict[str, Any]) -> list[str]:
+    """Return a run's paced cells in words, a line each."""
+    lines = []
+    for row in run.get("paced", []):
+        spread = (
+            f" ({row['median_ci95_ms'][0]:.4g}–{row['median_ci95_ms'][1]:.4g})"
+            if row["median_ci95_ms"]
+            else ""
+        )
+        lines.append(
+            f"One request each {row['pace_s']:g} s: {row['engine']}, {title(row)}: "
+            f"{number_or_dash(row['median_ms'])} ms{spread}, {row['verdict']}"
+        )
+    return lines
 
 
 def number_or_dash(value: float | None) -> str:

@@ -1,16 +1,14 @@
 """Results from the record of a run: one row per engine and case, each number from undisturbed slices."""
 
-from collections import Counter
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
-from src.bench import evidence
+from src.bench import paced, ramp
+from src.bench.judging import NOISY_SHARE, WAITED_SHARE, judge, middle, noise_reasons, waited
 from src.bench.plan import Case
-from src.bench.record import TWIN, Cell, Event, Record, Slice, to_json
+from src.bench.record import SCHEMA_VERSION, TWIN, Cell, Record, to_json
 from src.bench.stats import (
-    FEWEST_ROUNDS,
     Ratio,
     geometric_mean,
     median,
@@ -21,10 +19,6 @@ from src.bench.stats import (
     verdict,
 )
 from src.engines import registry
-
-# A cell is noisy when more than this share of its rounds stayed disturbed, repeats and all; a run when more
-# of its slices were, or when it spent more than WAITED_SHARE of its time waiting for a quiet host.
-NOISY_SHARE, WAITED_SHARE = 1 / 3, 0.1
 
 Floors = dict[tuple[int, Case], tuple[Ratio | None, float]]
 
@@ -38,7 +32,7 @@ def summarise(record: Record, raw: bool = False) -> dict[str, Any]:
     pairs = floors(record)
     rows = [row(record, cell, pairs) for cell in cells(record) if not cell.engine.endswith(TWIN)]
     found: dict[str, Any] = {
-        "schema_version": begun.schema_version,
+        "schema_version": SCHEMA_VERSION,
         "run": {
             **{
                 name: value
@@ -52,21 +46,14 @@ def summarise(record: Record, raw: bool = False) -> dict[str, Any]:
             "time": cost(record),
         },
         "results": rows,
+        "paced": [paced_row(record, cell) for cell in record.paced],
         "failures": [{"engine": one.engine, "reason": one.reason} for one in record.failures],
         "noise": noise(record, rows, pairs),
         "summary": summary(rows, begun.plan["baseline"]),
     }
     if raw:
-        found["events"] = events(record)
+        found["events"] = [to_json(event) for event in record.events()]
     return found
-
-
-def events(record: Record) -> list[dict[str, Any]]:
-    """Return a record's events as JSON, from which `Record.add` makes the same record."""
-    ordered: list[Event] = [*record.loaded.values(), *record.warmed.values()]
-    slices = sorted((one for some in record.slices.values() for one in some), key=lambda one: one.at_s)
-    every: list[Event | None] = [record.begun, *ordered, *slices, *record.failures, record.ended]
-    return [to_json(one) for one in every if one]
 
 
 def cells(record: Record) -> list[Cell]:
@@ -94,18 +81,17 @@ def row(record: Record, cell: Cell, pairs: Floors) -> dict[str, Any]:
     judged, reasons = judge(record, cell)
     mean = float(calls.mean()) if calls.size else None
     medians = round_medians_ms(record, cell)
+    counted = record.counted(cell)
+    rest = ramp.rest([slice.ns for slice in slices])
     return {
         "engine": cell.engine,
         "precision": loaded.precision,
         "device": loaded.device,
         "environment": loaded.environment,
-        "batch_size": case.batch_size,
-        "sequence_length": case.sequence_length,
-        "threads": case.threads,
-        "scope": case.scope,
+        **case_fields(case),
         "samples": int(calls.size),
         "mean_ms": mean,
-        "median_ms": float(np.median(calls)) if calls.size else None,
+        "median_ms": median(list(medians.values())) if medians else None,
         "median_ci95_ms": median_interval(list(medians.values())),
         "min_ms": float(calls.min()) if calls.size else None,
         "std_ms": float(calls.std(ddof=1)) if calls.size > 1 else None,
@@ -116,6 +102,8 @@ def row(record: Record, cell: Cell, pairs: Floors) -> dict[str, Any]:
         "peak_rss_mb": warmed.peak_rss_mb,
         "artifact_mb": loaded.artifact_mb,
         "effective_threads": middle(one.evidence.effective_threads for one in slices),
+        "ramp": {"ratio": rest.ratio, "ci95": rest.ci95, "slices": rest.rounds} if rest else None,
+        "switch_ms": milliseconds(middle(slice.first_ns for slice in slices)),
         "verdict": judged,
         "reasons": reasons,
         "ratios": ratios(record, cell, judged, pairs),
@@ -125,9 +113,10 @@ def row(record: Record, cell: Cell, pairs: Floors) -> dict[str, Any]:
             "artifact": loaded.artifact,
             "group": cell.group,
             "rounds": len(medians),
-            "slices": len(record.slices[cell]),
-            "disturbed_slices": len(record.slices[cell]) - len(slices),
-            "rounds_lost": len({one.round for one in record.slices[cell]}) - len(medians),
+            "slices": len(counted),
+            "disturbed_slices": len(counted) - len(slices),
+            "rounds_lost": len({slice.round for slice in counted}) - len(medians),
+            "lead_in": lead_in(record, cell),
             "warm_up": {"calls": warmed.calls, "steady": warmed.steady},
             "memory": {"rss_after_load_mb": loaded.rss_mb, "pss_after_load_mb": loaded.pss_mb},
             "threads_ran": middle(one.evidence.threads_ran for one in slices),
@@ -147,29 +136,39 @@ def accuracy(record: Record, engine: str) -> dict[str, Any] | None:
     return {**about, **stored["engines"][engine]}
 
 
-def middle(values: Iterable[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return median(known) if known else None
+def milliseconds(ns: float | None) -> float | None:
+    return None if ns is None else ns / 1e6
 
 
-def judge(record: Record, cell: Cell) -> tuple[str, list[str]]:
-    """Return the verdict of a cell, valid, noisy or invalid, and its reasons, each with what to do."""
-    slices, kept = record.slices[cell], record.undisturbed(cell)
-    reasons = noise_reasons(record, slices)
-    ran = middle(one.evidence.threads_ran for one in kept)
-    facts = record.loaded[cell.group, cell.engine, cell.case.threads].facts
-    if ran is not None and ran > evidence.threads_allowed(facts, cell.case.threads):
-        return "invalid", [
-            f"{ran:.0f} of its threads ran, and {cell.case.threads} were asked for: it does not obey the "
-            "number of threads. Do not compare it with the others."
-        ]
-    if len(kept) < FEWEST_ROUNDS:
-        few = f"{len(kept)} undisturbed rounds; an interval needs {FEWEST_ROUNDS}. Give a larger budget."
-        return "invalid", [few, *reasons]
-    rounds = len({one.round for one in slices})
-    if rounds - len({one.round for one in kept}) > NOISY_SHARE * rounds:
-        return "noisy", reasons
-    return "valid", []
+def lead_in(record: Record, cell: Cell) -> dict[str, Any] | None:
+    """Return {calls, ramp_calls, ramp_ms, plateau_ms, steady, slices_before}: how many untimed calls a
+    slice of a cell began with, the ramp that was measured, and how many slices came before the lead-in was
+    long enough, which do not count. None for runs of schema version 1.
+    """
+    known = record.lead_ins.get(cell)
+    if not known:
+        return None
+    found = ramp.measure_ramp(known[0].visits)
+    return {
+        "calls": known[-1].calls,
+        "ramp_calls": found.calls,
+        "ramp_ms": found.ns / 1e6,
+        "plateau_ms": found.plateau_ns / 1e6,
+        "steady": found.steady,
+        "slices_before": len(record.slices.get(cell, [])) - len(record.counted(cell)),
+    }
+
+
+def paced_row(record: Record, cell: Cell) -> dict[str, Any]:
+    """Return what a paced cell took (docs/results.md)."""
+    loaded = record.loaded[cell.group, cell.engine, cell.case.threads]
+    return {
+        "engine": cell.engine,
+        "title": loaded.title,
+        "device": loaded.device,
+        **case_fields(cell.case),
+        **paced.figures(record, cell),
+    }
 
 
 def floors(record: Record) -> Floors:
@@ -249,25 +248,6 @@ def noise(record: Record, rows: list[dict[str, Any]], found: Floors) -> dict[str
             if one["engine"] == cell.engine and case_of(one) == cell.case and one["median_ms"] is not None
         ],
     }
-
-
-def waited(record: Record) -> float:
-    """Return the share of the time after loading that a run waited for a quiet host."""
-    ended = record.ended
-    return ended.waited_s / ended.measuring_s if ended and ended.measuring_s else 0.0
-
-
-def noise_reasons(record: Record, slices: list[Slice]) -> list[str]:
-    """Return what disturbed these slices, most frequent first, as sentences."""
-    found = [(record.disturbed(one), one.evidence) for one in slices]
-    counts = Counter(kind for kinds, _ in found for kind in kinds)
-    texts = [
-        evidence.explain(
-            kind, [seen for kinds, seen in found if kind in kinds], count, len(slices), record.reference
-        )
-        for kind, count in counts.most_common()
-    ]
-    return list(dict.fromkeys(texts))
 
 
 def case_fields(case: Case) -> dict[str, Any]:

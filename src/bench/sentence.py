@@ -8,21 +8,21 @@ import random
 import time
 import unicodedata
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-import psutil
 
-from src.bench import artifacts, host
+from src.bench import artifacts, host, ramp
 from src.bench.lock import host_lock
 from src.bench.pool import Pool, Worker, WorkerFailed
+from src.bench.ramp import Ramp
+from src.bench.sentence_noise import Noise, cpu_used, judge_noise
 from src.bench.stats import FEWEST_ROUNDS, median, median_interval
 from src.engines import registry
 from src.engines.spec import EngineSpec
-from src.engines.text import softmax
+from src.engines.text import probabilities
 from src.home import utc_now
 from src.limits import limits, public
 from src.model import ModelError, cache, recipe, source
@@ -32,16 +32,17 @@ ROUNDS = FEWEST_ROUNDS
 CHECKPOINT = "src.model.checkpoint:checkpoint"
 CASE = "sentence"
 WARM_UP_WINDOW = 3  # calls
-# Until steady, at most so long a cell: the short cap where every engine has been timed at this length before.
-WARM_UP_CAP_S, WARM_UP_AGAIN_CAP_S = 0.5, 0.1
-SLICES_BUDGET_S = 0.6  # for all slices of a sentence; more with slow engines, as a slice has a least count
-# A slice starts with untimed calls, as the caches were another engine's.
-SLOW_CALL_NS = 4e6
-LEAD_IN_CALLS, LEAD_IN_SLOW_CALLS = 2, 1
-FEWEST_CALLS, FEWEST_SLOW_CALLS, MOST_CALLS = 3, 2, 64  # in a slice
-SHORTEST_JUDGED_S = 0.2  # the kernel counts CPU time in ticks of 10 ms
-# Used by others or stolen; beyond it there is no verdict. A browser that shows the page takes up to 0.26.
-NOISE_LIMIT_CORES = 0.3
+WARM_UP_CAP_S = (
+    0.5  # a cell, until steady; where an engine has been timed at this length, its ramp warms it up
+)
+# An engine is visited once a round, both scopes after one lead-in. The first visit measures its ramp.
+RAMP_VISIT_S, LONGEST_LEAD_IN_S = 0.12, 0.1
+# One visit tells a ramp roughly: no lead-in is shorter than so many calls, if they take no longer than this.
+LEAST_LEAD_IN, LEAST_LEAD_IN_S = 16, 0.06
+SLICE_S = 0.006  # the timed calls of a scope in a visit take so long, but there are as many as…
+FEWEST_CALLS, FEWEST_SLOW_CALLS, MOST_CALLS = 3, 2, 64
+SLOW_CALL_S = 0.004
+UNSTEADY = 0.03  # what may be left of a ramp: six rounds tell no less
 NOT_BUILT = "Nothing is built in the hosted demo: whoever runs it does that beforehand (docs/hosting.md)."
 NOTHING = "There is nothing to measure in this text. Type a sentence."
 
@@ -69,17 +70,20 @@ class Progress:
 
 @dataclass(frozen=True)
 class Latency:
-    """Times of one scope: the median of all calls, the interval of the round medians, and how many calls.
+    """Times of one scope: the median of the round medians, their interval, and how many calls there were.
 
-    `steady` tells whether the warm-up ended because calls no longer changed, and not at its cap.
+    `steady` tells whether the timed calls no longer changed: not within a visit, and not since the warm-up.
+    `switch_ms` is the first call after other engines ran, the median over the rounds; None in scope `model`,
+    as a visit begins with the pipeline. `lead_in` counts the untimed calls of a visit.
     """
 
     median_ms: float
     ci95_ms: tuple[float, float]
     samples: int
     rounds: int
-    warm_up_calls: int
     steady: bool
+    lead_in: int
+    switch_ms: float | None
 
 
 @dataclass(frozen=True)
@@ -107,24 +111,6 @@ class EngineAnswer:
 class Failure:
     engine: str
     reason: str
-
-
-@dataclass(frozen=True)
-class Noise:
-    """The host while it was measured, in cores: CPU used by other processes, and stolen by the hypervisor."""
-
-    others_cores: float
-    steal_cores: float
-    noisy: bool
-    reason: str
-
-
-class CpuUse(NamedTuple):
-    """CPU seconds since boot: of all processes, stolen by the hypervisor, of the measurer and its workers."""
-
-    total: float
-    steal: float
-    own: float
 
 
 @dataclass(frozen=True)
@@ -272,7 +258,7 @@ class Sitting:
         self.workers: dict[str, Worker] = {}
         self.logits: dict[str, tuple[float, float]] = {}
         self.first_call_ms: dict[str, float] = {}
-        self.warmed: dict[Cell, tuple[int, bool]] = {}  # calls until steady, or until the cap
+        self.lead_ins: dict[str, int] = {}  # untimed calls at the beginning of an engine's visit
         self.tokens: tuple[int, ...] = ()
         self.truncated = False
         self.told = time.monotonic()
@@ -289,13 +275,13 @@ class Sitting:
         cold = sum(not self.pool.is_warm(spec, self.artifact(spec), self.threads) for spec in specs)
         self.load(specs, checkpoint.folder / "tokenizer.json")
         self.ask_all(text)
-        cells = [(id, scope) for id in timed if id in self.logits for scope in SCOPES]
-        estimates = self.warm_up(cells)
-        before = self.cpu_used()
+        ids = [id for id in timed if id in self.logits]
+        self.warm_up(ids)
+        before = cpu_used(self.pool, self.threads)
         measuring = time.perf_counter()
-        rounds = self.rounds(estimates)
+        visits = self.rounds(ids, self.measure_ramps(ids))
         now = time.perf_counter()
-        noise = judge_noise(before, self.cpu_used(), now - measuring)
+        noise = judge_noise(before, cpu_used(self.pool, self.threads), now - measuring)
         outside = now - started - self.working_ns / 1e9
         log.debug(
             "answered in %.2f s (%d engines were cold), %.0f ms of that outside timed, lead-in and "
@@ -313,9 +299,7 @@ class Sitting:
             host=host.facts(),
             threads=self.threads,
             measured_at=utc_now(),
-            engines=tuple(
-                self.row(id, rounds, positive) for id in timed if id in self.workers and id in self.logits
-            ),
+            engines=tuple(self.row(id, visits[id], positive) for id in ids if id in self.workers),
             failures=tuple(self.failures),
             noise=noise,
         )
@@ -362,7 +346,7 @@ class Sitting:
                     raise WorkerFailed("It tokenised the sentence differently from the other engines.")
                 answered = self.pool.ask(worker, {"do": "infer", "case": CASE})
                 self.working_ns += sum(answered["ns"])
-                if len(self.tokens) not in worker.lengths:  # some facts are known only now
+                if len(self.tokens) not in worker.ramps:  # some facts are known only now
                     worker.facts = self.pool.ask(worker, {"do": "facts"})["facts"]
                 self.logits[id] = tuple(answered["logits"][0])
                 self.first_call_ms[id] = answered["ns"][0] / 1e6
@@ -381,44 +365,59 @@ class Sitting:
             self.fail(id, str(failure))
             return None
 
-    def warm_up(self, cells: list[Cell]) -> dict[Cell, float]:
-        """Warm up each cell by the same rule; return the nanoseconds that one call takes by then."""
-        estimates: dict[Cell, float] = {}
+    def warm_up(self, ids: list[str]) -> None:
+        """Warm up each engine in both scopes by the same rule, where it is new or has not met this length."""
         length = len(self.tokens)
-        again = all(length in worker.lengths for worker in self.workers.values())
-        cap_s = WARM_UP_AGAIN_CAP_S if again else WARM_UP_CAP_S
-        rule = {"do": "warm_up", "window": WARM_UP_WINDOW, "cap_s": cap_s}
+        cells = [(id, scope) for id in ids if length not in self.workers[id].ramps for scope in SCOPES]
+        rule = {"do": "warm_up", "window": WARM_UP_WINDOW, "cap_s": WARM_UP_CAP_S}
         for number, (id, scope) in enumerate(cells, 1):
             self.tell_often(Progress("warm-up", "Warming up", number, len(cells)))
             if warmed := self.ask(id, {"scope": scope, **rule}):
                 self.working_ns += sum(warmed["ns"])
-                estimates[id, scope] = median(warmed["ns"][-WARM_UP_WINDOW:])
-                self.warmed[id, scope] = len(warmed["ns"]), warmed["steady"]
-                self.workers[id].lengths.add(length)
-        return estimates
 
-    def rounds(self, estimates: dict[Cell, float]) -> dict[Cell, list[list[int]]]:
-        """Time ROUNDS slices of each warm cell, interleaved in random order.
-
-        Returns nanoseconds by cell and round.
+    def measure_ramps(self, ids: list[str]) -> dict[str, Ramp]:
+        """Return how long each engine takes to be steady after others ran: as known of this length, else by
+        a visit.
         """
-        cells = list(estimates)
-        rounds: dict[Cell, list[list[int]]] = {cell: [] for cell in cells}
-        slice_ns = SLICES_BUDGET_S * 1e9 / max(1, ROUNDS * len(cells))
+        length = len(self.tokens)
+        ramps = {id: self.workers[id].ramps[length] for id in ids if length in self.workers[id].ramps}
+        new = [id for id in ids if id not in ramps]
+        for number, id in enumerate(random.sample(new, len(new)), 1):
+            self.tell_often(Progress("warm-up", "Measuring how fast caches refill", number, len(new)))
+            call_s = self.first_call_ms[id] / 1000
+            count = 0
+            # The first answer may have taken long: then the visit is made again with as many calls as fit.
+            while count < (wanted := ramp.visit_calls(call_s, RAMP_VISIT_S)) // 2:
+                count = wanted
+                if not (visit := self.ask(id, {"do": "visit", "lead_in": count, "counts": []})):
+                    break
+                self.working_ns += sum(visit["lead_ns"])
+                ramps[id] = self.workers[id].ramps[length] = ramp.measure_ramp([visit["lead_ns"]])
+                call_s = ramps[id].plateau_ns / 1e9
+        return ramps
+
+    def rounds(self, ids: list[str], ramps: dict[str, Ramp]) -> dict[str, list[dict[str, Any]]]:
+        """Visit each engine ROUNDS times, in random order, the scopes in turn first; return what its worker
+        told of each visit (see worker.visit).
+        """
+        visits: dict[str, list[dict[str, Any]]] = {id: [] for id in ids}
         order = random.Random()
         for number in range(ROUNDS):
             self.tell_often(Progress("measure", "Measuring", number, ROUNDS))
-            for id, scope in order.sample(cells, len(cells)):
-                call_ns = max(1.0, estimates[id, scope])
-                slow = call_ns >= SLOW_CALL_NS
-                lead_in = LEAD_IN_SLOW_CALLS if slow else LEAD_IN_CALLS
-                fewest = FEWEST_SLOW_CALLS if slow else FEWEST_CALLS
-                count = min(max(round(slice_ns / call_ns), fewest), MOST_CALLS)
-                asked = {"do": "slice", "scope": scope, "lead_in": lead_in, "count": count}
-                if measured := self.ask(id, asked):
-                    self.working_ns += measured["lead_in_ns"] + sum(measured["ns"])
-                    rounds[id, scope].append(measured["ns"])
-        return rounds
+            for id in order.sample(ids, len(ids)):
+                if id not in ramps:
+                    continue
+                call_s = max(1e-7, ramps[id].plateau_ns / 1e9)
+                least = min(LEAST_LEAD_IN, round(LEAST_LEAD_IN_S / call_s))
+                most = max(1, round(LONGEST_LEAD_IN_S / call_s))
+                self.lead_ins[id] = min(max(ramp.lead_in(ramps[id]), least), most)
+                fewest = FEWEST_SLOW_CALLS if call_s >= SLOW_CALL_S else FEWEST_CALLS
+                count = min(max(round(SLICE_S / call_s), fewest), MOST_CALLS)
+                counts = [(scope, count) for scope in SCOPES[:: 1 if number % 2 else -1]]
+                if visit := self.ask(id, {"do": "visit", "lead_in": self.lead_ins[id], "counts": counts}):
+                    self.working_ns += sum(map(sum, visit["ns"].values())) + sum(visit["lead_ns"])
+                    visits[id].append(visit)
+        return visits
 
     def tell_often(self, progress: Progress) -> None:
         """Tell progress at most once a second: whoever draws it takes CPU from what is measured."""
@@ -427,20 +426,15 @@ class Sitting:
             self.told = now
             self.progress(progress)
 
-    def cpu_used(self) -> CpuUse:
-        """Return CPU seconds since boot: of all processes, stolen, and of this measurer with its workers."""
-        total, steal = host.cpu_seconds(host.allowed_cpus()[: self.threads])
-        own = sum(psutil.Process().cpu_times()[:4])  # with its children that ended: workers that failed
-        for worker in self.pool.workers.values():
-            with suppress(psutil.Error):  # just killed, and told when it is asked next
-                own += sum(psutil.Process(worker.process.pid).cpu_times()[:2])
-        return CpuUse(total, steal, own)
-
-    def row(self, id: str, rounds: dict[Cell, list[list[int]]], positive: int) -> EngineAnswer:
+    def row(self, id: str, visits: list[dict[str, Any]], positive: int) -> EngineAnswer:
         logits = self.logits[id]
-        probability = float(softmax(np.array([logits]))[0, positive])
+        probability = probabilities(np.array([logits]))[0][positive]
         reference = self.logits.get(registry.ACCURACY_BASELINE)
         worker = self.workers[id]
+        known = worker.ramps[len(self.tokens)]
+        reached = known.steady and self.lead_ins[id] >= known.calls
+        if not reached:
+            del worker.ramps[len(self.tokens)]  # it may have been a bad moment: the next sentence looks again
         return EngineAnswer(
             engine=id,
             label=label(logits, positive),
@@ -448,8 +442,8 @@ class Sitting:
             logits=logits,
             agrees=None if reference is None else label(logits, positive) == label(reference, positive),
             max_abs_delta_logit=reference and max(abs(a - b) for a, b in zip(logits, reference, strict=True)),
-            model=latency(rounds[id, "model"], *self.warmed[id, "model"]),
-            pipeline=latency(rounds[id, "pipeline"], *self.warmed[id, "pipeline"]),
+            model=latency("model", visits, self.lead_ins[id], reached),
+            pipeline=latency("pipeline", visits, self.lead_ins[id], reached),
             load_s=worker.load_s,
             first_call_ms=self.first_call_ms[id],
             pss_mb=worker.pss_mb,
@@ -462,30 +456,14 @@ def label(logits: Sequence[float], positive: int) -> str:
     return "positive" if logits[positive] > logits[1 - positive] else "negative"
 
 
-def latency(rounds: list[list[int]], warm_up_calls: int, steady: bool) -> Latency:
-    """Return the statistics of one cell from the nanoseconds of its rounds."""
-    calls = [sample / 1e6 for slice in rounds for sample in slice]
-    interval = median_interval([median(slice) / 1e6 for slice in rounds])
-    assert interval, "a sentence has at least six rounds"
-    return Latency(median(calls), interval, len(calls), len(rounds), warm_up_calls, steady)
-
-
-def judge_noise(before: CpuUse, after: CpuUse, seconds: float) -> Noise:
-    """Return how many cores others used and the hypervisor stole during `seconds`, and whether that is too
-    many.
+def latency(scope: str, visits: list[dict[str, Any]], lead_in: int, reached: bool) -> Latency:
+    """Return the statistics of one scope from what a worker told of its visits. `reached` tells whether its
+    ramp showed a plateau, and the lead-in was as long as the ramp.
     """
-    own = after.own - before.own
-    others = max(0.0, after.total - before.total - own) / seconds
-    steal = max(0.0, after.steal - before.steal) / seconds
-    reasons = []
-    if seconds < SHORTEST_JUDGED_S:
-        return Noise(others, steal, False, "")
-    if others > NOISE_LIMIT_CORES:
-        reasons.append(
-            f"Other processes used {others:.1f} cores while this was measured. Close them and measure again."
-        )
-    if steal > NOISE_LIMIT_CORES:
-        reasons.append(
-            f"The hypervisor took away {steal:.1f} cores while this was measured. Measure again later."
-        )
-    return Noise(others, steal, bool(reasons), " ".join(reasons))
+    rounds = [visit["ns"][scope] for visit in visits]
+    medians = [median(calls) / 1e6 for calls in rounds]
+    interval = median_interval(medians)
+    assert interval, "a sentence has at least six rounds"
+    switch_ms = median([visit["lead_ns"][0] for visit in visits]) / 1e6 if scope == "pipeline" else None
+    steady = reached and not ramp.unsteady(ramp.rest(rounds), UNSTEADY)
+    return Latency(median(medians), interval, sum(map(len, rounds)), len(rounds), steady, lead_in, switch_ms)

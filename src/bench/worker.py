@@ -2,8 +2,8 @@
 
     python -m src.bench.worker FD PARENT_PID ENGINE_ID CPUS
 
-Talks with its parent over the socket FD in frames of JSON (see `send` and `receive`), so that whatever a
-library prints cannot disturb. Runs on Python 3.9 too, and in environments without the rest of this project's
+Talks with its parent over the socket FD in frames of JSON (see wire.py), so that whatever a library prints
+cannot disturb. Runs on Python 3.9 too, and in environments without the rest of this project's
 libraries.
 """
 
@@ -12,52 +12,13 @@ from __future__ import annotations
 import json
 import os
 import socket
-import struct
 import sys
 import time
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+from contextlib import contextmanager
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
+from src.bench.wire import receive, send
 from src.process import die_with_parent, offer_to_oom_killer
-
-HEADER = struct.Struct("!I")
-LONGEST_FRAME = 64 * 1024 * 1024
-
-
-# --- frames, used by the parent as well
-# -------------------------------------------------------------------------------
-
-
-def send(channel: socket.socket, message: Dict[str, Any]) -> None:
-    """Send one message: four bytes of length, then JSON."""
-    body = json.dumps(message).encode()
-    channel.sendall(HEADER.pack(len(body)) + body)
-
-
-def receive(channel: socket.socket) -> Optional[Dict[str, Any]]:
-    """Return the next message, or None when the other side is gone. Raises ValueError on what is no frame."""
-    header = receive_exactly(channel, HEADER.size)
-    if header is None:
-        return None
-    (length,) = HEADER.unpack(header)
-    if length > LONGEST_FRAME:
-        raise ValueError("a frame of %d bytes was announced" % length)
-    body = receive_exactly(channel, length)
-    return None if body is None else json.loads(body)
-
-
-def receive_exactly(channel: socket.socket, length: int) -> Optional[bytes]:
-    parts = []
-    while length:
-        part = channel.recv(min(length, 1 << 20))
-        if not part:
-            return None
-        parts.append(part)
-        length -= len(part)
-    return b"".join(parts)
-
-
-# --- timing
-# -----------------------------------------------------------------------------------------------------------
 
 
 def time_calls(
@@ -206,7 +167,6 @@ class Worker:
         self.tokenizer: Any = None
         self.cases: Dict[str, Dict[str, List[Tuple[Any, ...]]]] = {}
         self.prepared_s: Dict[str, float] = {}
-        self.turn = 0
 
     def load(self, artifact: str, tokenizer: str, threads: int) -> Dict[str, Any]:
         """Load the engine; answer with its facts and how long it took."""
@@ -247,6 +207,7 @@ class Worker:
 
         turns = range(len(texts))
         batches = [[texts[(turn + row) % len(texts)] for row in range(batch)] for turn in turns]
+        text.check_encoding(self.tokenizer, texts)
         arrays = [text.pad(text.encode(self.tokenizer, rows), padded) for rows in batches]
         self.cases[case] = {"model": arrays, "pipeline": [(rows,) for rows in batches]}
         self.make_ready()
@@ -267,8 +228,7 @@ class Worker:
         from src.engines import text
 
         logits = self.engine.infer(*text.encode(self.tokenizer, sentences))
-        labels: List[int] = text.softmax(logits).argmax(axis=-1).tolist()
-        return labels
+        return [row.index(max(row)) for row in text.probabilities(logits)]
 
     def call(self, scope: str) -> Callable[..., Any]:
         return self.engine.infer if scope == "model" else self.pipeline
@@ -295,26 +255,54 @@ class Worker:
         scope: str,
         lead_in: int,
         count: int,
+        offset: int = 0,
         cap_s: Optional[float] = None,
         pace_s: float = 0.0,
     ) -> Dict[str, Any]:
-        """Time one slice: untimed lead-in calls, then `count` timed ones, garbage collector off."""
-        import gc
+        """Time one slice: untimed lead-in calls, then `count` timed ones, garbage collector off.
 
+        The first timed call has input number `offset`; the lead-in ends before it. Answers with the
+        nanoseconds of both, in their order, and what the process used meanwhile.
+        """
         call, inputs = self.call(scope), self.cases[case][scope]
-        gc.collect()
-        use = OwnUse()
-        gc.disable()
-        try:
-            lead, _ = time_calls(call, inputs, lead_in, self.turn, cap_s)
-            samples, answer = time_calls(call, inputs, count, self.turn + lead_in, cap_s, pace_s)
-        finally:
-            gc.enable()
-        used = use.since(paused_ns=int(pace_s * 1e9) * len(samples))
-        self.turn += lead_in + count
+        with collector_off():
+            use = OwnUse()
+            lead, _ = time_calls(call, inputs, lead_in, offset - lead_in, cap_s)
+            samples, answer = time_calls(call, inputs, count, offset, cap_s, pace_s)
+            used = use.since(paused_ns=int(pace_s * 1e9) * len(samples))
         if scope == "model":
             check(answer, inputs[0][0].shape[0])
-        return {"ns": samples, "lead_in_ns": sum(lead), "use": used}
+        return {"ns": samples, "lead_ns": lead, "use": used}
+
+    def visit(self, case: str, lead_in: int, counts: List[Tuple[str, int]]) -> Dict[str, Any]:
+        """Time both scopes after one lead-in, garbage collector off. `counts` are (scope, timed calls).
+
+        The lead-in runs the whole pipeline. A scope begins with an untimed call of its own, as the last call
+        may have been the other's.
+        """
+        timed = {}
+        with collector_off():
+            lead, _ = time_calls(self.pipeline, self.cases[case]["pipeline"], lead_in, 0)
+            for scope, count in counts:
+                call, inputs = self.call(scope), self.cases[case][scope]
+                time_calls(call, inputs, 1, 0)
+                timed[scope], answer = time_calls(call, inputs, count, 0)
+                if scope == "model":
+                    check(answer, inputs[0][0].shape[0])
+        return {"lead_ns": lead, "ns": timed}
+
+
+@contextmanager
+def collector_off() -> Iterator[None]:
+    """Collect garbage, then keep the collector off until the end."""
+    import gc
+
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def check(logits: Any, batch: int) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Sequence, Tuple
+from math import exp
+from typing import Any, List, Sequence, Tuple
 
 import numpy as np
 
@@ -22,13 +23,19 @@ def load_tokenizer(path: str) -> Any:
 def encode(tokenizer: Any, texts: Sequence[str]) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return input_ids, attention_mask and token_type_ids of texts with equally many tokens, each int64
     [batch, sequence]. Raises ValueError for texts that differ.
+
+    One text a row and no padding: the mask is all ones and the types are all zeros, which `check_encoding`
+    holds against what the tokenizer itself says.
     """
-    encodings = [tokenizer.encode(one) for one in texts]
-    return (
-        np.array([one.ids for one in encodings], dtype=np.int64),
-        np.array([one.attention_mask for one in encodings], dtype=np.int64),
-        np.array([one.type_ids for one in encodings], dtype=np.int64),
-    )
+    ids = np.array([tokenizer.encode(text).ids for text in texts], dtype=np.int64)
+    return ids, np.ones(ids.shape, dtype=np.int64), np.zeros(ids.shape, dtype=np.int64)
+
+
+def check_encoding(tokenizer: Any, texts: Sequence[str]) -> None:
+    """Raise ValueError where a tokenizer's own masks and types differ from what `encode` makes of them."""
+    for encoding in map(tokenizer.encode, texts):
+        if set(encoding.attention_mask) != {1} or set(encoding.type_ids) != {0}:
+            raise ValueError("its tokenizer pads or has other token types for a single text")
 
 
 def pad(
@@ -40,9 +47,16 @@ def pad(
     return ids, mask, types
 
 
-def softmax(logits: np.ndarray) -> np.ndarray:
-    """Return probabilities [batch, 2] of logits [batch, 2], shifted by the maximum so that nothing
+def probabilities(logits: np.ndarray) -> List[List[float]]:
+    """Return the softmax of each row of logits [batch, labels], shifted by its maximum so that nothing
     overflows.
+
+    In plain floats: for the two logits of a text, NumPy's calls would take several times as long.
     """
-    shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return shifted / shifted.sum(axis=-1, keepdims=True)
+    rows = []
+    for row in logits.tolist():
+        highest = max(row)
+        weights = [exp(logit - highest) for logit in row]
+        total = sum(weights)
+        rows.append([weight / total for weight in weights])
+    return rows

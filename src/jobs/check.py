@@ -2,12 +2,31 @@
 
 from collections.abc import Iterator
 
+from sqlalchemy import func, select
+
 from src.bench import identity
 from src.bench.doctor import Finding
 from src.home import HomeError
 from src.jobs import queue
-from src.store import runs
-from src.store.database import StoreError, open_store
+from src.store import runs, schema
+from src.store.database import Store, StoreError, open_store
+
+
+def estimators(store: Store) -> Finding:
+    """Check that the figure of every kept result lies in its own interval."""
+    table = schema.results.c
+    outside = (table.median_ms < table.low_ms) | (table.median_ms > table.high_ms)
+    with store.read() as connection:
+        results = connection.execute(select(func.count()).where(table.low_ms.is_not(None))).scalar_one()
+        astray = connection.execute(select(func.count()).where(outside)).scalar_one()
+    if astray:
+        return Finding(
+            "Kept results",
+            "failed",
+            f"{astray} of {results} medians lie outside their own intervals.",
+            "They were computed by an earlier version: run “python -m src runs”, which computes them anew.",
+        )
+    return Finding("Kept results", "ok", f"All {results} medians lie within their own intervals.")
 
 
 def check_store() -> Iterator[Finding]:
@@ -29,6 +48,7 @@ def check_store() -> Iterator[Finding]:
     else:
         size = store.path.stat().st_size / 1e6
         yield Finding("Database", "ok", f"{store.path}, {len(kept)} runs, {size:.1f} MB")
+    yield estimators(store)
     dead = [job for job in waiting if job.process and not identity.alive(job.process)]
     if dead:
         yield Finding(

@@ -17,7 +17,7 @@ from sqlalchemy.engine import URL, make_url
 from src.home import home
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-HEAD = "0001"  # the newest migration; a test compares
+HEAD = "0002"  # the newest migration; a test compares
 NAME = "runs.db"
 BUSY_S = 30.0  # how long another process may keep the database locked
 

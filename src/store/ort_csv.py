@@ -144,6 +144,8 @@ def read_row(found: dict[str, str], name: str, number: int) -> dict[str, Any]:
         "peak_rss_mb": None,
         "artifact_mb": None,
         "effective_threads": None,
+        "ramp": None,
+        "switch_ms": None,
         "verdict": None,
         "reasons": [NOT_JUDGED],
         "ratios": {},
@@ -199,6 +201,7 @@ def run_of(rows: list[dict[str, Any]], data: bytes, name: str) -> dict[str, Any]
             "time": None,
         },
         "results": rows,
+        "paced": [],
         "failures": [],
         "noise": {
             "noise_floor": None,

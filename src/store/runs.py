@@ -10,13 +10,26 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 
 from src.bench import identity, results
 from src.bench.plan import Case
-from src.bench.record import Begun, Ended, Event, Failed, Loaded, Record, Slice, Warmed, from_json, to_json
+from src.bench.record import (
+    Begun,
+    Ended,
+    Event,
+    Failed,
+    LeadIn,
+    Loaded,
+    Record,
+    Slice,
+    Warmed,
+    from_json,
+    to_json,
+)
 from src.store import schema
 from src.store.database import Store, open_store
 from src.store.samples import pack, unpack
 
 RUN_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4,8}")
 LONGEST_TITLE = 200
+TABLES: dict[type, Any] = {Loaded: schema.loaded, Warmed: schema.warmed, LeadIn: schema.lead_ins}
 
 
 class NoRun(ValueError):
@@ -84,13 +97,11 @@ def write(connection: Connection, run_id: str, events: Sequence[Event]) -> None:
     """Write events of a run that has its head, in their order."""
     for event in events:
         match event:
-            case Loaded():
-                values = {"artifact": event.artifact, "artifact_mb": event.artifact_mb}
-                row = {"run_id": run_id, "engine": event.engine, "event": to_json(event), **values}
-                connection.execute(insert(schema.loaded), row)
-            case Warmed():
-                row = {"run_id": run_id, "engine": event.engine, "event": to_json(event)}
-                connection.execute(insert(schema.warmed), row)
+            case Loaded() | Warmed() | LeadIn():
+                row: dict[str, Any] = {"run_id": run_id, "engine": event.engine, "event": to_json(event)}
+                if isinstance(event, Loaded):
+                    row |= {"artifact": event.artifact, "artifact_mb": event.artifact_mb}
+                connection.execute(insert(TABLES[type(event)]), row)
             case Failed():
                 connection.execute(insert(schema.failures), {"run_id": run_id, **asdict(event)})
             case Ended():
@@ -102,19 +113,8 @@ def write(connection: Connection, run_id: str, events: Sequence[Event]) -> None:
 
 
 def slice_row(run_id: str, slice: Slice) -> dict[str, Any]:
-    return {
-        "run_id": run_id,
-        "group": slice.group,
-        "round": slice.round,
-        "attempt": slice.attempt,
-        "engine": slice.engine,
-        **asdict(slice.case),
-        "at_s": slice.at_s,
-        "lead_in_ns": slice.lead_in_ns,
-        "disturbed": list(slice.disturbed),
-        "evidence": asdict(slice.evidence),
-        "ns": pack(slice.ns),
-    }
+    values = asdict(slice)
+    return {**values, **values.pop("case"), "run_id": run_id, "ns": pack(slice.ns)}
 
 
 def settle(store: Store, run_id: str) -> None:
@@ -251,7 +251,7 @@ def record(store: Store, run_id: str) -> Record:
         if not run:
             raise missing(store, run_id)
         made.add(from_json(run.head))
-        for table in (schema.loaded, schema.warmed):
+        for table in TABLES.values():
             asked = select(table.c.event).where(table.c.run_id == run_id).order_by(table.c.id)
             for (found,) in connection.execute(asked):
                 made.add(from_json(found))

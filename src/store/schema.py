@@ -89,7 +89,17 @@ warmed = Table(
     Column("event", JSON, nullable=False),
 )
 
-# `ns`: the timed calls, see store/samples.py.
+# The lead-ins of cells, see bench/record.py.
+lead_ins = Table(
+    "lead_ins",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    of_run(index=True),
+    Column("engine", String(80), nullable=False),
+    Column("event", JSON, nullable=False),
+)
+
+# `ns`: the timed calls, see store/samples.py. `pace_s` is set for paced cells.
 slices = Table(
     "slices",
     metadata,
@@ -108,6 +118,9 @@ slices = Table(
     Column("disturbed", JSON, nullable=False),
     Column("evidence", JSON, nullable=False),
     Column("ns", LargeBinary, nullable=False),
+    Column("lead_in", Integer),
+    Column("first_ns", BigInteger),
+    Column("pace_s", Float),
 )
 
 failures = Table(

@@ -26,29 +26,30 @@ from pydantic import (
 from sqlalchemy.exc import IntegrityError
 
 from src.bench import plan, results
-from src.bench.plan import Case
 from src.bench.record import (
+    READABLE,
     SCHEMA_VERSION,
     TWIN,
     Begun,
     Ended,
     Event,
     Failed,
+    LeadIn,
     Loaded,
     Record,
     Slice,
     Warmed,
     from_json,
+    to_json,
 )
 from src.store import runs
 from src.store.database import Store
+from src.store.event_checks import LARGEST_NUMBER, check_case, check_lead_in, check_slice, identifying
 
 LARGEST_MB = 64  # a run of the preset `full` has some 30
 DEEPEST = 12  # levels of nesting; ours have 6
 MOST_EVENTS, MOST_CELLS = 200_000, 5_000
-LARGEST_NUMBER = 1_000_000  # of what is counted: rounds, threads, tokens, texts
 STARTED = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
-LONGEST_NS = 3600 * 10**9
 ENGINE = re.compile(r"[a-z0-9][a-z0-9.-]{0,70}")
 HASH = "events_sha256"
 LONGEST_TEXT = 5_000
@@ -66,6 +67,10 @@ class BadRun(ValueError):
 def digest(events: list[dict[str, Any]]) -> str:
     """Return the SHA-256 of a run's events: of their JSON with sorted keys and without blanks."""
     return hashlib.sha256(json.dumps(events, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def whole_events(record: Record) -> list[dict[str, Any]]:
+    return [to_json(event) for event in record.events()]
 
 
 def whole(record: Record) -> dict[str, Any]:
@@ -134,6 +139,7 @@ class File(BaseModel):
             Annotated[Begun, Tag("begun")]
             | Annotated[Loaded, Tag("loaded")]
             | Annotated[Warmed, Tag("warmed")]
+            | Annotated[LeadIn, Tag("leadin")]
             | Annotated[Slice, Tag("slice")]
             | Annotated[Failed, Tag("failed")]
             | Annotated[Ended, Tag("ended")],
@@ -164,10 +170,7 @@ def parse(data: bytes, name: str) -> Record:
     found = load(text, name)
     check_depth(found, name)
     version = found["schema_version"]
-    if version != SCHEMA_VERSION:
-        raise BadRun(
-            f"{name} has schema version {str(version)[:20]}; this program reads {SCHEMA_VERSION}. Update it."
-        )
+    check_version(version, name)
     if not isinstance(found.get("events"), list):
         raise BadRun(f"{name} has no raw samples (events). {ADVICE}")
     if len(found["events"]) > MOST_EVENTS:
@@ -225,6 +228,14 @@ def strict(text: str) -> Any:
         raise ValueError("it is nested too deeply") from error
 
 
+def check_version(version: Any, name: str) -> None:
+    if version not in READABLE:
+        raise BadRun(
+            f"{name} has schema version {str(version)[:20]}; this program reads up to {READABLE[-1]}. "
+            "Update it."
+        )
+
+
 def check_depth(value: Any, name: str) -> None:
     """Raise BadRun for a value nested deeper than DEEPEST or with a number no float can hold."""
     level = [value]
@@ -260,11 +271,7 @@ def checked(events: list[Event], name: str) -> Record:
     if not events or not isinstance(events[0], Begun):
         raise refuse("its head is missing.")
     begun = events[0]
-    if begun.schema_version != SCHEMA_VERSION:
-        raise BadRun(
-            f"{name} has schema version {begun.schema_version}; this program reads {SCHEMA_VERSION}. "
-            "Update it."
-        )
+    check_version(begun.schema_version, name)
     if not runs.RUN_ID.fullmatch(begun.id):
         raise refuse(f"“{begun.id[:60]}” is no id of a run.")
     if not STARTED.fullmatch(begun.started_at):
@@ -291,7 +298,9 @@ def checked(events: list[Event], name: str) -> Record:
                 raise refuse(f"“{event.engine[:60]}” is no engine's id.")
             if isinstance(event, Slice):
                 check_slice(event, made, refuse)
-            if isinstance(event, Slice | Warmed):
+            if isinstance(event, LeadIn):
+                check_lead_in(event, made, refuse)
+            if isinstance(event, Slice | Warmed | LeadIn):
                 check_case(event.case, refuse)
             if not isinstance(event, Failed) and not 0 <= event.group <= LARGEST_NUMBER:
                 raise refuse(f"there is no group {str(event.group)[:20]}.")
@@ -313,40 +322,6 @@ def checked(events: list[Event], name: str) -> Record:
     return made
 
 
-def identifying(event: Loaded | Warmed | Slice | Failed) -> tuple[Any, ...]:
-    """Return what an event is of; a run has one event of each."""
-    match event:
-        case Slice():
-            return "slice", event.group, event.engine, event.case, event.round, event.attempt
-        case Warmed():
-            return "warmed", event.group, event.engine, event.case
-        case Loaded():
-            return "loaded", event.group, event.engine, event.threads
-    return "failed", event.engine, event.reason
-
-
-def check_case(case: Case, refuse: Any) -> None:
-    numbers = (case.batch_size, case.sequence_length, case.threads)
-    if min(numbers) < 1 or max(numbers) > LARGEST_NUMBER or case.scope not in plan.SCOPES:
-        raise refuse(f"{str(case)[:100]} is no case.")
-
-
-def check_slice(slice: Slice, before: Record, refuse: Any) -> None:
-    if (slice.group, slice.engine, slice.case) not in before.warmed:
-        raise refuse(f"{slice.engine} was timed before it was warmed up.")
-    if not slice.ns or min(slice.ns) < 1 or max(slice.ns) > LONGEST_NS:
-        raise refuse("a slice has no calls, or one that took no time or more than an hour.")
-    if not (
-        1 <= slice.round <= LARGEST_NUMBER
-        and 1 <= slice.attempt <= LARGEST_NUMBER
-        and 0 <= slice.lead_in_ns <= LONGEST_NS
-    ):
-        raise refuse("a slice has a round, an attempt or a lead-in that cannot be.")
-    seen = slice.evidence
-    if any(value is not None and value <= 0 for value in (seen.apart_ns, seen.loop_us)):
-        raise refuse("a probe took no time.")
-
-
 # --- into the store
 
 
@@ -357,11 +332,6 @@ def keep(store: Store, record: Record) -> bool:
     """
     begun = record.begun
     assert begun
-    events: list[Event] = [*record.loaded.values(), *record.warmed.values()]
-    slices = [one for some in record.slices.values() for one in some]
-    slices.sort(key=lambda one: one.at_s)
-    events += slices
-    events += [*record.failures, *([record.ended] if record.ended else [])]
     try:
         summary = results.summarise(record)
     except (ValueError, TypeError, KeyError, OverflowError, AttributeError) as error:
@@ -369,10 +339,10 @@ def keep(store: Store, record: Record) -> bool:
     try:
         with store.write() as connection:
             runs.write_head(connection, begun, "imported", None)
-            runs.write(connection, begun.id, events)
+            runs.write(connection, begun.id, record.events()[1:])
             runs.write_results(connection, begun.id, summary, record.samples)
     except IntegrityError as error:
-        if digest(results.events(runs.record(store, begun.id))) == digest(results.events(record)):
+        if digest(whole_events(runs.record(store, begun.id))) == digest(whole_events(record)):
             return False
         raise BadRun(
             f"The store has another run with the id {begun.id}. Delete that one first, or leave it."

@@ -184,12 +184,14 @@ def draw_form(store: Store) -> None:
             help="Infinity's demo sent one request per 500 ms. An idle core is slower to answer.",
         )
     draw_missing()
-    draw_run_button(store, replace(read_plan(), preset=chosen_preset() or ""))
+    chosen = chosen_preset()
+    demo_pace_s = plan.preset(chosen).demo_pace_s if chosen else 0.0
+    draw_run_button(store, replace(read_plan(), preset=chosen or "", demo_pace_s=demo_pace_s))
 
 
 def same(asked: Plan, other: Plan) -> bool:
     def essence(one: Plan) -> dict[str, object]:
-        values = {**asdict(one), "preset": ""}
+        values = {**asdict(one), "preset": "", "demo_pace_s": 0.0}
         return {name: set(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
     return essence(asked) == essence(other)

@@ -35,7 +35,8 @@ def latencies(
 
 
 def scope_text(cell: dict[str, Any]) -> str:
-    return f"**{significant(cell['median_ms'])}** ({interval(*cell['ci95_ms'])})"
+    unsteady = "" if cell["steady"] else " :orange-badge[not steady]"
+    return f"**{significant(cell['median_ms'])}** ({interval(*cell['ci95_ms'])}){unsteady}"
 
 
 def answer_text(row: dict[str, Any], share: float | None) -> str:
@@ -86,6 +87,8 @@ def run_results(rows: list[dict[str, Any]], baseline: str) -> tuple[pd.DataFrame
             "Verdict": row["verdict"] or "not judged",
             "Agreement": answers.get("agreement"),
             "First call": row["first_call_ms"],
+            "Cold call": row.get("switch_ms"),
+            "Ramp": (row.get("ramp") or {}).get("ratio"),
             "Load, s": row["load_s"],
             "Peak RSS, MB": row["peak_rss_mb"],
             "Artifact, MB": row["artifact_mb"],
@@ -99,7 +102,7 @@ def run_results(rows: list[dict[str, Any]], baseline: str) -> tuple[pd.DataFrame
     milliseconds = {
         name: number(f"{name}, ms", format="%.4g", help=about)
         for name, about in {
-            "Median": "Of all undisturbed calls; lower is better",
+            "Median": "Of the round medians; lower is better",
             "Low": "95 % interval of the median, from round medians",
             "High": "95 % interval of the median, from round medians",
             "Mean": "Of all undisturbed calls",
@@ -107,6 +110,7 @@ def run_results(rows: list[dict[str, Any]], baseline: str) -> tuple[pd.DataFrame
             "p95": "Empty below 130 samples",
             "p99": "Empty below 662 samples",
             "First call": "The first call with this shape after loading",
+            "Cold call": "The first call after other engines ran, whose data were in the caches",
         }.items()
     }
     config = {
@@ -129,6 +133,9 @@ def run_results(rows: list[dict[str, Any]], baseline: str) -> tuple[pd.DataFrame
         ),
         **{name: number(format="%.3g") for name in ("Load, s", "Peak RSS, MB", "Artifact, MB")},
         "Threads": number(format="%.2f", help="CPU time ÷ wall time of the slices; a spinning thread counts"),
+        "Ramp": number(
+            format="%.3f", help="First third of a slice's calls ÷ its last third: 1 where it was steady"
+        ),
         "Disturbed": number(help="Slices that were disturbed and left out"),
     }
     frame = pd.DataFrame([line(row) for row in rows])

@@ -1,6 +1,7 @@
 """Verdict, Accuracy, Cost and Methodology on a real store, through Streamlit's AppTest."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from src.bench.record import TWIN, Record
 from src.references.cost import Offer
 from src.store import runs
 from src.store.database import Store, open_store
+from src.ui.format import significant, times
 from tests.app.test_pages import page
 from tests.unit.test_results import BASELINE, made
 from tests.unit.test_store import kept, with_id
@@ -82,6 +84,29 @@ def test_the_verdict_is_that_of_the_run(measured: Store):
     text = words(at)
     assert "TorchScript INT8" in text, "faster, and named as not counted"
     assert "misses the gate or is not known" in text.replace("their accuracy ", "")
+
+
+def test_back_to_back_and_one_request_each_half_second_stand_beside_infinity(store: Store):
+    record = in_both_scopes()
+    for cell, slices in list(record.slices.items()):
+        if cell.engine == "onnxruntime-int8" and cell.case.scope == "pipeline":
+            for one in slices[:6]:
+                ns = tuple(2 * value for value in slices[10].ns[:3])
+                record.add(replace(one, ns=ns, pace_s=0.5, at_s=100 + one.at_s))
+    kept(store, record)
+    at = page("verdict")
+    table = next(one.value for one in at.table if "Back to back" in one.value.columns)
+    assert table.index.tolist() == ["16, ONNX Runtime INT8"]
+    line = table.iloc[0]
+    paced = next(row for row in runs.run_json(store, RUN)["paced"])
+    assert f"**{significant(paced['median_ms'])}**" in line["One request each half second"]
+    assert f"{times(paced['median_ms'] / 2.6)} of Infinity" in line["One request each half second"]
+    assert "of Infinity" in line["Back to back"]
+    assert line["Infinity, stated"] == "2.60 ms"
+
+
+def test_a_run_without_paced_cells_says_how_to_get_them(measured: Store):
+    assert any("no paced cells" in one.value for one in page("verdict").info)
 
 
 def test_the_table_has_every_published_cell_and_the_corrected_ones(measured: Store):

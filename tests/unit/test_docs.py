@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from src.bench import evidence, protocol, stats
+from src.bench import evidence, lead_ins, patience, protocol, ramp, stats
 from src.bench.plan import PRESETS
 from tests.conftest import ROOT
 
@@ -14,7 +14,7 @@ TRAPS = re.findall(r"^\| (\d+)\. (.*?) \| (.*?) \| (.*?) \|$", METHODOLOGY, flag
 
 
 def test_every_trap_has_its_row():
-    assert [int(number) for number, *_ in TRAPS] == list(range(1, 50))
+    assert [int(number) for number, *_ in TRAPS] == list(range(1, 54))
     assert all(guard.strip() for _, _, guard, _ in TRAPS)
 
 
@@ -36,14 +36,17 @@ def test_the_tests_that_hold_a_trap_exist(number: str, held_by: str):
     [
         f"windows of {protocol.WARM_UP_WINDOW} calls",
         f"at most {protocol.WARM_UP_CAP_S:.0f} s",
-        f"{1000 * protocol.LEAD_IN_S:.0f} ms, at most {protocol.LEAD_IN_CALLS}",
+        f"within {100 * ramp.TOLERANCE:.0f} % of its plateau",
+        f"{ramp.VISITS} visits of up to {1000 * ramp.VISIT_S:.0f} ms",
+        f"at most {ramp.CAP_CALLS} calls or {1000 * ramp.CAP_S:.0f} ms, whichever is more",
+        f"After rounds {lead_ins.CHECKS[0]} and {lead_ins.CHECKS[1]} and at each look",
         f"about {1000 * protocol.SLICE_S:.0f} ms",
         f"{stats.FEWEST_SAMPLES[90]}, {stats.FEWEST_SAMPLES[95]}, {stats.FEWEST_SAMPLES[99]}",
         f"more than {100 * evidence.WAITED_LIMIT_CORES:.0f} % of the slice",
         f"more than {evidence.OTHERS_LIMIT_CORES} of a core",
         f"more than {100 * evidence.STEAL_LIMIT_CORES:.0f} % per thread",
         f"{evidence.APART_LIMIT} and {evidence.LOOP_LIMIT} times",
-        "at most half of its budget" if protocol.PATIENCE_SHARE == 0.5 else "?",
+        "at most half of its budget" if patience.PATIENCE_SHARE == 0.5 else "?",
         f"least rounds for an interval | {stats.FEWEST_ROUNDS}",
     ],
 )

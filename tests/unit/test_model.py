@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from src.engines.text import encode, load_tokenizer, softmax
+from src.engines.text import encode, load_tokenizer, probabilities
 from src.model import ModelError, cache, embedded, source
 from src.model.checkpoint import checkpoint
 from src.model.onnx_files import quantisation
@@ -82,7 +82,7 @@ def test_the_tokenizer_neither_pads_nor_truncates_until_512(built: cache.Artifac
 
 
 def test_softmax_does_not_overflow():
-    assert softmax(np.array([[1000.0, 1000.0], [-1000.0, 1000.0]])).tolist() == [[0.5, 0.5], [0.0, 1.0]]
+    assert probabilities(np.array([[1000.0, 1000.0], [-1000.0, 1000.0]])) == [[0.5, 0.5], [0.0, 1.0]]
 
 
 def test_a_damaged_adapter_is_refused(adapter: Path, tmp_path: Path):

@@ -11,11 +11,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from src.bench import evidence, protocol
+from src.bench import evidence, lead_ins, patience, protocol, ramp
 from src.bench.lock import PATH, host_lock
 from src.bench.plan import Case, Plan
 from src.bench.pool import Pool
-from src.bench.record import TWIN, Begun, Cell, Ended, Event, Loaded, Record, Slice, Warmed
+from src.bench.record import TWIN, Begun, Cell, Ended, Event, LeadIn, Loaded, Record, Slice, Warmed
 from src.bench.results import floors, summarise
 from src.bench.stats import paired_ratio
 from src.engines import registry
@@ -39,7 +39,9 @@ def calm(monkeypatch: pytest.MonkeyPatch) -> None:
     a test says so. And they are short: so are slices.
     """
     monkeypatch.setattr(protocol, "SLICE_S", 0.01)
-    monkeypatch.setattr(protocol, "LEAD_IN_S", 0.002)
+    monkeypatch.setattr(ramp, "VISIT_S", 0.02)
+    monkeypatch.setattr(ramp, "SHORTEST_VISIT", 6)
+    monkeypatch.setattr(lead_ins, "SHORTEST_VISIT_S", 0.01)
     monkeypatch.setattr(protocol, "WARM_UP_WINDOW", 3)
     monkeypatch.setattr(evidence, "disturbances", lambda seen, *_: ())
     monkeypatch.setattr(evidence, "slowdowns", lambda speed, reference: ())
@@ -77,7 +79,7 @@ def test_the_order_of_events(pool: Pool):
     events: list[Event] = []
     record = measure(pool, plan("fake-negative", sequence_lengths=(16, 32)), sink=events.append)
     kinds = [kind for kind, _ in itertools.groupby(type(event) for event in events)]
-    assert kinds == [Begun, Loaded, Warmed, Slice, Ended]
+    assert kinds == [Begun, Loaded, Warmed, LeadIn, Slice, Ended]
     assert len([one for one in events if isinstance(one, Loaded)]) == 3, (
         "the baseline, its twin and the other"
     )
@@ -256,7 +258,7 @@ def test_a_cell_with_more_than_a_third_disturbed_is_noisy_and_says_why(
     turn = itertools.count()
     monkeypatch.setattr(evidence, "disturbances", lambda seen, *_: ("steal",) if next(turn) % 2 else ())
     monkeypatch.setattr(evidence.Watch, "others_now", lambda self: (9.0, 0.0))
-    monkeypatch.setattr(protocol, "PATIENCE_SHARE", -1.0)
+    monkeypatch.setattr(patience, "PATIENCE_SHARE", -1.0)
     found = summarise(measure(pool, plan("fake-negative", budget_s=10.0, precision=0.9)))
     noisy = [row for row in found["results"] if row["verdict"] == "noisy"]
     assert noisy
@@ -269,7 +271,7 @@ def test_a_busy_neighbour_is_noticed_and_named(pool: Pool, monkeypatch: pytest.M
     monkeypatch.undo()
     monkeypatch.setenv("AWIY_EXTRA_ENGINES", "tests.fakes:ENGINES")
     monkeypatch.setattr(registry, "ACCURACY_BASELINE", "fake-plausible")
-    monkeypatch.setattr(protocol, "PATIENCE_SHARE", -1.0)
+    monkeypatch.setattr(patience, "PATIENCE_SHARE", -1.0)
     neighbours = [psutil.Popen(["python3", "-c", "while True: pass"]) for _ in os.sched_getaffinity(0)]
     try:
         record = measure(pool, plan("fake-busy", budget_s=10.0))

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from src.bench import sentence
+from src.bench import sentence, sentence_noise
 from src.bench.pool import Pool
 from src.engines import registry
 from src.references import beside
@@ -200,11 +200,11 @@ def test_a_warm_sentence_spends_little_outside_calls(warm_pool: Pool, demo: sent
 
 
 def test_a_worker_that_dies_does_not_look_like_a_busy_neighbour():
-    before = sentence.CpuUse(total=100.0, steal=0.0, own=50.0)
-    after = sentence.CpuUse(total=104.0, steal=0.0, own=53.9)
-    assert not sentence.judge_noise(before, after, 2.0).noisy
-    assert sentence.judge_noise(before, after._replace(own=51.0), 2.0).others_cores == 1.5
-    assert not sentence.judge_noise(before, after._replace(own=51.0), 0.001).noisy, "too short to tell"
+    before = sentence_noise.CpuUse(total=100.0, steal=0.0, own=50.0)
+    after = sentence_noise.CpuUse(total=104.0, steal=0.0, own=53.9)
+    assert not sentence_noise.judge_noise(before, after, 2.0).noisy
+    assert sentence_noise.judge_noise(before, after._replace(own=51.0), 2.0).others_cores == 1.5
+    assert not sentence_noise.judge_noise(before, after._replace(own=51.0), 0.001).noisy, "too short to tell"
 
 
 @pytest.mark.usefixtures("fakes")
@@ -212,9 +212,9 @@ def test_a_crash_in_the_rounds_is_not_noise(pool: Pool, monkeypatch: pytest.Monk
     """A worker killed in the rounds takes its CPU seconds with it; they are not somebody else's."""
     sitting_rounds = sentence.Sitting.rounds
 
-    def kill_first(self, estimates):
+    def kill_first(self, ids, ramps):
         self.workers["fake-plausible"].process.kill()
-        return sitting_rounds(self, estimates)
+        return sitting_rounds(self, ids, ramps)
 
     monkeypatch.setattr(sentence.Sitting, "rounds", kill_first)
     answer = sentence.answer(pool, DEMO, ["fake-plausible", *ONE])

@@ -7,7 +7,6 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -36,21 +35,11 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     return open_store()
 
 
-def events(record: Record) -> Iterator[object]:
-    yield record.begun
-    yield from record.loaded.values()
-    yield from record.warmed.values()
-    yield from sorted((one for some in record.slices.values() for one in some), key=lambda one: one.at_s)
-    yield from record.failures
-    if record.ended:
-        yield record.ended
-
-
 def kept(store: Store, record: Record) -> str:
     """Put a record into the store as a benchmark does; return its id."""
     sink = runs.StoreSink(store)
-    for event in events(record):
-        sink(event)  # type: ignore[arg-type]
+    for event in record.events():
+        sink(event)
     runs.settle(store, sink.run_id)
     return sink.run_id
 
@@ -78,7 +67,7 @@ def test_every_event_is_on_the_disk_before_the_call_returns(store: Store):
     """Seen by another connection after each event, and each commit waits for the disk."""
     sink = runs.StoreSink(store)
     with closing(sqlite3.connect(f"file:{store.path}?mode=ro", uri=True)) as other:
-        for number, event in enumerate(events(made(TIMES))):
+        for number, event in enumerate(made(TIMES).events()):
             sink(event)  # type: ignore[arg-type]
             tables = ("runs", "loaded", "warmed", "slices", "failures")
             there = sum(other.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in tables)
@@ -93,8 +82,8 @@ def test_a_run_that_was_killed_is_settled_with_what_it_has(store: Store):
     record = made(TIMES)
     record.ended = None
     sink = runs.StoreSink(store)
-    for event in events(record):
-        sink(event)  # type: ignore[arg-type]
+    for event in record.events():
+        sink(event)
     assert runs.listed(store)[0].stopped is None
     assert runs.settle_orphans(store) == [], "its writer, this process, is alive"
     with store.write() as connection:
@@ -179,18 +168,18 @@ def test_the_migrations_make_the_tables_that_the_code_uses(store: Store):
 def test_an_older_database_is_copied_and_migrated(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    """With a second migration, as a later version of the program has."""
+    """With one more migration, as a later version of the program has."""
     id = kept(store, made(TIMES))
     scripts = later_version(tmp_path)
     database.migrate(store, scripts)
-    assert database.revision(store) == "0002"
+    assert database.revision(store) == "later"
     with store.read() as connection:
         assert connection.exec_driver_sql("SELECT colour FROM runs").scalar() == "blue"
-    copies = list(store.path.parent.glob("runs.db.before-0001-*"))
+    copies = list(store.path.parent.glob(f"runs.db.before-{database.HEAD}-*"))
     assert len(copies) == 1
     with closing(sqlite3.connect(copies[0])) as copy:
         assert copy.execute("SELECT id FROM runs").fetchall() == [(id,)]
-        assert copy.execute("SELECT version_num FROM alembic_version").fetchall() == [("0001",)]
+        assert copy.execute("SELECT version_num FROM alembic_version").fetchall() == [(database.HEAD,)]
     database.migrate(store, scripts)
     assert len(list(store.path.parent.glob("runs.db.before-*"))) == 1, "again changes nothing"
 
@@ -198,8 +187,9 @@ def test_an_older_database_is_copied_and_migrated(
 def later_version(tmp_path: Path) -> Path:
     scripts = tmp_path / "migrations"
     shutil.copytree(MIGRATIONS, scripts)
-    (scripts / "versions" / "0002_colour.py").write_text(
-        "import sqlalchemy as sa\nfrom alembic import op\n\nrevision = '0002'\ndown_revision = '0001'\n\n"
+    (scripts / "versions" / "later_colour.py").write_text(
+        "import sqlalchemy as sa\nfrom alembic import op\n\n"
+        f"revision = 'later'\ndown_revision = '{database.HEAD}'\n\n"
         "def upgrade():\n    op.add_column('runs', sa.Column('colour', sa.Text, server_default='blue'))\n"
     )
     return scripts
@@ -212,7 +202,7 @@ def test_a_newer_database_is_refused_and_left_alone(store: Store, tmp_path: Path
     with pytest.raises(StoreError, match=r"newer version.*Update this program"):
         open_store()
     with closing(sqlite3.connect(store.path)) as connection:
-        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("0002",)]
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("later",)]
 
 
 def test_several_processes_make_one_database(tmp_path: Path):

@@ -1,0 +1,290 @@
+"""Is what a worker times what the engine takes? Its figures beside hot loops that share no code with it.
+
+For each pair the engines are split into plans, each of which is measured as any benchmark is. Between its
+rounds, while all its workers are stopped, hot loops run: a host drifts, so that only what is seconds apart
+can be compared. Plans of different sizes tell what a crowd of loaded engines costs each of them. Every engine
+of a plan is in memory twice.
+"""
+
+import random
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+
+from src.bench import host, inputs, protocol, results, sentence
+from src.bench.fidelity_ratios import (
+    VISITS,
+    Figure,
+    Key,
+    Observation,
+    observe,
+    partition,
+    plan_count,
+    schedule,
+    turns_around,
+    turns_between,
+)
+from src.bench.hot_loops import SETTLE_S, HotLoops, Tell, build, covered, lock
+from src.bench.judging import judge
+from src.bench.plan import BadPlan, Plan
+from src.bench.pool import Pool
+from src.bench.record import Record
+from src.bench.stats import geometric_mean, median
+from src.engines import registry
+from src.model import source
+
+DEMO = "This Live-event is great. I will sign up for Infinity."  # Infinity's: 16 tokens
+ALL = 0  # as a plan's size: every engine in one plan
+ROUNDS = 12  # of a plan
+SENTENCES = 4  # of a pair, each between two hot loops of every engine
+UNREACHED_PRECISION = 0.001  # so that the rounds alone end a plan
+# For the estimate, in seconds: a process until it has answered; a cell's warm-up, as a worker's and as a hot
+# loop's; a cell's round; an engine's part of a sentence; what comes with each visit of a hot loop.
+LOAD_S, WARM_UP_S, HOT_WARM_UP_S, ROUND_S, SENTENCE_S, AROUND_S = 3.5, 0.7, 1.0, 0.09, 0.5, 0.1
+BUDGET_FACTOR, LEAST_BUDGET_S = 4, 120.0  # of a plan, should the host be disturbed
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is compared: engines at sequence lengths (tokens) and scopes, in plans of about `sizes` engines
+    (ALL: in one), `pairs` times. A hot loop is timed for `seconds`.
+    """
+
+    engines: tuple[str, ...]
+    lengths: tuple[int, ...] = (16, 128)
+    sizes: tuple[int, ...] = (2, 12)
+    pairs: int = 5
+    scopes: tuple[str, ...] = ("model",)
+    seconds: float = 1.0
+
+    @property
+    def cells(self) -> int:
+        """Return how many cells an engine has."""
+        return len(self.lengths) * len(self.scopes)
+
+    @property
+    def plan_sizes(self) -> tuple[int, ...]:
+        """Return the sizes that differ with so many engines, smallest first: of those that split them into
+        equally many plans the largest.
+        """
+        most = len(self.engines)
+        sizes = sorted(min(size or most, most) for size in self.sizes)
+        return tuple({plan_count(most, size): size for size in sizes}.values())
+
+
+def default_engines() -> tuple[str, ...]:
+    """Return every engine that can run here and has a hot loop."""
+    return tuple(spec.id for spec in registry.available() if covered(spec))
+
+
+def accept(settings: Settings) -> None:
+    """Raise BadPlan or UnknownEngine for settings that cannot be carried out here."""
+    if not settings.engines or not settings.sizes or not settings.cells or settings.pairs < 1:
+        raise BadPlan("Nothing was asked for. Name at least one engine, length, scope, plan size and pair.")
+    if min(settings.sizes) < 0:
+        raise BadPlan(f"A plan of {min(settings.sizes)} engines was asked for. Ask for at least one.")
+    for id in settings.engines:
+        missing = registry.availability(registry.get(id))
+        if missing:
+            raise BadPlan(f"{id} cannot run here: {missing.reason} {missing.remedy}")
+        if not covered(registry.get(id)):
+            raise BadPlan(f"There is no hot loop for {id}: src/bench/hot_loop.py has those there are.")
+
+
+def estimate_s(settings: Settings) -> float:
+    """Return about how many seconds the plans and their hot loops take on a quiet host."""
+    plans = [len(part) for size in settings.plan_sizes for part in partition(settings.engines, size, 0)]
+    loading_s = sum(plans) * (LOAD_S + settings.cells * HOT_WARM_UP_S)
+    return settings.pairs * (loading_s + sum(plan_s(engines, settings) for engines in plans))
+
+
+def plan_s(engines: int, settings: Settings) -> float:
+    """Return about how many seconds a plan of so many engines takes: with the baseline's twin, with what
+    answers are compared with, and with the hot loops between its rounds.
+    """
+    cells = settings.cells
+    loops_s = engines * cells * VISITS * visit_s(settings)
+    return (engines + 2) * LOAD_S + (engines + 1) * cells * (WARM_UP_S + ROUNDS * ROUND_S) + loops_s
+
+
+def visit_s(settings: Settings) -> float:
+    return SETTLE_S + settings.seconds + AROUND_S
+
+
+def estimate_sentences_s(settings: Settings) -> float:
+    """Return about how many seconds the sentences and their hot loops take on a quiet host."""
+    engines = len(settings.engines)
+    loading_s = engines * (LOAD_S + HOT_WARM_UP_S) + (engines + 1) * LOAD_S
+    return settings.pairs * (loading_s + (1 + SENTENCES) * engines * (SENTENCE_S + visit_s(settings)))
+
+
+def plans(settings: Settings, model: source.ModelSource, tell: Tell) -> Iterator[Observation]:
+    """Compare plans with hot loops; yield an observation for each pair, plan size, engine, length and scope.
+
+    Takes the host's lock, for loading hot loops and for each plan. Raises BadPlan, UnknownEngine, ModelError,
+    HomeError, LockError.
+    """
+    accept(settings)
+    build(settings.engines, model, tell)
+    with closing(HotLoops(model, host.default_threads(), settings.seconds)) as loops:
+        for pair in range(1, settings.pairs + 1):
+            texts = {length: inputs.compose(length, loops.count_tokens, pair) for length in settings.lengths}
+            for size in settings.plan_sizes[:: 1 if pair % 2 else -1]:
+                for part in partition(settings.engines, size, pair):
+                    tell(f"Pair {pair} of {settings.pairs}, plan of {size}: {', '.join(part)}")
+                    with lock(tell):
+                        loops.load(part, texts, settings.scopes)
+                    gaps = Gaps(loops, keys(settings, part), pair)
+                    measure_plan(settings, part, pair, model, gaps)
+                    loops.unload()
+                    yield from gaps.observations(pair, size)
+
+
+def sentences(settings: Settings, model: source.ModelSource, tell: Tell, text: str) -> Iterator[Observation]:
+    """Compare what the home page tells of a sentence with hot loops over this one text, scope pipeline.
+
+    Of the settings, lengths, sizes and scopes are not used. Yields and raises as `plans` does, and
+    BadSentence.
+    """
+    text = sentence.clean(text)
+    accept(settings)
+    build(settings.engines, model, tell)
+    with closing(HotLoops(model, host.default_threads(), settings.seconds)) as loops:
+        tokens = min(loops.count_tokens(text) + inputs.FRAME, inputs.LONGEST)
+        for pair in range(1, settings.pairs + 1):
+            tell(f"Pair {pair} of {settings.pairs}")
+            with lock(tell):
+                loops.load(settings.engines, {tokens: (text,)}, ("pipeline",))
+            observations = measure_sentences(settings, loops, pair, tokens, text, model, tell)
+            loops.unload()
+            yield from observations
+
+
+# --- plans
+
+
+def keys(settings: Settings, part: tuple[str, ...]) -> list[Key]:
+    return [(id, length, scope) for id in part for length in settings.lengths for scope in settings.scopes]
+
+
+class Gaps:
+    """What happens between the rounds of one plan: hot loops."""
+
+    def __init__(self, loops: HotLoops, cells: Sequence[Key], seed: int) -> None:
+        self.loops = loops
+        self.cells = cells
+        self.schedule = schedule(cells, ROUNDS, seed)
+        self.rounds = 0
+        self.figures: dict[Key, Figure] = {}
+        self.loops_ms: dict[Key, list[tuple[int, float]]] = {cell: [] for cell in cells}
+        self.reasons: dict[Key, str] = {}
+
+    def between_rounds(self, record: Record) -> None:
+        """A round has ended, and all workers are stopped."""
+        if any(group for group, *_ in record.loaded):  # one that did not fit begins with round 1 again
+            self.rounds = ROUNDS
+            return
+        self.rounds += 1
+        for cell in self.schedule.get(self.rounds, []):
+            hot_ms = self.loops.visit_ms(cell, self.reasons)
+            if hot_ms is not None:
+                self.loops_ms[cell].append((self.rounds, hot_ms))
+        if self.ended():
+            self.take(record)  # now: what follows is ready to begin the rounds of a cell anew
+
+    def ended(self) -> bool:
+        return self.rounds >= ROUNDS
+
+    def take(self, record: Record) -> None:
+        """Take the worker's figures, unless that has been done."""
+        if self.figures:
+            return
+        for failure in record.failures:
+            gone = [cell for cell in self.cells if cell[0] == failure.engine]
+            self.figures |= {cell: Figure(reason=failure.reason) for cell in gone}
+        for cell in results.cells(record):
+            if cell.group:
+                continue
+            rounds_ms = results.round_medians_ms(record, cell)
+            verdict, reasons = judge(record, cell)
+            figure = Figure(rounds_ms, None, f"The worker's figure is {verdict}: {' '.join(reasons)}")
+            if verdict == "valid":
+                figure = Figure(rounds_ms, median(list(rounds_ms.values())), "")
+            self.figures[cell.engine, cell.case.sequence_length, cell.case.scope] = figure
+
+    def observations(self, pair: int, size: int) -> Iterator[Observation]:
+        """Yield what the plan told of each cell."""
+        for cell in self.cells:
+            figure = self.figures.get(cell, Figure())
+            turns = turns_between(figure.rounds_ms, self.loops_ms[cell])
+            ratio = None
+            if figure.median_ms is not None and turns:
+                ratio = geometric_mean([turn.ratio for turn in turns])
+            yield observe(pair, size, cell, figure.median_ms, ratio, turns, figure.reason, self.reasons)
+
+
+def measure_plan(
+    settings: Settings, part: tuple[str, ...], seed: int, model: source.ModelSource, gaps: Gaps
+) -> None:
+    """Measure one plan for ROUNDS rounds, by workers of its own, hot loops between them."""
+    plan = Plan(
+        engines=part,
+        sequence_lengths=settings.lengths,
+        batch_sizes=(1,),
+        threads=(host.default_threads(),),
+        scopes=settings.scopes,
+        budget_s=max(LEAST_BUDGET_S, BUDGET_FACTOR * plan_s(len(part), settings)),
+        percentile=50,
+        precision=UNREACHED_PRECISION,
+        baseline=part[0],
+        seed=seed,
+    )
+    with closing(Pool()) as pool:
+        record = protocol.run(pool, plan, model, between_rounds=gaps.between_rounds, stop=gaps.ended)
+    gaps.take(record)
+
+
+# --- sentences
+
+
+def measure_sentences(
+    settings: Settings,
+    loops: HotLoops,
+    pair: int,
+    tokens: int,
+    text: str,
+    model: source.ModelSource,
+    tell: Tell,
+) -> list[Observation]:
+    """Measure the text again and again by workers of their own, hot loops before and after each time.
+
+    The order of those is turned round each time, so that each is as long before the worker's turn as after
+    it. The first time loads and warms up, and does not count.
+    """
+    cells: list[Key] = [(id, tokens, "pipeline") for id in settings.engines]
+    workers_ms: dict[Key, list[float | None]] = {cell: [] for cell in cells}
+    loops_ms: dict[Key, list[float | None]] = {cell: [] for cell in cells}
+    reasons: dict[Key, str] = {}
+    order = random.Random(pair).sample(cells, len(cells))
+    with closing(Pool()) as pool:
+        for number in range(1 + SENTENCES):
+            answer = sentence.answer(pool, text, list(settings.engines), model)
+            if number:
+                rows = {row.engine: row.pipeline.median_ms for row in answer.engines}
+                for cell in cells:
+                    workers_ms[cell].append(None if answer.noise.noisy else rows.get(cell[0]))
+            reasons |= {(failure.engine, tokens, "pipeline"): failure.reason for failure in answer.failures}
+            if answer.noise.noisy:
+                reasons |= dict.fromkeys(cells, answer.noise.reason)
+            with lock(tell):
+                for cell in order:
+                    loops_ms[cell].append(loops.visit_ms(cell, reasons))
+            order.reverse()
+    observations = []
+    for cell in cells:
+        turns = turns_around(workers_ms[cell], loops_ms[cell])
+        worker_ms = [figure for figure in workers_ms[cell] if figure is not None]
+        typical_ms = median(worker_ms) if worker_ms else None
+        ratio = median([turn.ratio for turn in turns]) if turns else None
+        observations.append(observe(pair, len(cells), cell, typical_ms, ratio, turns, "", reasons))
+    return observations

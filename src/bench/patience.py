@@ -1,0 +1,66 @@
+"""How long a run waits for a quiet host, and what for."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from src.bench import evidence
+from src.bench.evidence import Watch
+from src.bench.record import Record
+from src.bench.sentence import Progress
+
+PATIENCE_SHARE = 0.5  # of its budget, which a run waits for a quiet host in all
+APART_LOOK_S = 0.05
+SETTLE_S, SETTLE_LOOK_S = 0.06, 0.004  # before a slice, for a neighbour on a CPU's physical core to leave
+
+
+@dataclass
+class Patience:
+    """The waiting of one run. `waited_s` is how long it has waited so far."""
+
+    watch: Watch
+    record: Record
+    budget_s: float
+    progress: Callable[[Progress], None]
+    stop: Callable[[], bool]
+    waited_s: float = 0.0
+
+    def quiet(self, kinds: tuple[str, ...], deadline: float) -> bool:
+        """Wait until what disturbed a slice is over, as long as patience and the time until `deadline`
+        (monotonic seconds) last; tell whether it is.
+        """
+        told = False
+        while not self.stop():
+            began = time.monotonic()
+            reason = self.disturbance(kinds)
+            self.waited_s += time.monotonic() - began
+            if not reason:
+                return True
+            if not told:
+                self.progress(Progress("noise", f"Waiting for a quiet host: {reason}"))
+                told = True
+            if self.waited_s > PATIENCE_SHARE * self.budget_s or time.monotonic() > deadline:
+                return False
+        return False
+
+    def disturbance(self, kinds: tuple[str, ...]) -> str:
+        """Look at the host for a moment; return what still disturbs it, of these kinds."""
+        if kinds == ("slowed",):
+            return ""  # it comes and goes within milliseconds: `settle` deals with it
+        if set(kinds) <= {"slowed", "apart"}:
+            time.sleep(APART_LOOK_S)
+            apart = "apart" in evidence.slowdowns(self.watch.speed_now(), self.record.reference)
+            return "the hypervisor has placed the CPUs far apart" if apart else ""
+        others, stolen = self.watch.others_now()
+        busy = others > evidence.OTHERS_LIMIT_CORES
+        steals = stolen > evidence.STEAL_LIMIT_CORES * len(self.watch.cpus)
+        return f"others use {others:.1f} cores, the hypervisor took {stolen:.1f}" if busy or steals else ""
+
+    def settle(self) -> None:
+        """Wait a moment for a neighbour to leave the CPUs' cores, where that is likely to help."""
+        began = time.monotonic()
+        while "slowed" in evidence.slowdowns(self.watch.speed_now(), self.record.reference):
+            if time.monotonic() - began > SETTLE_S:
+                break
+            time.sleep(SETTLE_LOOK_S)
+        self.waited_s += time.monotonic() - began

@@ -1,0 +1,63 @@
+"""What else used the CPUs while a sentence was measured. It is judged as a whole, as its slices are short."""
+
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import psutil
+
+from src.bench import host
+from src.bench.pool import Pool
+
+SHORTEST_JUDGED_S = 0.2  # the kernel counts CPU time in ticks of 10 ms
+# Used by others or stolen; beyond it there is no verdict. A browser that shows the page takes up to 0.26.
+NOISE_LIMIT_CORES = 0.3
+
+
+@dataclass(frozen=True)
+class Noise:
+    """The host while it was measured, in cores: CPU used by other processes, and stolen by the hypervisor."""
+
+    others_cores: float
+    steal_cores: float
+    noisy: bool
+    reason: str
+
+
+class CpuUse(NamedTuple):
+    """CPU seconds since boot: of all processes, stolen by the hypervisor, of the measurer and its workers."""
+
+    total: float
+    steal: float
+    own: float
+
+
+def cpu_used(pool: Pool, threads: int) -> CpuUse:
+    """Return CPU seconds since boot: of all processes, stolen, and of this measurer with its workers."""
+    total, steal = host.cpu_seconds(host.allowed_cpus()[:threads])
+    own = sum(psutil.Process().cpu_times()[:4])  # with its children that ended: workers that failed
+    for worker in pool.workers.values():
+        with suppress(psutil.Error):  # just killed, and told when it is asked next
+            own += sum(psutil.Process(worker.process.pid).cpu_times()[:2])
+    return CpuUse(total, steal, own)
+
+
+def judge_noise(before: CpuUse, after: CpuUse, seconds: float) -> Noise:
+    """Return how many cores others used and the hypervisor stole during `seconds`, and whether that is too
+    many.
+    """
+    own = after.own - before.own
+    others = max(0.0, after.total - before.total - own) / seconds
+    steal = max(0.0, after.steal - before.steal) / seconds
+    reasons = []
+    if seconds < SHORTEST_JUDGED_S:
+        return Noise(others, steal, False, "")
+    if others > NOISE_LIMIT_CORES:
+        reasons.append(
+            f"Other processes used {others:.1f} cores while this was measured. Close them and measure again."
+        )
+    if steal > NOISE_LIMIT_CORES:
+        reasons.append(
+            f"The hypervisor took away {steal:.1f} cores while this was measured. Measure again later."
+        )
+    return Noise(others, steal, bool(reasons), " ".join(reasons))

@@ -1,0 +1,54 @@
+"""Back to back and one request each half second, beside Infinity: the paced cells of a run."""
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from src.references.pacing import Paced, paced_cells
+from src.ui.format import interval, ms, plain, significant, times
+from src.ui.style import known
+
+ABOUT = (
+    "Between two requests of a demo a CPU goes to sleep, and caches and clocks go with it. Infinity's demo "
+    "sent one request each half second; benchmark loops call back to back. Its numbers stand beside both."
+)
+
+
+def draw_paced(run: dict[str, Any]) -> None:
+    """Draw a run's paced cells, or what would measure them."""
+    cells = paced_cells(run)
+    if not cells:
+        st.info(
+            "This run has no paced cells. The preset **writeup** measures them: the baseline and the two "
+            "fastest engines, one request each half second.",
+            icon=":material/timer:",
+        )
+        return
+    st.markdown(ABOUT)
+    st.table(
+        pd.DataFrame([line(cell) for cell in cells]).set_index("Tokens, engine"),
+        alt="Latency back to back and with a pause before each request, beside Infinity's",
+    )
+    st.caption(
+        "Scope pipeline, median of the round medians with their interval, ms; lower is better. "
+        f"Each request after a pause of {cells[0].paced['pace_s']:g} s, the process alone and idle meanwhile."
+    )
+
+
+def line(cell: Paced) -> dict[str, str]:
+    """Return one paced cell as a row of the table."""
+    word = "" if cell.paced["verdict"] == "valid" else f" :orange-badge[{cell.paced['verdict']}]"
+    return {
+        "Tokens, engine": f"{cell.paced['sequence_length']}, {plain(known(cell.paced['engine']).title)}",
+        "Back to back": figure(cell.back_to_back, cell.back_to_back_ratio),
+        "One request each half second": figure(cell.paced, cell.paced_ratio) + word,
+        "Slower by": times(cell.slower),
+        "Infinity, stated": ms(cell.reference.value) if cell.reference else "–",
+    }
+
+
+def figure(row: dict[str, Any], ratio: float | None) -> str:
+    spread = f" ({interval(*row['median_ci95_ms'])})" if row["median_ci95_ms"] else ""
+    beside = f" · {times(ratio)} of Infinity" if ratio is not None else ""
+    return f"**{significant(row['median_ms'])}**{spread}{beside}"

@@ -1,0 +1,61 @@
+"""What came from hardware and what from software since 2021."""
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from src.references import verdict
+from src.ui.style import known
+
+
+def draw_splits(run: dict[str, Any]) -> None:
+    """Draw what came from hardware and what from software, where 2021's stack ran beside today's."""
+    found = verdict.splits(run)
+    if not found:
+        st.info(
+            "The stack of 2021 did not run in this run. With it, the change since 2021 splits into "
+            "software and hardware.",
+            icon=":material/history:",
+        )
+        st.code("make 2021", language=None)
+        return
+    number = st.column_config.NumberColumn
+    frame = pd.DataFrame(
+        [
+            {
+                "Runtime": known(f"{one.runtime}-{one.precision}").title,
+                "Tokens": one.length,
+                "2021 on 2021's host": one.published_ms,
+                "2021 on this host": one.then_ms,
+                "Today on this host": one.now_ms,
+                "Hardware": one.hardware,
+                "Software": one.software,
+                "Together": one.whole,
+            }
+            for one in found
+        ]
+    )
+    st.dataframe(
+        frame,
+        hide_index=True,
+        alt="Latency of 2021's software then and here, of today's here, and the factors",
+        column_config={
+            **{
+                name: number(f"{name}, ms", format="%.2f", help="Lower is better")
+                for name in frame.columns[2:5]
+            },
+            "Hardware": number(
+                format="×%.2f", help="2021's software here ÷ as published: below 1, this host is faster"
+            ),
+            "Software": number(
+                format="×%.2f", help="Today's ÷ 2021's, both here: below 1, the software got faster"
+            ),
+            "Together": number(format="×%.2f", help="The product of the two"),
+        },
+    )
+    st.caption(
+        "2021's software was published as a mean of 100 calls without classifier and mask; here it has "
+        "both. “Hardware” holds that too, and how well libraries of 2021 know this CPU: the matrix library "
+        "in torch 1.9.0 is tuned for Intel's."
+    )

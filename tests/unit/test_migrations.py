@@ -1,0 +1,83 @@
+"""Databases of earlier versions live on."""
+
+import json
+import shutil
+import statistics
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, text
+
+from src.bench.record import SCHEMA_VERSION, Cell, Loaded, Record, Slice, Warmed, to_json
+from src.store import database, runs, samples
+from src.store.database import MIGRATIONS, open_store
+from tests.unit.test_results import CASE, made
+from tests.unit.test_store import TIMES
+
+
+def test_a_run_of_the_first_schema_is_computed_anew_from_its_events(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """A database of the first form, with a run whose median was that of all its calls."""
+    monkeypatch.setenv("AWIY_HOME", str(tmp_path / "old"))
+    record = made(TIMES)
+    with monkeypatch.context() as patch:
+        patch.setattr(database, "HEAD", "0001")
+        patch.setattr(database, "MIGRATIONS", first_version(tmp_path))
+        patch.setattr(database.migrate, "__defaults__", (first_version(tmp_path),))
+        store = open_store()
+        with store.write() as connection:
+            write_as_the_first_version(connection, record)
+    database.opened.cache_clear()
+    store = open_store()
+    assert database.revision(store) == database.HEAD
+    assert len(list(store.path.parent.glob("runs.db.before-0001-*"))) == 1
+    assert record.begun
+    assert runs.settle_orphans(store) == [record.begun.id]
+    found = runs.run_json(store, record.begun.id)
+    assert found["schema_version"] == SCHEMA_VERSION
+    row = next(row for row in found["results"] if row["engine"] == "onnxruntime-int8")
+    slices = record.slices[Cell(0, "onnxruntime-int8", CASE)]
+    assert row["median_ms"] == pytest.approx(statistics.median(statistics.median(s.ns) for s in slices) / 1e6)
+    assert row["facts"]["lead_in"] is None, "it was not recorded"
+    assert row["ramp"]["ratio"] == pytest.approx(1.0, abs=0.02), "positions were"
+    assert runs.listed(store)[0].stopped == "precision"
+    again = runs.record(store, record.begun.id)
+    assert again.slices == record.slices
+
+
+def first_version(tmp_path: Path) -> Path:
+    scripts = tmp_path / "first"
+    if not scripts.exists():
+        shutil.copytree(MIGRATIONS, scripts, ignore=shutil.ignore_patterns("0002*"))
+    return scripts
+
+
+def write_as_the_first_version(connection: Connection, record: Record) -> None:
+    """Insert a record's rows by name, as commit 0efc3dd did."""
+
+    def add(table: str, **values: object) -> None:
+        names = ", ".join(f'"{name}"' for name in values)
+        marks = ", ".join(f":{name}" for name in values)
+        connection.execute(text(f"INSERT INTO {table} ({names}) VALUES ({marks})"), values)
+
+    begun, ended = record.begun, record.ended
+    assert begun
+    assert ended
+    add("hosts", id="h", name="h", cpu="A CPU", cpus=2, memory_gb=1.0)
+    head = json.dumps(to_json(replace(begun, schema_version=1)))
+    counts = {"rounds": 20, "slices": 60, "samples": 600}
+    row = {"source": "measured", "started_at": begun.started_at, "host_id": "h", "model": "M", "preset": ""}
+    row |= {"id": begun.id, "head": head, "ended": json.dumps(to_json(ended)), "stopped": "precision"}
+    add("runs", **row, **counts, summary=json.dumps({"schema_version": 1}))
+    for event in record.events():
+        if isinstance(event, Loaded | Warmed):
+            table = type(event).__name__.lower()
+            add(table, run_id=begun.id, engine=event.engine, event=json.dumps(to_json(event)))
+        elif isinstance(event, Slice):
+            values = {**asdict(event), **asdict(event.case), "ns": samples.pack(event.ns)}
+            for name in ("case", "lead_in", "first_ns", "pace_s"):
+                del values[name]
+            values |= {name: json.dumps(values[name]) for name in ("disturbed", "evidence")}
+            add("slices", run_id=begun.id, **values)

@@ -1,0 +1,178 @@
+"""After a switch an engine is slow at first: that is measured, told, and kept out of its latency."""
+
+import itertools
+import statistics
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from src.bench import evidence, lead_ins, protocol, ramp, sentence
+from src.bench.plan import Plan
+from src.bench.pool import Pool
+from src.bench.record import LeadIn, Record
+from src.bench.results import summarise
+from src.engines import registry
+from src.model.source import ModelSource
+from tests import fakes
+from tests.conftest import DEMO
+
+RAMPS = {
+    "fake-ramp-5": fakes.Ramping,
+    "fake-ramp-20": fakes.Ramping20,
+    "fake-ramp-100": fakes.Ramping100,
+    "fake-ramp-little": fakes.RampingLittle,
+}
+
+
+def curve(calls: int, height: float, length: int, noise: float = 0.01, seed: int = 0) -> list[int]:
+    """Return nanoseconds that fall in a line to 1 ms within so many calls."""
+    positions = np.arange(length)
+    shares = np.maximum(0, 1 - positions / max(1, calls))
+    rng = np.random.default_rng(seed)
+    return [int(value) for value in 1e6 * (1 + height * shares) * rng.lognormal(0, noise, length)]
+
+
+# --- the figures
+
+
+@pytest.mark.parametrize(("calls", "height"), list(itertools.product((0, 3, 8, 20, 60), (0.05, 0.2, 0.5))))
+def test_a_ramp_ends_where_the_plateau_begins(calls: int, height: float):
+    measured = ramp.measure_ramp([curve(calls, height, 200, seed=seed) for seed in range(3)])
+    assert measured.steady
+    assert measured.plateau_ns == pytest.approx(1e6, rel=0.005)
+    # From here on the curve is less than 1 % above its end; parts are half as long as what came before them.
+    needed = calls * (1 - 0.01 / height)
+    assert needed * 0.6 - 2 <= measured.calls <= 1.6 * needed + 5
+
+
+def test_what_has_not_ended_is_not_steady():
+    measured = ramp.measure_ramp([curve(400, 0.5, 200, seed=seed) for seed in range(3)])
+    assert not measured.steady
+    assert ramp.lead_in(measured) > 100
+
+
+def test_a_single_peak_makes_no_ramp():
+    visits = [curve(5, 0.5, 100, seed=seed) for seed in range(3)]
+    visits[1][60] = visits[2][90] = 10**8
+    assert ramp.measure_ramp(visits).calls <= 9
+
+
+@given(st.lists(st.lists(st.integers(1, 10**10), min_size=1, max_size=40), min_size=1, max_size=4))
+def test_any_calls_have_a_ramp_within_them(visits: list[list[int]]):
+    measured = ramp.measure_ramp(visits)
+    assert 0 <= measured.calls <= min(map(len, visits))
+    assert (
+        ramp.LEAST_LEAD_IN <= ramp.lead_in(measured) <= max(ramp.CAP_CALLS, 2.5e8 / measured.plateau_ns + 1)
+    )
+
+
+def test_no_calls_have_none():
+    with pytest.raises(ValueError, match="needs calls"):
+        ramp.measure_ramp([[]])
+
+
+@given(st.integers(0, 5000))
+def test_parts_cover_every_position_once(length: int):
+    bounds = ramp.parts(length)
+    assert bounds[0] == 0
+    assert bounds[-1] == length
+    assert bounds == sorted(set(bounds)) or length == 0
+
+
+@pytest.mark.parametrize("call_s", [1e-7, 1e-4, 0.001, 0.0025, 0.005, 0.02, 0.3, 5.0])
+def test_the_cap_is_a_hundred_calls_or_a_quarter_of_a_second(call_s: float):
+    most = ramp.longest_lead_in(call_s)
+    assert most >= 100 or most * call_s >= 0.25 - call_s or most == ramp.LEAST_LEAD_IN
+    assert most == ramp.LEAST_LEAD_IN or most * call_s <= ramp.LONGEST_LEAD_IN_S
+    assert 2 <= ramp.longer(2, 10, call_s) <= most
+
+
+def test_what_is_left_of_a_ramp_is_seen_in_the_positions():
+    rising = [curve(60, 0.2, 30, seed=seed) for seed in range(12)]
+    rest = ramp.rest(rising)
+    assert rest
+    assert rest.ratio == pytest.approx(1.07, abs=0.02)
+    assert ramp.unsteady(rest)
+    assert not ramp.unsteady(ramp.rest([curve(0, 0.0, 30, seed=seed) for seed in range(12)]))
+    slower = ramp.rest([calls[::-1] for calls in rising])
+    assert ramp.unsteady(slower), "also where calls get slower"
+    assert ramp.rest([[1, 2], [3]]) is None
+    assert not ramp.unsteady(None)
+
+
+# --- engines with a known curve, in real workers
+
+
+@pytest.fixture
+def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "ACCURACY_BASELINE", "fake-plausible")
+    monkeypatch.setattr(evidence, "disturbances", lambda seen, *_: ())
+    monkeypatch.setattr(evidence, "slowdowns", lambda speed, reference: ())
+
+
+def measure(pool: Pool, *engines: str, budget_s: float = 60.0) -> Record:
+    plan = Plan(
+        engines, (16,), (1,), (1,), ("model",), budget_s, 50, precision=0.5, baseline="fake-sleep-1", seed=3
+    )
+    return protocol.run(pool, plan, ModelSource("embedded"))
+
+
+@pytest.mark.usefixtures("fakes", "quiet")
+def test_plateau_and_cold_call_of_a_known_curve_are_told(pool: Pool):
+    rows = {row["engine"]: row for row in summarise(measure(pool, *RAMPS))["results"]}
+    for name, fake in RAMPS.items():
+        row = rows[name]
+        assert row["median_ms"] == pytest.approx(1000 * fake.PLATEAU_S, rel=0.01), name
+        assert row["switch_ms"] == pytest.approx(1000 * fake.PLATEAU_S * (1 + fake.HEIGHT), rel=0.05), name
+        assert row["ramp"]["ratio"] == pytest.approx(1.0, abs=0.01), name
+        assert row["facts"]["lead_in"]["steady"], name
+    lead_in = {name: rows[name]["facts"]["lead_in"]["calls"] for name in RAMPS}
+    assert lead_in["fake-ramp-5"] < lead_in["fake-ramp-20"] < lead_in["fake-ramp-100"]
+    assert rows["fake-ramp-5"]["facts"]["lead_in"]["calls"] <= 10, "paid where it matters, not everywhere"
+
+
+@pytest.mark.usefixtures("fakes", "quiet")
+def test_an_engine_that_never_becomes_steady_is_said_to_be_so(pool: Pool):
+    rows = {row["engine"]: row for row in summarise(measure(pool, "fake-never-steady"))["results"]}
+    row = rows["fake-never-steady"]
+    assert row["verdict"] == "noisy"
+    assert "It was not steady" in row["reasons"][0]
+    assert row["ramp"]["ci95"][0] > 1.01
+    assert not row["facts"]["lead_in"]["steady"]
+
+
+@pytest.mark.usefixtures("fakes", "quiet")
+def test_a_lead_in_that_was_too_short_is_lengthened_and_the_rounds_begin_anew(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+):
+    """The ramp is measured wrongly at first, as in a disturbed moment."""
+    monkeypatch.setattr(ramp, "lead_in", lambda measured: ramp.LEAST_LEAD_IN)
+    record = measure(pool, "fake-ramp-20")
+    cell = next(cell for cell in record.slices if cell.engine == "fake-ramp-20")
+    first, *later = record.lead_ins[cell]
+    assert first.calls == ramp.LEAST_LEAD_IN
+    assert isinstance(later[0], LeadIn)
+    assert later[0].from_round in (lead_ins.CHECKS[0] + 1, lead_ins.CHECKS[1] + 1)
+    assert later[-1].calls > 18
+    row = next(row for row in summarise(record)["results"] if row["engine"] == "fake-ramp-20")
+    assert row["median_ms"] == pytest.approx(1.0, rel=0.01)
+    assert row["facts"]["lead_in"]["slices_before"] >= 6, "kept in the record"
+    assert row["facts"]["rounds"] >= 20
+    pooled = statistics.median(ns for slice in record.slices[cell][:6] for ns in slice.ns)
+    assert pooled > 1.02e6, "what it would have said"
+
+
+@pytest.mark.usefixtures("fakes")
+def test_a_sentence_begins_each_visit_with_a_lead_in(pool: Pool, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(registry, "ACCURACY_BASELINE", "fake-plausible")
+    answer = sentence.answer(pool, DEMO, ["fake-ramp-20", "fake-never-steady", "fake-sleep-1"], threads=1)
+    rows = {row.engine: row for row in answer.engines}
+    ramping = rows["fake-ramp-20"]
+    assert ramping.model.median_ms == pytest.approx(1.0, rel=0.02)
+    assert ramping.model.median_ms < ramping.pipeline.median_ms < 1.15, "and the tokenizer"
+    assert 1.2 < ramping.pipeline.switch_ms < 1.5, "the tokenizer is cold, too"
+    assert ramping.pipeline.steady
+    assert ramping.model.steady
+    assert not rows["fake-never-steady"].pipeline.steady
