@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from src.bench.protocol import Benchmark
 
 FASTEST = 2  # engines beside the baseline
-CALLS = 3  # of a slice, each after the pause
+CALLS = 2  # of a slice, each after the pause: so there is time to repeat some of FEWEST_ROUNDS slices
 LONGEST_S, SHARE = 60.0, 0.1  # for all paced cells of a run: seconds, but at most so much of its budget
 
 

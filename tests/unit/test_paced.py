@@ -87,7 +87,7 @@ def test_the_fastest_faithful_engines_and_the_baseline_are_chosen(record: Record
 
 def test_they_take_a_minute_or_a_tenth_of_the_budget_at_most():
     writeup = plan.writeup()
-    assert paced.slice_calls(writeup) == 3
+    assert paced.slice_calls(writeup) == paced.CALLS
     assert paced.reserved_s(writeup) == 60.0
     for budget_s in (10.0, 100.0, 300.0, 600.0):
         asked = replace(writeup, budget_s=budget_s)
@@ -110,7 +110,7 @@ def test_a_run_measures_them_at_its_end(pool: Pool):
     last = max(slice.at_s for slices in record.slices.values() for slice in slices)
     for cell, slices in record.paced.items():
         assert cell.case.scope == "pipeline"
-        assert [len(slice.ns) for slice in slices] == [3] * 6
+        assert [len(slice.ns) for slice in slices] == [paced.CALLS] * 6
         assert all(slice.pace_s == 0.02 and slice.at_s > last for slice in slices)
     rows = {row["engine"]: row for row in summarise(record)["paced"]}
     assert 2.0 < rows[BASELINE]["median_ms"] < 10.0, "the pause is outside the timer"
