@@ -4,16 +4,23 @@ PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(
 VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8501
+HOST ?= 127.0.0.1
 TORCH_INDEX ?=
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # What runs in the isolated environments too.
 OLD_ZONE := src/__init__.py src/cpu.py src/environments.py src/home.py src/process.py src/engines src/model/__init__.py src/model/isolated src/bench/hot_loop.py src/bench/wire.py src/bench/worker.py
 TORCH := $(shell grep '^torch==' requirements.txt)
 
-.PHONY: app test lint format unit quiet measuring browser ipex 2021 screenshots clean
+.PHONY: app dev test lint format unit quiet measuring browser ipex 2021 screenshots clean
 
 app: $(VENV)/.app
-	$(BIN)/streamlit run app.py --server.port $(PORT)
+	@test "$(HOST)" = 127.0.0.1 || echo "Listening on $(HOST): whoever reaches this machine can run, upload, delete and build here. For others: docs/hosting.md"
+	$(BIN)/streamlit run app.py --server.address $(HOST) --server.port $(PORT)
+
+# For who changes the app: it runs anew when a source file changes. Its figures are not to be trusted meanwhile.
+dev: $(VENV)/.app
+	$(BIN)/streamlit run app.py --server.port $(PORT) --server.fileWatcherType auto --server.runOnSave true \
+		$(addprefix --server.folderWatchBlacklist ,$(VENV) .git docs data tests tools)
 
 # Lint and the tests that measure nothing take two minutes beside the first of the others, which build files; those
 # that must have the host for themselves come later.

@@ -54,7 +54,9 @@ def show_json(value: Any) -> None:
 
 
 def listed(text: str | None) -> list[str] | None:
-    return [part.strip() for part in text.split(",") if part.strip()] if text else None
+    """Return the ids in a comma-separated list; None for no list and for `all`."""
+    ids = [part.strip() for part in text.split(",") if part.strip()] if text else None
+    return None if ids == [plan.ALL] else ids
 
 
 @contextmanager
@@ -329,7 +331,7 @@ def parser() -> argparse.ArgumentParser:
         return made
 
     def model_options(made: argparse.ArgumentParser) -> None:
-        made.add_argument("--engines", metavar="A,B", help="only these engines")
+        made.add_argument("--engines", metavar="A,B", help="only these engines; all: each that can run here")
         made.add_argument(
             "--model",
             metavar="MODEL",

@@ -17,7 +17,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from src.bench import compare, plan, protocol, report, results
+from src.bench import compare, estimate, plan, protocol, report, results
 from src.bench.plan import BadPlan, Plan
 from src.bench.pool import Pool
 from src.bench.record import Record
@@ -26,7 +26,7 @@ from src.bench.stopping import Stop
 from src.model import source
 from src.store import ort_csv, runs, transfer
 from src.store.database import open_store
-from src.ui.format import interval, significant
+from src.ui.format import duration, interval, significant
 
 INTERRUPTED = 130
 WIDE = 110  # columns of a terminal
@@ -78,6 +78,8 @@ def bench(arguments: argparse.Namespace) -> int:
     command = shlex.join(["python", "-m", "src", *sys.argv[1:]])
     store = open_store()
     sink = runs.StoreSink(store)
+    about_s = estimate.seconds(plan.accept(asked)[0], runs.typical_ms(store))
+    err.print(f"About {duration(about_s)}, at most {duration(asked.budget_s)}.", highlight=False)
     with stop.listening():
         try:
             with Live(console=err, auto_refresh=False, transient=True) as live:

@@ -14,16 +14,18 @@ from src.bench.stats import FEWEST_ROUNDS, looks
 if TYPE_CHECKING:
     from src.bench.protocol import Benchmark
 
-# The pass in which ramps are measured may take this share of what is left of the budget, if that gives visits
-# of at least so many seconds.
-SHARE, SHORTEST_VISIT_S = 0.15, 0.06
+# Visits are so short that all of them take this share of what is left of the budget, but not shorter than so
+# many seconds. With many slow cells that is too long: then the pass ends, and what it has not seen twice or
+# thrice, or not at all, has a lead-in by what is known.
+SHARE, MOST, SHORTEST_VISIT_S = 0.15, 0.3, 0.06
 CHECKS = (6, 12)  # rounds after which slices are checked, beside the looks (stats.looks)
 MOST_LENGTHENINGS = 3  # of a cell, each of which begins its rounds anew
 
 
 def measure(benchmark: Benchmark, group: int) -> None:
     """Measure how long each cell takes to be steady after others ran; that is its lead-in."""
-    left_s = benchmark.until - time.monotonic()
+    began = time.monotonic()
+    left_s = benchmark.until - began
     share_s = SHARE * left_s / max(1, ramp.VISITS * len(benchmark.cells(group)))
     visit_s = min(ramp.VISIT_S, max(SHORTEST_VISIT_S, share_s))
     visits: dict[Cell, list[tuple[int, ...]]] = {}
@@ -33,6 +35,8 @@ def measure(benchmark: Benchmark, group: int) -> None:
             benchmark.let_sentences_go_first()
             if benchmark.stop():
                 return
+            if time.monotonic() - began > MOST * left_s:
+                break
             if cell not in benchmark.record.warmed:
                 continue
             call_s = benchmark.record.warmed[cell].call_ns / 1e9

@@ -16,6 +16,7 @@ from src.bench.stats import Ratio, median, median_interval
 TOLERANCE = 0.01  # of the plateau: the least difference that is claimed anywhere here (stats.noise_floor)
 VISITS = 3  # of each cell while its ramp is measured, others in between
 VISIT_S, SHORTEST_VISIT, LONGEST_VISIT = 0.25, 8, 250  # seconds; calls
+SLOW_VISIT_S, FEWEST_OF_SLOW = 1.0, 3  # a visit of slow calls has fewer than the shortest, to take no longer
 # No lead-in is longer: so many calls, or so many seconds where those are more calls; and never more than…
 CAP_CALLS, CAP_S, LONGEST_LEAD_IN_S = 100, 0.25, 1.0
 LEAST_LEAD_IN = 2  # calls
@@ -37,7 +38,9 @@ class Ramp:
 
 def visit_calls(call_s: float, visit_s: float = VISIT_S) -> int:
     """Return how many calls a visit has in which a ramp is measured, of calls that take so many seconds."""
-    return min(max(SHORTEST_VISIT, math.ceil(visit_s / max(1e-7, call_s))), LONGEST_VISIT)
+    call_s = max(1e-7, call_s)
+    shortest = max(FEWEST_OF_SLOW, min(SHORTEST_VISIT, math.floor(SLOW_VISIT_S / call_s)))
+    return min(max(shortest, math.ceil(visit_s / call_s)), LONGEST_VISIT)
 
 
 def longest_lead_in(call_s: float) -> int:

@@ -42,7 +42,10 @@ LEAST_LEAD_IN, LEAST_LEAD_IN_S = 16, 0.06
 SLICE_S = 0.006  # the timed calls of a scope in a visit take so long, but there are as many as…
 FEWEST_CALLS, FEWEST_SLOW_CALLS, MOST_CALLS = 3, 2, 64
 SLOW_CALL_S = 0.004
-UNSTEADY = 0.03  # what may be left of a ramp: six rounds tell no less
+UNSTEADY = 0.03  # what may be left of a ramp within the timed calls of a visit: six rounds tell no less
+STILL_FALLING = (
+    0.005  # by so much the second half of a lead-in is slower, in each round, where no plateau is near
+)
 NOT_BUILT = "Nothing is built in the hosted demo: whoever runs it does that beforehand (docs/hosting.md)."
 NOTHING = "There is nothing to measure in this text. Type a sentence."
 
@@ -465,5 +468,9 @@ def latency(scope: str, visits: list[dict[str, Any]], lead_in: int, reached: boo
     interval = median_interval(medians)
     assert interval, "a sentence has at least six rounds"
     switch_ms = median([visit["lead_ns"][0] for visit in visits]) / 1e6 if scope == "pipeline" else None
-    steady = reached and not ramp.unsteady(ramp.rest(rounds), UNSTEADY)
+    steady = not ramp.unsteady(ramp.rest(rounds), UNSTEADY)
+    if not reached:  # by one visit: that it was more than a bad moment, all the others must show
+        last = [median(visit["lead_ns"][len(visit["lead_ns"]) // 2 :]) for visit in visits]
+        timed = [median(visit["ns"]["pipeline"]) for visit in visits]
+        steady &= min(lead / calls for lead, calls in zip(last, timed, strict=True)) <= 1 + STILL_FALLING
     return Latency(median(medians), interval, sum(map(len, rounds)), len(rounds), steady, lead_in, switch_ms)

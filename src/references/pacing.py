@@ -14,7 +14,8 @@ from src.references.reference import Reference, infinity
 class Paced:
     """A paced cell: `back_to_back` is the same engine's result of the run's rounds, `paced` its row in the
     run's `paced` (docs/results.md). `reference` is Infinity's number of this length, None for other lengths;
-    the ratios to it (measured ÷ stated) are None where something blocks, or there is none.
+    the ratios to it (measured ÷ stated) are None where something blocks, where the figure is not valid, or
+    without a number.
     """
 
     back_to_back: dict[str, Any]
@@ -25,8 +26,10 @@ class Paced:
     paced_ratio: float | None
 
     @property
-    def slower(self) -> float:
-        """Return the paced latency ÷ that back to back."""
+    def slower(self) -> float | None:
+        """Return the paced latency ÷ that back to back; None where the paced one is not valid."""
+        if self.paced["verdict"] != "valid":
+            return None
         return float(self.paced["median_ms"] / self.back_to_back["median_ms"])
 
 
@@ -42,6 +45,10 @@ def paced_cells(run: dict[str, Any]) -> list[Paced]:
     return sorted(cells, key=lambda cell: (cell.paced["sequence_length"], cell.paced["median_ms"]))
 
 
+def valid(row: dict[str, Any]) -> bool:
+    return bool(row["verdict"] == "valid")
+
+
 def beside(run: dict[str, Any], result: dict[str, Any], row: dict[str, Any]) -> Paced:
     """Return a paced cell beside Infinity's number of its length."""
     length = row["sequence_length"]
@@ -55,6 +62,6 @@ def beside(run: dict[str, Any], result: dict[str, Any], row: dict[str, Any]) -> 
         row,
         stated,
         comparison,
-        ratio(stated, result["median_ms"], judge(stated, measurement)),
-        ratio(stated, row["median_ms"], comparison),
+        ratio(stated, result["median_ms"], judge(stated, measurement)) if valid(result) else None,
+        ratio(stated, row["median_ms"], comparison) if valid(row) else None,
     )

@@ -38,11 +38,10 @@ def draw_paced(run: dict[str, Any]) -> None:
 
 def line(cell: Paced) -> dict[str, str]:
     """Return one paced cell as a row of the table."""
-    word = "" if cell.paced["verdict"] == "valid" else f" :orange-badge[{cell.paced['verdict']}]"
     return {
         "Tokens, engine": f"{cell.paced['sequence_length']}, {plain(known(cell.paced['engine']).title)}",
         "Back to back": figure(cell.back_to_back, cell.back_to_back_ratio),
-        "One request each half second": figure(cell.paced, cell.paced_ratio) + word,
+        "One request each half second": figure(cell.paced, cell.paced_ratio),
         "Slower by": times(cell.slower),
         "Infinity, stated": ms(cell.reference.value) if cell.reference else "–",
     }
@@ -51,4 +50,5 @@ def line(cell: Paced) -> dict[str, str]:
 def figure(row: dict[str, Any], ratio: float | None) -> str:
     spread = f" ({interval(*row['median_ci95_ms'])})" if row["median_ci95_ms"] else ""
     beside = f" · {times(ratio)} of Infinity" if ratio is not None else ""
-    return f"**{significant(row['median_ms'])}**{spread}{beside}"
+    word = "" if row["verdict"] == "valid" else f" :orange-badge[{row['verdict']}]"
+    return f"**{significant(row['median_ms'])}**{spread}{beside}{word}"

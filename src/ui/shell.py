@@ -4,6 +4,7 @@ import gc
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import NoReturn
 
 import streamlit as st
@@ -35,6 +36,8 @@ PAGES = (
 FOR_ALL = (BadPlan, UnknownEngine, NotYours, Refused, NoRun, RunBusy, BadRun)
 FOR_OWNERS = (StoreError, HomeError)
 
+ICON = Path(__file__).parent / "icon.png"
+
 log = logging.getLogger(__name__)
 
 
@@ -42,7 +45,7 @@ def page_setup(title: str, wide: bool = False) -> None:
     """Set the page's title, icon and width; draw the sidebar; let in who may come in."""
     st.set_page_config(
         page_title=f"{title} · {PRODUCT}",
-        page_icon=":material/all_inclusive:",
+        page_icon=str(ICON),  # a named icon would be asked of a host on the internet
         layout="wide" if wide else "centered",
     )
     if hosted():

@@ -34,7 +34,7 @@ class Server:
         self.url = f"http://127.0.0.1:{port}"
         self.log = log
         command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true"]
-        options = [f"--server.port={port}", "--server.address=127.0.0.1", "--server.fileWatcherType=none"]
+        options = [f"--server.port={port}"]  # all else as users have it
         with open(log, "wb") as stream:
             self.process = subprocess.Popen(
                 command + options,

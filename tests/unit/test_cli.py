@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from src.cli import listed
 from tests.conftest import DEMO, ROOT, SIX
 from tests.unit.test_registry import DESIGNED
 
@@ -64,6 +65,13 @@ def test_predict_prints_a_table_for_people():
     assert "onnxruntime-int8" in done.stdout
     assert "lower is better" in done.stdout
     assert "Infinity, 16 tokens, stored" in done.stdout
+
+
+def test_all_means_every_engine_that_can_run_here():
+    assert listed("all") is None
+    assert listed("onnxruntime-fp32, null") == ["onnxruntime-fp32", "null"]
+    found = run_json("predict", DEMO, "--engines", "all", AWIY_ENGINES="onnxruntime-int8")
+    assert [row["engine"] for row in found["engines"]] == ["onnxruntime-int8"]
 
 
 def test_accuracy_on_a_small_file(tmp_path: Path):

@@ -66,6 +66,9 @@ def test_too_few_rounds_and_noise_are_told(record: Record):
     row = summarise(record)["paced"][1]
     assert row["verdict"] == "invalid"
     assert "4 undisturbed rounds" in row["reasons"][0]
+    int8, _ = paced_cells(summarise(record))
+    assert int8.paced_ratio is None, "nothing is said that it does not carry"
+    assert int8.slower is None
 
 
 def test_they_survive_the_store_and_a_file(record: Record, store: Store):  # noqa: F811

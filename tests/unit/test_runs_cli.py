@@ -35,7 +35,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 def test_the_json_is_the_schema(made: dict[str, Path]):
     found = json.loads(made["json"].read_text())
-    assert found["schema_version"] == 1
+    assert found["schema_version"] == 2
     assert {(row["engine"], row["scope"]) for row in found["results"]} == {
         (engine, scope)
         for engine in ("onnxruntime-fp32", "onnxruntime-int8", "pytorch-fp32", "null")
