@@ -80,6 +80,8 @@ def headline(answer: dict, best: dict, stored: dict | None) -> str:
     low, high = best["pipeline"]["ci95_ms"]
     if answer["noise"]["noisy"]:
         verdict = "Measured on a busy host, so no verdict"
+    elif not best["pipeline"]["steady"]:
+        verdict = "Not steady within the time of a sentence, so no verdict"
     elif high < stored["value"]:
         verdict = "Yes, this time"
     elif low > stored["value"]:

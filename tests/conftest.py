@@ -59,7 +59,7 @@ def shared_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def fakes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWIY_EXTRA_ENGINES", "tests.fakes:ENGINES")
+    monkeypatch.setenv("AWIY_EXTRA_ENGINES", "tests.fakes:ENGINES,tests.ramp_fakes:ENGINES")
 
 
 @pytest.fixture

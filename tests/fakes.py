@@ -1,7 +1,6 @@
 """Faulty engines for real workers, loaded like any other: AWIY_EXTRA_ENGINES=tests.fakes:ENGINES."""
 
 import hashlib
-import math
 import os
 import signal
 import sys
@@ -125,6 +124,19 @@ class LateCrashing(Plausible):
         return super().infer(*inputs)
 
 
+class CrashingInWarmUp(Plausible):
+    """Answers once."""
+
+    def load(self, artifact, threads):
+        self.answered = False
+
+    def infer(self, *inputs):
+        if self.answered:
+            os.kill(os.getpid(), signal.SIGKILL)
+        self.answered = True
+        return super().infer(*inputs)
+
+
 class Crowding(Plausible):
     """Runs four threads whatever it was given. Hashing needs no lock of the interpreter, so all really
     run.
@@ -152,52 +164,6 @@ class Busy(Plausible):
     def infer(self, *inputs):
         sum(range(60000))
         return super().infer(*inputs)
-
-
-class Ramping(Plausible):
-    """Computes for PLATEAU_S a call; longer after it was stopped, by HEIGHT at first and by less with each of
-    CALLS calls. It knows that it was stopped from the time between two calls.
-    """
-
-    PLATEAU_S, GAP_S = 0.001, 0.0008
-    HEIGHT, CALLS = 0.5, 5
-
-    def load(self, artifact, threads):
-        self.last, self.position = 0.0, 0
-
-    def share(self):
-        return max(0.0, 1 - self.position / self.CALLS)
-
-    def infer(self, *inputs):
-        began = time.perf_counter()
-        if began - self.last > self.GAP_S:
-            self.position = 0
-        end = began + self.PLATEAU_S * (1 + self.HEIGHT * self.share())
-        self.position += 1
-        answer = super().infer(*inputs)
-        while time.perf_counter() < end:
-            pass
-        self.last = time.perf_counter()
-        return answer
-
-
-class Ramping20(Ramping):
-    HEIGHT, CALLS = 0.2, 20
-
-
-class Ramping100(Ramping):
-    HEIGHT, CALLS = 0.3, 100
-
-
-class RampingLittle(Ramping):
-    HEIGHT, CALLS = 0.05, 20
-
-
-class NeverSteady(Ramping):
-    """Still gets faster when its lead-in has been as long as one may be."""
-
-    def share(self):
-        return math.exp(-self.position / 400)
 
 
 class Sleeping1(Sleeping):
@@ -243,7 +209,7 @@ def row(name: str, implementation: type, **more: str) -> EngineSpec:
         f"Fake {name}",
         "fake",
         "fp32",
-        implementation=f"tests.fakes:{implementation.__name__}",
+        implementation=f"{implementation.__module__}:{implementation.__name__}",
         **more,
     )
 
@@ -265,13 +231,9 @@ ENGINES = (
     row("drifting", Drifting),
     row("drifting-slower", DriftingSlower),
     row("late-crash", LateCrashing),
+    row("crash-warm-up", CrashingInWarmUp),
     row("crowding", Crowding),
     row("busy", Busy),
-    row("ramp-5", Ramping),
-    row("ramp-20", Ramping20),
-    row("ramp-100", Ramping100),
-    row("ramp-little", RampingLittle),
-    row("never-steady", NeverSteady),
     row("sleep-1", Sleeping1),
     row("sleep-5", Sleeping5),
     row("sleep-2", Sleeping),

@@ -26,6 +26,8 @@ HOST_FACTS = (
     "git_commit",
 )
 PLAN_FACTS = ("threads", "pace_s", "seed", "baseline", "percentile", "precision")
+# What a slice begins with and how long it is: earlier versions read engines with large weights too slow.
+PROTOCOL_FACTS = ("lead_in", "slice")
 
 
 def ratio_of_medians(new: list[float], base: list[float]) -> Ratio | None:
@@ -97,6 +99,10 @@ def differences(base: dict[str, Any], new: dict[str, Any]) -> list[dict[str, Any
             pair = [list(one) if isinstance(one, tuple) else one for one in pair]
             if pair[0] != pair[1]:
                 found.append({"what": f"{where} {name}", "base": pair[0], "new": pair[1]})
+    for name in PROTOCOL_FACTS:
+        pair = [(head.get("protocol") or {}).get(name) for head in heads]
+        if pair[0] != pair[1]:
+            found.append({"what": f"protocol {name}", "base": pair[0], "new": pair[1]})
     probes = [one["noise"]["reference"] for one in (base, new)]
     if all(probes) and any(
         not 0.8 <= (probes[0][name] or 1) / (probes[1][name] or 1) <= 1.25 for name in probes[0]

@@ -173,7 +173,7 @@ class HotLoops:
         self.seconds, self.settle_s, self.warm_up_s = seconds, settle_s, warm_up_s
         self.cpus = host.allowed_cpus()[:threads]
         self.probe = Probe(self.cpus)
-        self.speeds = [self.probe.measure() for _ in range(PROBES)]
+        self.speeds: list[Speed] = []
         self.counter: Tokenizer | None = None
         self.running: dict[str, HotLoop] = {}
         self.failures: dict[str, str] = {}  # reasons by engine
@@ -194,6 +194,7 @@ class HotLoops:
         token count, in each scope. One that fails is in `failures`.
         """
         self.unload()
+        self.speeds = self.speeds or [self.probe.measure() for _ in range(PROBES)]
         for engine in engines:
             spec = registry.get(engine)
             assert spec.recipe, f"{engine} has no file to load"

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from typing import Any
 
 from src.bench import evidence, ramp
 from src.bench.record import Cell, Record, Slice
@@ -10,6 +11,7 @@ from src.bench.stats import FEWEST_ROUNDS, Ratio, median
 # A cell is noisy when more than this share of its rounds stayed disturbed, repeats and all; a run when more
 # of its slices were, or when it spent more than WAITED_SHARE of its time waiting for a quiet host.
 NOISY_SHARE, WAITED_SHARE = 1 / 3, 0.1
+NOT_STEADY = "It was not steady"
 
 
 def judge(record: Record, cell: Cell) -> tuple[str, list[str]]:
@@ -49,9 +51,19 @@ def unsteady(rest: Ratio) -> str:
     change = 100 * abs(rest.ratio - 1)
     how = "faster" if rest.ratio > 1 else "slower"
     return (
-        f"It was not steady: within a slice its calls got {change:.1f} % {how}, so this is no latency of an "
+        f"{NOT_STEADY}: within a slice its calls got {change:.1f} % {how}, so this is no latency of an "
         "engine that runs alone. Give a larger budget, or measure fewer engines together."
     )
+
+
+def unsteady_reasons(rows: list[dict[str, Any]]) -> list[str]:
+    """Return which results of a run were not steady, as one sentence; nothing where all were."""
+    names = dict.fromkeys(
+        f"{row['engine']} at {row['sequence_length']} tokens"
+        for row in rows
+        if row["verdict"] == "noisy" and any(reason.startswith(NOT_STEADY) for reason in row["reasons"])
+    )
+    return [f"Not steady within their slices: {', '.join(names)}."] if names else []
 
 
 def waited(record: Record) -> float:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from src.bench import ramp
@@ -24,7 +23,7 @@ MOST_LENGTHENINGS = 3  # of a cell, each of which begins its rounds anew
 
 def measure(benchmark: Benchmark, group: int) -> None:
     """Measure how long each cell takes to be steady after others ran; that is its lead-in."""
-    began = time.monotonic()
+    began, yielded_s = time.monotonic(), benchmark.yielded_s
     left_s = benchmark.until - began
     share_s = SHARE * left_s / max(1, ramp.VISITS * len(benchmark.cells(group)))
     visit_s = min(ramp.VISIT_S, max(SHORTEST_VISIT_S, share_s))
@@ -35,7 +34,7 @@ def measure(benchmark: Benchmark, group: int) -> None:
             benchmark.let_sentences_go_first()
             if benchmark.stop():
                 return
-            if time.monotonic() - began > MOST * left_s:
+            if time.monotonic() - began - (benchmark.yielded_s - yielded_s) > MOST * left_s:
                 break
             if cell not in benchmark.record.warmed:
                 continue
@@ -60,13 +59,12 @@ def lengthen(benchmark: Benchmark, group: int, number: int, round_s: float) -> N
     if time.monotonic() + next(looks()) * round_s > benchmark.until:
         return
     for cell, _ in benchmark.cells(group):
-        known = record.lead_ins.get(cell)
         slices = record.undisturbed(cell)
-        if not known or len(known) > MOST_LENGTHENINGS or len(slices) < FEWEST_ROUNDS:
+        if len(record.lead_ins.get(cell, [])) > MOST_LENGTHENINGS or len(slices) < FEWEST_ROUNDS:
             continue
         if not ramp.unsteady(ramp.rest([slice.ns for slice in slices])):
             continue
         call_s = record.warmed[cell].call_ns / 1e9
-        calls = ramp.longer(known[-1].calls, benchmark.calls(cell), call_s)
-        if calls > known[-1].calls:
-            benchmark.happened(replace(known[-1], from_round=number + 1, calls=calls, visits=()))
+        calls = ramp.longer(benchmark.lead_in(cell), benchmark.calls(cell), call_s)
+        if calls > benchmark.lead_in(cell):
+            benchmark.happened(LeadIn(*cell, from_round=number + 1, calls=calls, visits=()))

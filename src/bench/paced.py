@@ -33,7 +33,7 @@ def case_count(plan: Plan) -> int:
 def slice_calls(plan: Plan) -> int:
     """Return how many calls a paced slice has, so that FEWEST_ROUNDS of them fit; 0 where not one does."""
     cells = (1 + FASTEST) * case_count(plan)
-    if not cells or not plan.demo_pace_s:
+    if not cells or not plan.demo_pace_s or plan.pace_s:  # all cells of a run with pauses are paced
         return 0
     return min(CALLS, math.floor(most_s(plan) / (FEWEST_ROUNDS * cells * plan.demo_pace_s)))
 
@@ -89,20 +89,24 @@ def figures(record: Record, cell: Cell) -> dict[str, Any]:
 
 
 def measure(benchmark: Benchmark, group: int) -> None:
-    """Measure the paced cells of a group, until each has its rounds or the group's time is over."""
+    """Measure the paced cells of a group, until each has its rounds or their time is over."""
     calls, pace_s = slice_calls(benchmark.plan), benchmark.plan.demo_pace_s
-    workers = dict(benchmark.cells(group))
-    cells = chosen(benchmark.record, list(workers))
+    benchmark.until = min(benchmark.until, time.monotonic() + reserved_s(benchmark.plan))
+    cells = chosen(benchmark.record, [cell for cell, _ in benchmark.cells(group)])
     for number in count(1):
-        lacking = [
-            cell for cell in cells if len(benchmark.record.undisturbed(cell, paced=True)) < FEWEST_ROUNDS
-        ]
+        workers = dict(benchmark.cells(group))  # of engines that live
+        lacking = [cell for cell in cells if cell in workers and lacks_rounds(benchmark.record, cell)]
         if not lacking:
             return
         for cell in benchmark.order.sample(lacking, len(lacking)):
             text = f"One request each {pace_s:g} s, as Infinity's demo was driven"
             benchmark.progress(Progress("measure", text, min(number, FEWEST_ROUNDS), FEWEST_ROUNDS))
             benchmark.let_sentences_go_first()
-            if benchmark.stop() or time.monotonic() + calls * pace_s > benchmark.until:
+            slice_s = calls * pace_s + benchmark.expected_s(cell)
+            if benchmark.stop() or time.monotonic() + slice_s > benchmark.until:
                 return
             benchmark.attempt(number, 1, cell, workers[cell], calls, pace_s)
+
+
+def lacks_rounds(record: Record, cell: Cell) -> bool:
+    return len(record.undisturbed(cell, paced=True)) < FEWEST_ROUNDS

@@ -1,6 +1,6 @@
 """The ramp: how many calls an engine needs until it is steady again, after others had the caches.
 
-What was evicted comes back over many calls: 8 to 32 with FP32 weights, few with INT8. So each slice begins
+What was evicted comes back over many calls, with FP32 weights over more than with INT8. So each slice begins
 with an untimed lead-in of that length, and its timed calls are watched for what is left of the ramp.
 """
 
@@ -84,7 +84,9 @@ def parts(length: int) -> list[int]:
 
 
 def lead_in(ramp: Ramp) -> int:
-    """Return how many untimed calls a slice begins with. Where no plateau was seen, as many as may be."""
+    """Return how many untimed calls a slice begins with. Where no plateau was seen these may be too few: the
+    slices themselves will show it.
+    """
     most = longest_lead_in(ramp.plateau_ns / 1e9)
     return min(max(ramp.calls, LEAST_LEAD_IN), most)
 

@@ -5,7 +5,15 @@ from typing import Any
 import numpy as np
 
 from src.bench import paced, ramp
-from src.bench.judging import NOISY_SHARE, WAITED_SHARE, judge, middle, noise_reasons, waited
+from src.bench.judging import (
+    NOISY_SHARE,
+    WAITED_SHARE,
+    judge,
+    middle,
+    noise_reasons,
+    unsteady_reasons,
+    waited,
+)
 from src.bench.plan import Case
 from src.bench.record import SCHEMA_VERSION, TWIN, Cell, Record, to_json
 from src.bench.stats import (
@@ -46,7 +54,7 @@ def summarise(record: Record, raw: bool = False) -> dict[str, Any]:
             "time": cost(record),
         },
         "results": rows,
-        "paced": [paced_row(record, cell) for cell in record.paced],
+        "paced": [paced_row(record, cell) for cell in record.paced if cell.engine not in failed(record)],
         "failures": [{"engine": one.engine, "reason": one.reason} for one in record.failures],
         "noise": noise(record, rows, pairs),
         "summary": summary(rows, begun.plan["baseline"]),
@@ -56,11 +64,15 @@ def summarise(record: Record, raw: bool = False) -> dict[str, Any]:
     return found
 
 
+def failed(record: Record) -> set[str]:
+    """Return the engines that failed: they have no results."""
+    return {failure.engine for failure in record.failures}
+
+
 def cells(record: Record) -> list[Cell]:
     """Return the cells that have results: those of engines that did not fail, by case, in loading order."""
-    failed = {one.engine for one in record.failures}
     order = {key: number for number, key in enumerate(record.loaded)}
-    living = [cell for cell in record.slices if cell.engine not in failed]
+    living = [cell for cell in record.slices if cell.engine not in failed(record)]
     return sorted(
         living, key=lambda cell: (cell.case, order.get((cell.group, cell.engine, cell.case.threads), 0))
     )
@@ -143,18 +155,19 @@ def milliseconds(ns: float | None) -> float | None:
 def lead_in(record: Record, cell: Cell) -> dict[str, Any] | None:
     """Return {calls, ramp_calls, ramp_ms, plateau_ms, steady, slices_before}: how many untimed calls a
     slice of a cell began with, the ramp that was measured, and how many slices came before the lead-in was
-    long enough, which do not count. None for runs of schema version 1.
+    long enough, which do not count. None for runs of schema version 1, and where there was no time to
+    measure a ramp and no need of a longer lead-in.
     """
     known = record.lead_ins.get(cell)
     if not known:
         return None
-    found = ramp.measure_ramp(known[0].visits)
+    measured = ramp.measure_ramp(known[0].visits) if known[0].visits else None
     return {
         "calls": known[-1].calls,
-        "ramp_calls": found.calls,
-        "ramp_ms": found.ns / 1e6,
-        "plateau_ms": found.plateau_ns / 1e6,
-        "steady": found.steady,
+        "ramp_calls": measured and measured.calls,
+        "ramp_ms": measured and measured.ns / 1e6,
+        "plateau_ms": measured and measured.plateau_ns / 1e6,
+        "steady": measured and measured.steady,
         "slices_before": len(record.slices.get(cell, [])) - len(record.counted(cell)),
     }
 
@@ -238,7 +251,7 @@ def noise(record: Record, rows: list[dict[str, Any]], found: Floors) -> dict[str
         )
         if slices
         else None,
-        "reasons": noise_reasons(record, slices),
+        "reasons": [*unsteady_reasons(rows), *noise_reasons(record, slices)],
         "reference": {"apart_ns": reference.apart_ns, "loop_us": reference.loop_us} if reference else None,
         "harness": [
             {**case_fields(cell.case), "median_us": 1000 * one["median_ms"]}

@@ -383,6 +383,7 @@ class Sitting:
         a visit.
         """
         length = len(self.tokens)
+        ids = [id for id in ids if id in self.workers]  # those that the warm-up left
         ramps = {id: self.workers[id].ramps[length] for id in ids if length in self.workers[id].ramps}
         new = [id for id in ids if id not in ramps]
         for number, id in enumerate(random.sample(new, len(new)), 1):

@@ -48,6 +48,7 @@ def check_store() -> Iterator[Finding]:
     else:
         size = store.path.stat().st_size / 1e6
         yield Finding("Database", "ok", f"{store.path}, {len(kept)} runs, {size:.1f} MB")
+    runs.settle_orphans(store)  # what an earlier version computed is computed anew
     yield estimators(store)
     dead = [job for job in waiting if job.process and not identity.alive(job.process)]
     if dead:

@@ -36,7 +36,7 @@ def check_lead_in(lead_in: LeadIn, before: Record, refuse: Any) -> None:
         raise refuse(f"{lead_in.engine} has a lead-in before it was warmed up.")
     first = cell not in before.lead_ins
     calls = [ns for visit in lead_in.visits for ns in visit]
-    if first != bool(calls) or not all(lead_in.visits) or any(not 1 <= ns <= LONGEST_NS for ns in calls):
+    if (calls and not first) or not all(lead_in.visits) or any(not 1 <= ns <= LONGEST_NS for ns in calls):
         raise refuse("a lead-in has no calls it was measured from, or some that cannot be.")
     if not (0 <= lead_in.from_round <= LARGEST_NUMBER and 0 <= lead_in.calls <= LARGEST_NUMBER):
         raise refuse("a lead-in has a round or a number of calls that cannot be.")

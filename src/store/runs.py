@@ -1,8 +1,9 @@
 """Runs kept in the store: written event by event, read again, listed, renamed, deleted."""
 
 import hashlib
+import logging
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -25,8 +26,9 @@ from src.bench.record import (
 )
 from src.store import schema
 from src.store.database import Store, open_store
-from src.store.samples import pack, unpack
+from src.store.samples import read_slices, slice_row
 
+log = logging.getLogger(__name__)
 RUN_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4,8}")
 LONGEST_TITLE = 200
 TABLES: dict[type, Any] = {Loaded: schema.loaded, Warmed: schema.warmed, LeadIn: schema.lead_ins}
@@ -112,11 +114,6 @@ def write(connection: Connection, run_id: str, events: Sequence[Event]) -> None:
         connection.execute(insert(schema.slices), rows)
 
 
-def slice_row(run_id: str, slice: Slice) -> dict[str, Any]:
-    values = asdict(slice)
-    return {**values, **values.pop("case"), "run_id": run_id, "ns": pack(slice.ns)}
-
-
 def settle(store: Store, run_id: str) -> None:
     """Compute a run's results from its events and keep them; also of a run whose writer was killed.
 
@@ -166,15 +163,25 @@ def result_row(run_id: str, row: dict[str, Any]) -> dict[str, Any]:
 
 
 def settle_orphans(store: Store) -> list[str]:
-    """Settle the runs whose writer is gone before it came to their end; return their ids."""
+    """Settle the runs whose writer is gone before it came to their end; return their ids. One that cannot be
+    computed is left, and logged.
+    """
     with store.read() as connection:
         chosen = select(schema.runs.c.id, schema.runs.c.writer).where(schema.runs.c.stopped.is_(None))
         orphans = [
             row.id for row in connection.execute(chosen) if not (row.writer and identity.alive(row.writer))
         ]
-    for run_id in orphans:
+    return [run_id for run_id in orphans if settled(store, run_id)]
+
+
+def settled(store: Store, run_id: str) -> bool:
+    """Settle a run; tell whether that could be done."""
+    try:
         settle(store, run_id)
-    return orphans
+    except (ValueError, TypeError, KeyError, AttributeError, AssertionError):
+        log.exception("run %s cannot be computed", run_id)
+        return False
+    return True
 
 
 # --- reading
@@ -264,18 +271,6 @@ def record(store: Store, run_id: str) -> Record:
         if run.ended:
             made.add(from_json(run.ended))
     return made
-
-
-def read_slices(connection: Connection, run_id: str) -> Iterator[Slice]:
-    """Yield a run's slices in their order."""
-    table = schema.slices
-    asked = select(table).where(table.c.run_id == run_id).order_by(table.c.id)
-    for row in connection.execute(asked).mappings():
-        values = dict(row)
-        case_values = {name: values.pop(name) for name in Case.__dataclass_fields__}
-        values |= {"kind": "slice", "case": case_values, "ns": unpack(values["ns"])}
-        del values["id"], values["run_id"]
-        yield from_json(values)  # type: ignore[misc]
 
 
 def run_json(store: Store, run_id: str) -> dict[str, Any]:

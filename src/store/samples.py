@@ -1,8 +1,17 @@
-"""The timed calls of a slice as bytes: one that tells the width, then little-endian unsigned integers."""
+"""Slices as rows of the store; the timed calls of one are bytes: one that tells the width, then little-endian
+unsigned integers.
+"""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import Any
 
 import numpy as np
+from sqlalchemy import Connection, select
+
+from src.bench.plan import Case
+from src.bench.record import Slice, from_json
+from src.store import schema
 
 WIDTHS = {4: "<u4", 8: "<u8"}  # bytes of a nanosecond count; four reach to 4.3 s
 
@@ -18,3 +27,21 @@ def unpack(packed: bytes) -> tuple[int, ...]:
     if not packed or packed[0] not in WIDTHS or (len(packed) - 1) % packed[0]:
         raise ValueError("These bytes are no packed samples: the database is damaged.")
     return tuple(np.frombuffer(packed, WIDTHS[packed[0]], offset=1).tolist())
+
+
+def slice_row(run_id: str, slice: Slice) -> dict[str, Any]:
+    """Return a slice as a row of the table `slices`."""
+    values = asdict(slice)
+    return {**values, **values.pop("case"), "run_id": run_id, "ns": pack(slice.ns)}
+
+
+def read_slices(connection: Connection, run_id: str) -> Iterator[Slice]:
+    """Yield a run's slices in their order."""
+    table = schema.slices
+    asked = select(table).where(table.c.run_id == run_id).order_by(table.c.id)
+    for row in connection.execute(asked).mappings():
+        values = dict(row)
+        case_values = {name: values.pop(name) for name in Case.__dataclass_fields__}
+        values |= {"kind": "slice", "case": case_values, "ns": unpack(values["ns"])}
+        del values["id"], values["run_id"]
+        yield from_json(values)  # type: ignore[misc]

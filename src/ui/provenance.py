@@ -53,7 +53,7 @@ def draw_measured(side: Beside, run: dict[str, Any]) -> None:
         "Threads": str(row["threads"]),
         "Batch, tokens": f"{row['batch_size']} × {row['sequence_length']}",
         "Scope": SCOPES[row["scope"]],
-        "Statistic": f"median of {row['samples']:,} calls in {row['facts'].get('rounds', '?')} rounds",
+        "Statistic": f"median of {row['facts'].get('rounds', '?')} round medians, {row['samples']:,} calls",
         "When": f"{moment(head['started_at'])} UTC",
         "Row's verdict": f"{row['verdict'] or 'not judged'} {plain(' '.join(row['reasons']))}".strip(),
     }

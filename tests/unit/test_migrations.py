@@ -13,7 +13,7 @@ from src.bench.record import SCHEMA_VERSION, Cell, Loaded, Record, Slice, Warmed
 from src.store import database, runs, samples
 from src.store.database import MIGRATIONS, open_store
 from tests.unit.test_results import CASE, made
-from tests.unit.test_store import TIMES
+from tests.unit.test_store import TIMES, kept, with_id
 
 
 def test_a_run_of_the_first_schema_is_computed_anew_from_its_events(
@@ -45,6 +45,18 @@ def test_a_run_of_the_first_schema_is_computed_anew_from_its_events(
     assert runs.listed(store)[0].stopped == "precision"
     again = runs.record(store, record.begun.id)
     assert again.slices == record.slices
+
+
+def test_a_run_that_cannot_be_computed_does_not_stop_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("AWIY_HOME", str(tmp_path / "home"))
+    store = open_store()
+    ids = [kept(store, with_id(made(TIMES), f"2026110{day}-000000-aaaa")) for day in (1, 2)]
+    with store.write() as connection:
+        connection.execute(text("UPDATE runs SET stopped = NULL, summary = NULL"))
+        connection.execute(text("UPDATE slices SET ns = x'07' WHERE run_id = :id"), {"id": ids[0]})
+    assert runs.settle_orphans(store) == [ids[1]]
 
 
 def first_version(tmp_path: Path) -> Path:

@@ -1,6 +1,7 @@
 """One request each half second: paced cells beside those measured back to back."""
 
 import json
+import time
 from dataclasses import asdict, replace
 
 import pytest
@@ -117,3 +118,18 @@ def test_a_run_measures_them_at_its_end(pool: Pool):
         assert all(slice.pace_s == 0.02 and slice.at_s > last for slice in slices)
     rows = {row["engine"]: row for row in summarise(record)["paced"]}
     assert 2.0 < rows[BASELINE]["median_ms"] < 10.0, "the pause is outside the timer"
+
+
+@pytest.mark.usefixtures("fakes", "fake_answers", "calm")
+def test_an_engine_that_fails_when_paced_is_left_out_and_the_others_go_on(pool: Pool):
+    asked = fake_plan("fake-crash-paced", scopes=("pipeline",), demo_pace_s=0.4, budget_s=200.0)
+    began = time.monotonic()
+    record = measure(pool, asked)
+    assert time.monotonic() - began < 60
+    assert [failure.engine for failure in record.failures] == ["fake-crash-paced"]
+    run = summarise(record)
+    assert [(row["engine"], row["rounds"]) for row in run["paced"]] == [(BASELINE, 6)]
+
+
+def test_a_run_with_pauses_has_no_paced_cells_besides():
+    assert paced.slice_calls(replace(plan.writeup(), pace_s=0.5)) == 0

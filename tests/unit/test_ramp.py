@@ -15,14 +15,14 @@ from src.bench.record import LeadIn, Record
 from src.bench.results import summarise
 from src.engines import registry
 from src.model.source import ModelSource
-from tests import fakes
+from tests import ramp_fakes
 from tests.conftest import DEMO
 
 RAMPS = {
-    "fake-ramp-5": fakes.Ramping,
-    "fake-ramp-20": fakes.Ramping20,
-    "fake-ramp-100": fakes.Ramping100,
-    "fake-ramp-little": fakes.RampingLittle,
+    "fake-ramp-5": ramp_fakes.Ramping,
+    "fake-ramp-20": ramp_fakes.Ramping20,
+    "fake-ramp-100": ramp_fakes.Ramping100,
+    "fake-ramp-little": ramp_fakes.RampingLittle,
 }
 
 

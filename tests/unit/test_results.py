@@ -250,6 +250,24 @@ def test_compare_lists_what_differs_first_and_greys_what_is_noise(record: Record
     assert rows[BASELINE]["to_baseline"] is None
 
 
+def test_compare_tells_another_lead_in(record: Record):
+    """Before there was one that was measured, engines with large weights were read too slow."""
+    other = made({BASELINE: 2.0, BASELINE + TWIN: 2.0, "onnxruntime-int8": 1.2})
+    assert other.begun
+    other.begun = replace(other.begun, protocol={"lead_in": {"tolerance": 0.01}})
+    found = compare(side(record), side(other))["differences"]
+    assert {"what": "protocol lead_in", "base": None, "new": {"tolerance": 0.01}} in found
+
+
+def test_a_run_whose_cell_was_not_steady_says_which(record: Record):
+    cell = Cell(0, "onnxruntime-int8", CASE)
+    falling = (1.2e6, 1.18e6, 1.16e6, 1.14e6, 1.12e6, 1.1e6)
+    record.slices[cell] = [replace(one, ns=tuple(map(int, falling))) for one in record.slices[cell]]
+    found = summarise(record)
+    assert only(found, "onnxruntime-int8")["verdict"] == "noisy"
+    assert found["noise"]["reasons"][0] == "Not steady within their slices: onnxruntime-int8 at 16 tokens."
+
+
 def test_a_run_compared_with_itself_ties(record: Record):
     found = compare(side(record), side(record))
     assert found["differences"] == []

@@ -1,0 +1,85 @@
+"""Fake engines that mind whether they were stopped or rested: AWIY_EXTRA_ENGINES=tests.ramp_fakes:ENGINES."""
+
+import math
+import os
+import signal
+import time
+
+from tests.fakes import Plausible, row
+
+
+class Ramping(Plausible):
+    """Computes for PLATEAU_S a call; longer after it was stopped, by HEIGHT at first and by less with each of
+    CALLS calls. It knows that it was stopped from the time between two calls.
+    """
+
+    PLATEAU_S, GAP_S = 0.001, 0.0008
+    HEIGHT, CALLS = 0.5, 5
+
+    def load(self, artifact, threads):
+        self.last, self.position = 0.0, 0
+
+    def share(self):
+        return max(0.0, 1 - self.position / self.CALLS)
+
+    def infer(self, *inputs):
+        began = time.perf_counter()
+        if began - self.last > self.GAP_S:
+            self.position = 0
+        end = began + self.PLATEAU_S * (1 + self.HEIGHT * self.share())
+        self.position += 1
+        answer = super().infer(*inputs)
+        while time.perf_counter() < end:
+            pass
+        self.last = time.perf_counter()
+        return answer
+
+
+class Ramping20(Ramping):
+    HEIGHT, CALLS = 0.2, 20
+
+
+class Ramping100(Ramping):
+    HEIGHT, CALLS = 0.3, 100
+
+
+class RampingLittle(Ramping):
+    HEIGHT, CALLS = 0.05, 20
+
+
+class NeverSteady(Ramping):
+    """Still gets faster when its lead-in has been as long as one may be."""
+
+    def share(self):
+        return math.exp(-self.position / 400)
+
+
+class CrashingWhenPaced(Plausible):
+    """Ends its process in the first call after a rest in which it was not stopped."""
+
+    REST_S = 0.3
+
+    def load(self, artifact, threads):
+        self.last = self.continued = time.monotonic()
+        signal.signal(signal.SIGCONT, self.went_on)
+
+    def went_on(self, *_):
+        self.continued = time.monotonic()
+
+    def infer(self, *inputs):
+        now = time.monotonic()
+        if now - self.last > self.REST_S and self.continued < self.last:
+            os.kill(os.getpid(), signal.SIGKILL)
+        time.sleep(0.0005)
+        self.last = time.monotonic()
+        return super().infer(*inputs)
+
+
+ENGINES = (
+    row("ramp-5", Ramping),
+    row("ramp-20", Ramping20),
+    row("ramp-100", Ramping100),
+    row("ramp-little", RampingLittle),
+    row("never-steady", NeverSteady),
+    row("crash-paced", CrashingWhenPaced),
+)
