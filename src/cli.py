@@ -261,28 +261,13 @@ def list_references(arguments: argparse.Namespace) -> int:
     if arguments.json:
         show_json([references.to_json(row) for row in rows])
         return 0
-    table = Table(
-        "Id",
-        "Engine",
-        "Hardware",
-        "Tokens",
-        "Scope",
-        "Statistic",
-        title="Stored numbers",
-        title_justify="left",
-    )
+    columns = ("Id", "Engine", "Hardware", "Tokens", "Scope", "Statistic")
+    table = Table(*columns, title="Stored numbers", title_justify="left")
     table.add_column("Value", justify="right")
     for row in rows:
         length = "" if row.sequence_length is None else str(row.sequence_length)
-        cells = (
-            row.id,
-            row.engine,
-            row.hardware,
-            length,
-            row.scope,
-            row.statistic,
-            f"{row.value:g} {row.unit}",
-        )
+        value = f"{row.value:g} {row.unit}"
+        cells = (row.id, row.engine, row.hardware, length, row.scope, row.statistic, value)
         table.add_row(*map(escape, cells))
     out.print(table)
     return 0

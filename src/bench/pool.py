@@ -221,17 +221,10 @@ class Pool:
         ours, theirs = socket.socketpair()
         log = self.logs() / f"{key}-{os.getpid()}.log"
         cpus = ",".join(map(str, host.allowed_cpus()[: token[1]]))
+        program = [environments.interpreter(spec.environment), "-m", "src.bench.worker"]
         with open(log, "wb") as stream, theirs:
             process = subprocess.Popen(
-                [
-                    environments.interpreter(spec.environment),
-                    "-m",
-                    "src.bench.worker",
-                    str(theirs.fileno()),
-                    str(os.getpid()),
-                    spec.id,
-                    cpus,
-                ],
+                [*program, str(theirs.fileno()), str(os.getpid()), spec.id, cpus],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=stream,

@@ -345,16 +345,8 @@ def test_twins_tie_and_five_percent_is_seen(pool: Pool, monkeypatch: pytest.Monk
     monkeypatch.setattr(protocol.Benchmark, "leave", lambda self, **_: self.seated.clear())
     ties = slower = 0
     for seed in range(20):
-        record = measure(
-            pool,
-            plan(
-                "fake-sleep-2-again",
-                "fake-sleep-2-percent",
-                baseline="fake-sleep-2",
-                precision=0.9,
-                seed=seed,
-            ),
-        )
+        names = ("fake-sleep-2-again", "fake-sleep-2-percent")
+        record = measure(pool, plan(*names, baseline="fake-sleep-2", precision=0.9, seed=seed))
         verdicts = {row["engine"]: row["ratios"] for row in summarise(record)["results"]}
         ties += verdicts["fake-sleep-2-again"]["fake-sleep-2"]["verdict"] == "tie"
         slower += verdicts["fake-sleep-2-percent"]["fake-sleep-2"]["verdict"] == "slower"
