@@ -16,18 +16,18 @@ from typing import Any
 from tokenizers import Tokenizer
 
 from src import environments
-from src.bench import artifacts, evidence, host, hot_loop
+from src.bench import evidence, host, hot_loop
 from src.bench.evidence import Counters, read_counters, slowdowns
 from src.bench.fidelity_ratios import Key
 from src.bench.lock import HostLock, host_lock
-from src.bench.pool import clean_environment
+from src.bench.pool import Pool, clean_environment
 from src.bench.probe import Probe, Speed
+from src.bench.sentence import CHECKPOINT, build_artifacts, telling_who_waits
 from src.engines import registry
 from src.engines.spec import EngineSpec
 from src.home import ROOT
 from src.model import ModelError, cache, source
 
-CHECKPOINT = "src.model.checkpoint:checkpoint"
 PROGRAM = ROOT / "src" / "bench" / "hot_loop.py"
 # Rows whose runtime is another's and whose call is not.
 LOADER_OF_CLASS = {"TorchCompileEngine": "torch_compile", "OneDnnEngine": "onednn"}
@@ -69,21 +69,16 @@ def covered(spec: EngineSpec) -> bool:
 
 
 def lock(tell: Tell) -> AbstractContextManager[HostLock]:
-    return host_lock("hot loops", lambda holder: tell(f"Waiting for {holder or 'another measurement'}"))
+    return host_lock("hot loops", telling_who_waits(lambda step: tell(step.text)))
 
 
 def build(engines: tuple[str, ...], model: source.ModelSource, tell: Tell) -> None:
     """Build what is missing of what the engines load. Raises ModelError where that fails."""
-    wanted = [CHECKPOINT, *(recipe for id in engines if (recipe := registry.get(id).recipe))]
+    specs = [registry.get(id) for id in engines]
     with lock(tell):
-        failed = artifacts.ensure(
-            wanted,
-            model,
-            lambda step: tell(f"Building “{step.title}”"),
-            lambda fd, seconds: bool(select.select([fd], [], [], seconds)[0]),
-        )
-    if failed:
-        raise ModelError("; ".join(f"{name}: {reason}" for name, reason in failed.items()))
+        failures = build_artifacts(specs, model, lambda step: tell(step.text), Pool().wait)
+    if failures:
+        raise ModelError("; ".join(f"{failure.engine}: {failure.reason}" for failure in failures))
 
 
 class HotLoop:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from src.bench import judging
 from src.bench.plan import Plan
-from src.bench.record import TWIN, Cell, Record
+from src.bench.record import TWIN, Cell, Record, round_medians
 from src.bench.sentence import Progress
 from src.bench.stats import FEWEST_ROUNDS, median, median_interval
 from src.engines import registry
@@ -62,7 +62,7 @@ def chosen(record: Record, alive: list[Cell]) -> list[Cell]:
             if cell.case != case or cell.engine in (baseline, baseline + TWIN, registry.NULL) or not slices:
                 continue
             if stated.get(cell.engine, {}).get("gate") is not False:
-                latencies[cell] = median([median(slice.ns) for slice in slices])
+                latencies[cell] = median(list(round_medians(slices).values()))
         cells += [cell for cell in alive if (cell.case, cell.engine) == (case, baseline)]
         cells += sorted(latencies, key=lambda cell: latencies[cell])[:FASTEST]
     return cells
@@ -71,7 +71,7 @@ def chosen(record: Record, alive: list[Cell]) -> list[Cell]:
 def figures(record: Record, cell: Cell) -> dict[str, Any]:
     """Return {pace_s, samples, rounds, median_ms, median_ci95_ms, verdict, reasons} of a paced cell."""
     slices, kept = record.paced[cell], record.undisturbed(cell, paced=True)
-    medians = [median(slice.ns) / 1e6 for slice in kept]
+    medians = [ns / 1e6 for ns in round_medians(kept).values()]
     reasons = judging.noise_reasons(record, slices)
     if len(kept) < FEWEST_ROUNDS:
         verdict, reasons = "invalid", [judging.too_few(len(kept)), *reasons]

@@ -39,6 +39,7 @@ from src.bench.record import (
     Slice,
     Warmed,
     engine_id,
+    round_medians,
 )
 from src.bench.sentence import CHECKPOINT, Progress, build_artifacts, telling_who_waits
 from src.bench.stats import PERCENTILE_DEFINITION, looks, median, paired_ratio
@@ -289,7 +290,7 @@ class Benchmark:
         for number, seat in enumerate(pending, 1):
             if self.stop():
                 return []
-            if seat.engine in {failure.engine for failure in self.record.failures}:
+            if seat.engine in self.record.failed:
                 continue
             if seat.threads in postponed:
                 later.append(seat)
@@ -561,9 +562,7 @@ class Benchmark:
         self.slices_s += time.monotonic() - began
         if measured is None:
             return None
-        # Waking from a pause takes its time: that is part of what is asked for, and no disturbance.
-        use = measured["use"] if not pause_s else {**measured["use"], "waited_ns": None}
-        seen = self.watch.stop(pid, use)
+        seen = self.watch.stop(pid, measured["use"])
         self.calls_s += (sum(measured["ns"]) + sum(measured["lead_ns"])) / 1e9
         timed = Slice(
             cell.group,
@@ -625,10 +624,6 @@ class Benchmark:
         self.gave_way = time.monotonic()
         return self.gave_way - began
 
-    def lengthened(self, cell: Cell) -> bool:
-        """Tell whether a cell's rounds began anew."""
-        return len(self.record.lead_ins.get(cell, [])) > 1
-
     def precise(self, group: int) -> bool:
         """Tell whether every ratio of the group is as precise as asked and every cell has its samples."""
         alive = {cell for cell, _ in self.cells(group)}
@@ -636,7 +631,8 @@ class Benchmark:
             slices = self.record.undisturbed(cell)
             if sum(len(one.ns) for one in slices) < self.plan.samples:
                 return False
-            if self.lengthened(cell) and len(slices) < next(looks()):
+            began_anew = any(lead_in.from_round > 1 for lead_in in self.record.lead_ins.get(cell, []))
+            if began_anew and len(slices) < next(looks()):
                 return False
             baseline = cell._replace(engine=self.plan.baseline)
             if cell == baseline or not registry.get(engine_id(cell.engine)).answers:
@@ -667,8 +663,3 @@ def first_look(asked: Plan, calls_s: Iterable[float], after: int = 0) -> int:
     """
     rounds = [math.ceil(asked.samples / slice_calls(asked, call_s)) for call_s in calls_s]
     return next(one for one in looks() if one >= max(after, *rounds, 0))
-
-
-def round_medians(slices: list[Slice]) -> dict[int, float]:
-    """Return the median of each round's slice in nanoseconds."""
-    return {one.round: median(one.ns) for one in slices}

@@ -13,6 +13,7 @@ from src.bench import evidence
 from src.bench.evidence import Evidence
 from src.bench.plan import Case
 from src.bench.probe import Speed
+from src.bench.stats import median
 
 SCHEMA_VERSION = 2
 READABLE = (1, 2)  # of the first, figures are computed anew from the events
@@ -266,6 +267,15 @@ class Record:
         events += [*sorted(slices, key=lambda slice: slice.at_s), *self.failures, self.ended]
         return [event for event in events if event]
 
+    def to_json(self) -> list[dict[str, Any]]:
+        """Return the record's events as JSON objects."""
+        return [to_json(event) for event in self.events()]
+
+    @property
+    def failed(self) -> set[str]:
+        """Return the engines that failed: they have no results."""
+        return {failure.engine for failure in self.failures}
+
     @property
     def samples(self) -> int:
         """Return how many timed calls there are, those of disturbed slices among them."""
@@ -275,6 +285,11 @@ class Record:
     def rounds(self) -> int:
         """Return the number of the last round with a slice."""
         return max((one.round for slices in self.slices.values() for one in slices[-1:]), default=0)
+
+
+def round_medians(slices: list[Slice]) -> dict[int, float]:
+    """Return the median of each round's slice in nanoseconds."""
+    return {slice.round: median(slice.ns) for slice in slices}
 
 
 def engine_id(name: str) -> str:

@@ -15,7 +15,7 @@ from src.bench.judging import (
     waited,
 )
 from src.bench.plan import Case
-from src.bench.record import SCHEMA_VERSION, TWIN, Cell, Record, to_json
+from src.bench.record import SCHEMA_VERSION, TWIN, Cell, Record, round_medians, to_json
 from src.bench.stats import (
     Ratio,
     geometric_mean,
@@ -37,7 +37,7 @@ def summarise(record: Record, raw: bool = False) -> dict[str, Any]:
     """
     begun, ended = record.begun, record.ended
     assert begun, "a record begins with its head"
-    pairs = floors(record)
+    pairs, failed = floors(record), record.failed
     rows = [row(record, cell, pairs) for cell in cells(record) if not cell.engine.endswith(TWIN)]
     found: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
@@ -54,25 +54,21 @@ def summarise(record: Record, raw: bool = False) -> dict[str, Any]:
             "time": cost(record),
         },
         "results": rows,
-        "paced": [paced_row(record, cell) for cell in record.paced if cell.engine not in failed(record)],
+        "paced": [paced_row(record, cell) for cell in record.paced if cell.engine not in failed],
         "failures": [{"engine": one.engine, "reason": one.reason} for one in record.failures],
         "noise": noise(record, rows, pairs),
         "summary": summary(rows, begun.plan["baseline"]),
     }
     if raw:
-        found["events"] = [to_json(event) for event in record.events()]
+        found["events"] = record.to_json()
     return found
-
-
-def failed(record: Record) -> set[str]:
-    """Return the engines that failed: they have no results."""
-    return {failure.engine for failure in record.failures}
 
 
 def cells(record: Record) -> list[Cell]:
     """Return the cells that have results: those of engines that did not fail, by case, in loading order."""
     order = {key: number for number, key in enumerate(record.loaded)}
-    living = [cell for cell in record.slices if cell.engine not in failed(record)]
+    failed = record.failed
+    living = [cell for cell in record.slices if cell.engine not in failed]
     return sorted(
         living, key=lambda cell: (cell.case, order.get((cell.group, cell.engine, cell.case.threads), 0))
     )
@@ -80,7 +76,7 @@ def cells(record: Record) -> list[Cell]:
 
 def round_medians_ms(record: Record, cell: Cell) -> dict[int, float]:
     """Return a cell's figure of each round: the median of its undisturbed slice, in ms."""
-    return {one.round: median(one.ns) / 1e6 for one in record.undisturbed(cell)}
+    return {number: ns / 1e6 for number, ns in round_medians(record.undisturbed(cell)).items()}
 
 
 def row(record: Record, cell: Cell, pairs: Floors) -> dict[str, Any]:

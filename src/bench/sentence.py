@@ -32,10 +32,9 @@ ROUNDS = FEWEST_ROUNDS
 CHECKPOINT = "src.model.checkpoint:checkpoint"
 CASE = "sentence"
 WARM_UP_WINDOW = 3  # calls
-WARM_UP_CAP_S = (
-    0.5  # a cell, until steady; where an engine has been timed at this length, its ramp warms it up
-)
-# An engine is visited once a round, both scopes after one lead-in. The first visit measures its ramp.
+WARM_UP_CAP_S = 0.5  # a cell, until steady; only where an engine meets a length for the first time
+# An engine is visited once a round, both scopes after one lead-in. A visit before that measures its ramp,
+# unless it is known of this length.
 RAMP_VISIT_S, LONGEST_LEAD_IN_S = 0.12, 0.1
 # One visit tells a ramp roughly: no lead-in is shorter than so many calls, if they take no longer than this.
 LEAST_LEAD_IN, LEAST_LEAD_IN_S = 16, 0.06
@@ -43,9 +42,7 @@ SLICE_S = 0.006  # the timed calls of a scope in a visit take so long, but there
 FEWEST_CALLS, FEWEST_SLOW_CALLS, MOST_CALLS = 3, 2, 64
 SLOW_CALL_S = 0.004
 UNSTEADY = 0.03  # what may be left of a ramp within the timed calls of a visit: six rounds tell no less
-STILL_FALLING = (
-    0.005  # by so much the second half of a lead-in is slower, in each round, where no plateau is near
-)
+STILL_FALLING = 0.005  # where no plateau was seen, the end of a lead-in is slower by so much in each round
 NOT_BUILT = "Nothing is built in the hosted demo: whoever runs it does that beforehand (docs/hosting.md)."
 NOTHING = "There is nothing to measure in this text. Type a sentence."
 
@@ -75,7 +72,7 @@ class Progress:
 class Latency:
     """Times of one scope: the median of the round medians, their interval, and how many calls there were.
 
-    `steady` tells whether the timed calls no longer changed: not within a visit, and not since the warm-up.
+    `steady` tells whether the timed calls no longer got faster, within a visit or since its lead-in.
     `switch_ms` is the first call after other engines ran, the median over the rounds; None in scope `model`,
     as a visit begins with the pipeline. `lead_in` counts the untimed calls of a visit.
     """

@@ -110,7 +110,8 @@ class OwnUse:
 
     def since(self, paused_ns: int = 0) -> Dict[str, Any]:
         """Return wall (less `paused_ns`) and CPU nanoseconds, involuntary context switches, nanoseconds of
-        waiting for a CPU (all threads together; None where unknown), and how many threads ran for more than
+        waiting for a CPU (all threads together; None where unknown, and with pauses, as waking from one takes
+        its time), and how many threads ran for more than
         1 % of the time (None where unknown).
         """
         wall = max(1, time.perf_counter_ns() - self.wall - paused_ns)
@@ -125,7 +126,7 @@ class OwnUse:
             "wall_ns": wall,
             "cpu_ns": cpu,
             "involuntary_switches": involuntary,
-            "waited_ns": sum(waited for _, waited in changes) if changes else None,
+            "waited_ns": sum(waited for _, waited in changes) if changes and not paused_ns else None,
             "threads_ran": sum(ran > 0.01 * wall for ran, _ in changes) if changes else None,
         }
 
@@ -207,11 +208,12 @@ class Worker:
 
         turns = range(len(texts))
         batches = [[texts[(turn + row) % len(texts)] for row in range(batch)] for turn in turns]
-        text.check_encoding(self.tokenizer, texts)
+        encodings = [self.tokenizer.encode(one) for one in texts]
+        text.check_encodings(encodings)
         arrays = [text.pad(text.encode(self.tokenizer, rows), padded) for rows in batches]
         self.cases[case] = {"model": arrays, "pipeline": [(rows,) for rows in batches]}
         self.make_ready()
-        truncated = any(bool(self.tokenizer.encode(one).overflowing) for one in texts)
+        truncated = any(bool(encoding.overflowing) for encoding in encodings)
         return {"ids": [given[0][0].tolist() for given in arrays], "truncated": truncated}
 
     def make_ready(self) -> None:

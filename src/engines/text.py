@@ -24,16 +24,16 @@ def encode(tokenizer: Any, texts: Sequence[str]) -> Tuple[np.ndarray, np.ndarray
     """Return input_ids, attention_mask and token_type_ids of texts with equally many tokens, each int64
     [batch, sequence]. Raises ValueError for texts that differ.
 
-    One text a row and no padding: the mask is all ones and the types are all zeros, which `check_encoding`
+    One text a row and no padding: the mask is all ones and the types are all zeros, which `check_encodings`
     holds against what the tokenizer itself says.
     """
     ids = np.array([tokenizer.encode(text).ids for text in texts], dtype=np.int64)
     return ids, np.ones(ids.shape, dtype=np.int64), np.zeros(ids.shape, dtype=np.int64)
 
 
-def check_encoding(tokenizer: Any, texts: Sequence[str]) -> None:
+def check_encodings(encodings: Sequence[Any]) -> None:
     """Raise ValueError where a tokenizer's own masks and types differ from what `encode` makes of them."""
-    for encoding in map(tokenizer.encode, texts):
+    for encoding in encodings:
         if set(encoding.attention_mask) != {1} or set(encoding.type_ids) != {0}:
             raise ValueError("its tokenizer pads or has other token types for a single text")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from src.bench.results import case_of
 from src.references.beside import measurement_of
 from src.references.comparison import Comparison, judge, ratio
 from src.references.reference import Reference, infinity
@@ -28,18 +29,17 @@ class Paced:
     @property
     def slower(self) -> float | None:
         """Return the paced latency ÷ that back to back; None where the paced one is not valid."""
-        if self.paced["verdict"] != "valid":
+        if not valid(self.paced):
             return None
         return float(self.paced["median_ms"] / self.back_to_back["median_ms"])
 
 
 def paced_cells(run: dict[str, Any]) -> list[Paced]:
     """Return the paced cells of a run that have a figure, by length, fastest first."""
-    same = ("engine", "batch_size", "sequence_length", "threads", "scope")
-    results = {tuple(row[name] for name in same): row for row in run["results"]}
+    results = {(row["engine"], case_of(row)): row for row in run["results"]}
     cells = []
     for row in run.get("paced", []):
-        result = results.get(tuple(row[name] for name in same))
+        result = results.get((row["engine"], case_of(row)))
         if row["median_ms"] is not None and result and result["median_ms"] is not None:
             cells.append(beside(run, result, row))
     return sorted(cells, key=lambda cell: (cell.paced["sequence_length"], cell.paced["median_ms"]))

@@ -34,6 +34,18 @@ def of_run(index: bool = False) -> Column[str]:
     )
 
 
+def of_events(name: str) -> Table:
+    """Return a table of one kind of a run's events."""
+    return Table(
+        name,
+        metadata,
+        Column("id", Integer, primary_key=True),
+        of_run(index=True),
+        Column("engine", String(80), nullable=False),
+        Column("event", JSON, nullable=False),
+    )
+
+
 # Hosts as a reader tells them apart: two runs on one differ in libraries or load, not in this.
 hosts = Table(
     "hosts",
@@ -80,24 +92,8 @@ loaded = Table(
     Column("event", JSON, nullable=False),
 )
 
-warmed = Table(
-    "warmed",
-    metadata,
-    Column("id", Integer, primary_key=True),
-    of_run(index=True),
-    Column("engine", String(80), nullable=False),
-    Column("event", JSON, nullable=False),
-)
-
-# The lead-ins of cells, see bench/record.py.
-lead_ins = Table(
-    "lead_ins",
-    metadata,
-    Column("id", Integer, primary_key=True),
-    of_run(index=True),
-    Column("engine", String(80), nullable=False),
-    Column("event", JSON, nullable=False),
-)
+# How cells were warmed up, and their lead-ins: whole events (bench/record.py).
+warmed, lead_ins = of_events("warmed"), of_events("lead_ins")
 
 # `ns`: the timed calls, see store/samples.py. `pace_s` is set for paced cells.
 slices = Table(

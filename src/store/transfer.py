@@ -40,7 +40,6 @@ from src.bench.record import (
     Slice,
     Warmed,
     from_json,
-    to_json,
 )
 from src.store import runs
 from src.store.database import Store
@@ -67,10 +66,6 @@ class BadRun(ValueError):
 def digest(events: list[dict[str, Any]]) -> str:
     """Return the SHA-256 of a run's events: of their JSON with sorted keys and without blanks."""
     return hashlib.sha256(json.dumps(events, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
-
-
-def whole_events(record: Record) -> list[dict[str, Any]]:
-    return [to_json(event) for event in record.events()]
 
 
 def whole(record: Record) -> dict[str, Any]:
@@ -342,7 +337,7 @@ def keep(store: Store, record: Record) -> bool:
             runs.write(connection, begun.id, record.events()[1:])
             runs.write_results(connection, begun.id, summary, record.samples)
     except IntegrityError as error:
-        if digest(whole_events(runs.record(store, begun.id))) == digest(whole_events(record)):
+        if digest(runs.record(store, begun.id).to_json()) == digest(record.to_json()):
             return False
         raise BadRun(
             f"The store has another run with the id {begun.id}. Delete that one first, or leave it."

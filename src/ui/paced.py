@@ -10,8 +10,8 @@ from src.ui.format import interval, ms, plain, significant, times
 from src.ui.style import known
 
 ABOUT = (
-    "Between two requests of a demo a CPU goes to sleep, and caches and clocks go with it. Infinity's demo "
-    "sent one request each half second; benchmark loops call back to back. Its numbers stand beside both."
+    "Infinity's demo sent one request each half second; benchmark loops call back to back, which is another "
+    "question with another answer. Infinity's numbers stand beside both."
 )
 
 

@@ -164,6 +164,19 @@ def test_a_lead_in_that_was_too_short_is_lengthened_and_the_rounds_begin_anew(
     assert pooled > 1.02e6, "what it would have said"
 
 
+@pytest.mark.usefixtures("fakes", "quiet")
+def test_a_lead_in_that_was_not_measured_is_found_in_the_rounds(pool: Pool, monkeypatch: pytest.MonkeyPatch):
+    """There was no time for a single visit."""
+    monkeypatch.setattr(lead_ins, "MOST", 0.0)
+    record = measure(pool, "fake-ramp-20")
+    cell = next(cell for cell in record.slices if cell.engine == "fake-ramp-20")
+    assert all(not lead_in.visits and lead_in.from_round > 1 for lead_in in record.lead_ins[cell])
+    row = next(row for row in summarise(record)["results"] if row["engine"] == "fake-ramp-20")
+    assert row["median_ms"] == pytest.approx(1.0, rel=0.01)
+    assert row["facts"]["lead_in"]["ramp_calls"] is None
+    assert row["facts"]["rounds"] >= 20
+
+
 @pytest.mark.usefixtures("fakes")
 def test_a_sentence_begins_each_visit_with_a_lead_in(pool: Pool, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(registry, "ACCURACY_BASELINE", "fake-plausible")

@@ -69,6 +69,11 @@ def test_lead_in_calls_are_not_timed(worker: Worker):
     assert len(told["lead_ns"]) == 3
 
 
+def test_waking_from_a_pause_is_not_waiting_for_a_cpu(worker: Worker):
+    assert worker.slice("c", "model", 0, 2, pace_s=0.01)["use"]["waited_ns"] is None
+    assert worker.slice("c", "model", 0, 2)["use"]["waited_ns"] is not None or not thread_times()
+
+
 def test_with_the_batch_size_as_step_each_text_is_answered_once(worker: Worker):
     """The inputs of a batch of 2 over 4 texts: (0, 1), (1, 2), (2, 3), (3, 0)."""
     rows = [np.full((2, 4), [[first], [(first + 1) % 4]]) for first in range(4)]
