@@ -1,7 +1,7 @@
 """Compare the worker's figures of each engine with hand-written hot loops, which run between its rounds, in
 plans of several sizes.
 
-    python -m tools.fidelity [ENGINE …] [--lengths 16,128] [--sizes 2,6,12,all] [--pairs 5] [--json FILE]
+    python -m tools.fidelity [ENGINE …] [--lengths 16,128] [--sizes 2,6,12,all] [--pairs 6] [--json FILE]
     python -m tools.fidelity --predict        # the home page's figures of one sentence instead of plans
 
 A row outside 0.98 to 1.02 is marked “<”. Ctrl-C ends it with what has been measured.
@@ -32,7 +32,7 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("engines", nargs="*", metavar="ENGINE", help="default: all that can run here")
     options.add_argument("--lengths", default="16,128", help="token counts, comma separated")
     options.add_argument("--sizes", default="2,12", help="about how many engines a plan has, or all")
-    options.add_argument("--pairs", type=int, default=5)
+    options.add_argument("--pairs", type=int, default=6, help="an even number, as loading alternates")
     options.add_argument("--scope", default="model", help=f"{' or '.join(SCOPES)}, comma separated")
     options.add_argument("--seconds", type=float, default=1.0, help="that a hot loop is timed for")
     options.add_argument("--predict", action="store_true", help="one sentence, as the home page measures it")

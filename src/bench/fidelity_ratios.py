@@ -47,6 +47,11 @@ def schedule(cells: Sequence[Key], rounds: int, seed: int) -> dict[int, list[Key
     return gaps
 
 
+def loops_first(pair: int) -> bool:
+    """Tell whether hot loops are loaded before the workers: in every other pair."""
+    return pair % 2 == 1
+
+
 @dataclass(frozen=True)
 class Figure:
     """The worker's figures of a cell in ms, by round and in all; that is None, with the reason, where it is
@@ -131,7 +136,9 @@ class Fidelity:
 
 @dataclass(frozen=True)
 class Crowd:
-    """What a larger plan does to an engine's figure: that in the larger plan ÷ that in the smaller one."""
+    """What a larger plan does to an engine's figure: that in the larger plan ÷ that in the smaller one, each
+    divided by its hot loops before, so that the host's drift from plan to plan is out of it.
+    """
 
     engine: str
     sequence_length: int
@@ -220,7 +227,7 @@ def crowds(observations: Iterable[Observation]) -> list[Crowd]:
         return []
     smaller, larger = sizes[0], sizes[-1]
     figures = {
-        (row.engine, row.sequence_length, row.scope, row.plan_size, row.pair): row.worker_ms for row in known
+        (row.engine, row.sequence_length, row.scope, row.plan_size, row.pair): row.ratio for row in known
     }
     pairs = sorted({row.pair for row in known})
     rows = []
@@ -261,7 +268,7 @@ def table(observations: Sequence[Observation]) -> list[str]:
         )
     for number, crowd in enumerate(crowds(observations)):
         if not number:
-            lines += ["", f"Crowd effect: the figure in a plan of {crowd.larger} ÷ in one of {crowd.smaller}"]
+            lines += ["", f"Crowd effect: the ratio in a plan of {crowd.larger} ÷ in one of {crowd.smaller}"]
         ratios = crowd.spread
         lines.append(
             f"{crowd.engine:24} {crowd.sequence_length:6} {crowd.scope:8}       {ratios.ratio:17.3f} "

@@ -16,10 +16,10 @@ REMEDY = "Close other programs and check again; python -m tools.fidelity measure
 
 
 def settings() -> fidelity.Settings:
-    """Return the small comparison: the baseline, an INT8 and another FP32, 16 tokens, three pairs."""
+    """Return the small comparison: the baseline, an INT8 and another FP32, 16 tokens, four pairs."""
     here = fidelity.default_engines()
     first = [next((id for id in ids if id in here), None) for ids in ((registry.BASELINE,), INT8, FP32)]
-    return fidelity.Settings(tuple(id for id in first if id), lengths=(16,), sizes=(2,), pairs=3)
+    return fidelity.Settings(tuple(id for id in first if id), lengths=(16,), sizes=(2,), pairs=4)
 
 
 def check(model: ModelSource, tell: Callable[[str], None]) -> list[Finding]:

@@ -13,6 +13,7 @@ from src.bench.fidelity_ratios import (
     Turn,
     crowds,
     fidelities,
+    loops_first,
     partition,
     schedule,
     spread,
@@ -179,21 +180,26 @@ def test_without_a_quiet_pair_there_is_no_ratio():
     assert len(table([])) == 1
 
 
-def test_the_crowd_effect_is_paired():
-    """The host drifts between the pairs; within each the larger plan costs 5 %. Quiet hot loops or not."""
+def test_the_crowd_effect_is_paired_and_free_of_drift():
+    """The host slows down by a half between the plans of a pair; the larger plan costs 5 %."""
     pairs = [
         observation(1, 1.0, 1.0),
-        observation(1, 1.05, None, 12),
+        observation(1, 1.575, 1.5, 12),
         observation(2, 2.0, 2.0),
-        observation(2, 2.1, 2.0, 12),
+        observation(2, 3.15, 3.0, 12),
     ]
-    pairs += [observation(3, 3.0, 3.0), observation(3, None, 3.0, 12)]
+    pairs += [observation(3, 3.0, 3.0), observation(3, 3.0, None, 12)]
     (row,) = crowds(pairs)
     assert (row.larger, row.smaller) == (12, 2)
     assert row.spread.ratio == pytest.approx(1.05)
     assert (row.spread.pairs, row.spread.left_out) == (2, 1)
     assert crowds([observation(1, 1.0, 1.0)]) == []
     assert to_json(pairs)["crowd"][0]["spread"]["ratio"] == pytest.approx(1.05)
+
+
+def test_what_is_loaded_first_alternates():
+    assert [loops_first(pair) for pair in range(1, 5)] == [True, False, True, False]
+    assert Settings(ENGINES).pairs % 2 == 0
 
 
 def test_the_doctor_tells_ratios_and_warns_outside_them():
