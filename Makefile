@@ -1,6 +1,6 @@
-# Needs Python 3.11 or newer and make. On a host without a GPU, smaller torch wheels can be had:
+# Needs Linux on x86-64, Python 3.11 to 3.13 and make. On a host without a GPU, smaller torch wheels can be had:
 #   make app TORCH_INDEX=<the CPU index named on https://pytorch.org/get-started/locally/>
-PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(if $(shell $(name) -c "import sys; sys.exit(sys.version_info < (3, 11))" 2>/dev/null && echo yes),$(name))))
+PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(if $(shell $(name) src/system.py 2>/dev/null && echo yes),$(name))))
 VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8501
@@ -38,7 +38,8 @@ unit: quiet measuring
 
 # What takes the host's lock or asserts how long something takes, those that mind a neighbour last.
 MEASURING := $(addprefix tests/unit/test_,adding_an_engine.py engines.py environments.py isolated.py cache.py cli.py \
-	runs_cli.py hot_loops.py ramp.py paced.py jobs.py lock.py pool.py probe.py sentence.py worker.py protocol.py) \
+	runs_cli.py hot_loops.py ramp.py paced.py client.py jobs.py queue_faults.py \
+	lock.py pool.py probe.py sentence.py worker.py protocol.py) \
 	tests/app/test_engines_page.py tests/app/test_home.py
 
 quiet: $(VENV)/.dev
@@ -71,7 +72,9 @@ clean:
 	rm -rf $(VENV)
 
 $(VENV)/.python:
-	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer was not found. Install it, or run: make app PYTHON=/path/to/python3.11"; exit 1; }
+	@test "$$(uname -s) $$(uname -m)" = "Linux x86_64" || { echo "Are We Infinity Yet? needs Linux on x86-64; this machine is $$(uname -s) on $$(uname -m)."; exit 1; }
+	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 was not found. Install one, or run: make app PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) src/system.py
 	$(PYTHON) -m venv $(VENV)
 	@touch $@
 

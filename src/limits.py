@@ -16,7 +16,9 @@ class Limits:
     """Caps, checked where the work is done and not only on the page.
 
     `cells` are engines × cases of a plan, `waiting` the jobs that may be queued at a time, `each` those of
-    one person. `changes`: files may be uploaded, runs renamed and deleted, artifacts built.
+    one person; `sentences` may wait at a time beside the one being measured, `sentences_each` are one
+    session's, that one among them. `changes`: files may be uploaded, runs renamed and deleted, artifacts
+    built.
     """
 
     characters: int
@@ -24,13 +26,33 @@ class Limits:
     budget_s: float
     waiting: int
     each: int
+    sentences: int
+    sentences_each: int
     changes: bool
 
 
 # 10,000 characters are far more than 512 tokens of any text.
-LOCAL = Limits(characters=10_000, cells=5_000, budget_s=6 * 3600.0, waiting=100, each=100, changes=True)
+LOCAL = Limits(
+    characters=10_000,
+    cells=5_000,
+    budget_s=6 * 3600.0,
+    waiting=100,
+    each=100,
+    sentences=30,
+    sentences_each=5,
+    changes=True,
+)
 # A stranger's run should not keep others waiting for long: two minutes each, twelve in the queue.
-HOSTED = Limits(characters=1_000, cells=60, budget_s=120.0, waiting=12, each=1, changes=False)
+HOSTED = Limits(
+    characters=1_000,
+    cells=60,
+    budget_s=120.0,
+    waiting=12,
+    each=1,
+    sentences=60,
+    sentences_each=2,
+    changes=False,
+)
 
 
 def hosted() -> bool:

@@ -70,6 +70,11 @@ class Hanging(Plausible):
         time.sleep(3600)
 
 
+class LoadingSlowly(Plausible):
+    def load(self, artifact, threads):
+        time.sleep(4)
+
+
 class MemoryHog(Plausible):
     def load(self, artifact, threads):
         self.taken = []
@@ -225,6 +230,7 @@ ENGINES = (
     row("exit", Exiting),
     row("hang", Hanging),
     row("hog", MemoryHog),
+    row("loading-slowly", LoadingSlowly),
     row("talkative", Talkative),
     row("markup", Markup),
     row("long-sleeping", Sleeping20),

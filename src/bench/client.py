@@ -8,6 +8,7 @@ import sys
 import threading
 import uuid
 from dataclasses import dataclass, field
+from queue import SimpleQueue
 from typing import Any
 
 from src.bench.wire import receive, send
@@ -15,6 +16,7 @@ from src.home import ROOT
 from src.limits import limits
 
 STOPPED = "The measuring process ended. Measure again; if that repeats, run: python -m src doctor"
+END_S = 3.0  # that a measurer may take to end
 
 
 @dataclass
@@ -25,6 +27,7 @@ class Ticket:
     """
 
     id: str
+    owner: str | None = None
     ahead: int = 0
     progress: dict[str, Any] | None = None
     answer: dict[str, Any] | None = None
@@ -43,72 +46,92 @@ class Ticket:
 
 
 class Client:
-    """Starts the measurer when it is first needed, and again when it has ended."""
+    """Starts the measurer when it is first needed, and again when it has ended.
+
+    Questions go into an outbox, which a thread of its own sends: nobody waits for the measurer to read while
+    holding the lock that what it tells needs.
+    """
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.tickets: dict[str, Ticket] = {}
         self.channel: socket.socket | None = None
+        self.outbox: SimpleQueue[dict[str, Any] | None] = SimpleQueue()
         self.process: subprocess.Popen[bytes] | None = None
+        self.closed = False
 
     def ask(
         self,
         text: str,
         engines: list[str] | None = None,
         threads: int | None = None,
+        owner: str | None = None,
     ) -> Ticket:
-        """Queue one sentence and return its ticket.
+        """Queue one sentence and return its ticket, which is refused where too many wait already: of all, or
+        of this owner.
 
         What is far too long for an answer is cut before it is sent.
         """
         kept = text[: limits().characters + 1]
-        return self.queue({"text": kept, "engines": engines, "threads": threads})
+        return self.queue({"text": kept, "engines": engines, "threads": threads}, owner)
 
     def build(self, engine: str, anew: bool = False) -> Ticket:
         """Queue the building of one engine's artifact and return the ticket; its answer is {} when done."""
         return self.queue({"build": engine, "anew": anew})
 
-    def queue(self, asked: dict[str, Any]) -> Ticket:
-        """Send one question."""
-        ticket = Ticket(uuid.uuid4().hex)
-        message = {"ask": ticket.id, **asked}
+    def queue(self, asked: dict[str, Any], owner: str | None = None) -> Ticket:
+        """Put one question into the outbox."""
+        ticket = Ticket(uuid.uuid4().hex, owner=owner)
         with self.lock:
+            if self.process and self.process.poll() is not None:
+                self.lose()  # its end may not have been read yet
+            refusal = self.refusal(owner)
+            if refusal:
+                ticket.error = refusal
+                ticket.changed.set()
+                return ticket
             if self.channel is None:
                 self.start()
+            ticket.ahead = len(self.tickets)
             self.tickets[ticket.id] = ticket
-            try:
-                self.send(message)
-            except OSError:  # it ended since it was last asked
-                del self.tickets[ticket.id]
-                self.fail_all()
-                self.start()
-                self.tickets[ticket.id] = ticket
-                self.send(message)
+            self.outbox.put({"ask": ticket.id, **asked})
         return ticket
+
+    def refusal(self, owner: str | None) -> str:
+        """Return why one more question is refused; empty where it is not. Needs the lock."""
+        caps = limits()
+        theirs = sum(ticket.owner == owner for ticket in self.tickets.values())
+        if self.closed:
+            return "The app is being stopped."
+        if len(self.tickets) > caps.sentences:  # one of them is being measured
+            return (
+                f"{caps.sentences} sentences wait already, and no more may. Press “Measure” in half a minute."
+            )
+        if owner is not None and theirs >= caps.sentences_each:
+            return f"{theirs} sentences of yours wait already. Press “Measure” when they have been answered."
+        return ""
 
     def forget(self, ticket: Ticket) -> None:
         """Withdraw a question whose answer nobody waits for any more."""
         with self.lock:
             if self.tickets.pop(ticket.id, None) and self.channel:
-                # Where the measurer has ended, the question has ended with it.
-                with contextlib.suppress(OSError):
-                    self.send({"forget": ticket.id})
+                self.outbox.put({"forget": ticket.id})
 
     def close(self) -> None:
-        """End the measurer; its workers end with it."""
+        """End the measurer, whatever is queued, within END_S; its workers end with it."""
         with self.lock:
-            if self.channel:
-                self.channel.shutdown(socket.SHUT_RDWR)
+            self.closed = True
             process = self.process
+            self.lose()
         if process:
-            process.wait()
-
-    def send(self, message: dict[str, Any]) -> None:
-        assert self.channel
-        send(self.channel, message)
+            try:
+                process.wait(END_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
     def start(self) -> None:
-        """Start a measurer and the thread that reads from it. Needs the lock."""
+        """Start a measurer, and the threads that send to it and read from it. Needs the lock."""
         ours, theirs = socket.socketpair()
         with theirs:
             self.process = subprocess.Popen(
@@ -120,7 +143,15 @@ class Client:
                 start_new_session=True,
             )
         self.channel = ours
-        threading.Thread(target=self.read, args=(ours, self.process), name="measurer", daemon=True).start()
+        self.outbox = SimpleQueue()
+        for work, arguments in ((self.write, (ours, self.outbox)), (self.read, (ours, self.process))):
+            threading.Thread(target=work, args=arguments, name="measurer", daemon=True).start()
+
+    def write(self, channel: socket.socket, outbox: "SimpleQueue[dict[str, Any] | None]") -> None:
+        """Send what is in the outbox until None is, or nobody is there, which the reading thread finds."""
+        with contextlib.suppress(OSError):
+            while (message := outbox.get()) is not None:
+                send(channel, message)
 
     def read(self, channel: socket.socket, process: subprocess.Popen[bytes]) -> None:
         while True:
@@ -134,13 +165,17 @@ class Client:
                 self.take(message)
         with self.lock:
             if self.channel is channel:
-                self.channel = None
-                self.fail_all()
-            channel.close()
+                self.lose()
+        channel.close()
         process.wait()
 
-    def fail_all(self) -> None:
-        """Tell everybody who waits that the measurer has ended. Needs the lock."""
+    def lose(self) -> None:
+        """The measurer has ended, or is to: tell everybody who waits. Needs the lock."""
+        if self.channel:
+            with contextlib.suppress(OSError):
+                self.channel.shutdown(socket.SHUT_RDWR)
+        self.channel = self.process = None
+        self.outbox.put(None)
         for ticket in self.tickets.values():
             ticket.error = STOPPED
             ticket.changed.set()

@@ -10,8 +10,11 @@ progress | answer | error, …}.
 
 import logging
 import os
+import select
 import socket
+import struct
 import sys
+import time
 from collections import deque
 from dataclasses import asdict
 from typing import Any
@@ -27,6 +30,9 @@ from src.model import ModelError, cache, source
 
 FOR_ALL = (sentence.BadSentence, registry.UnknownEngine)
 EXPLAINED = (*FOR_ALL, ModelError, HomeError, LockError)
+PLACES_S = 1.0
+# Longer than any living app leaves unread what it is told. Then this process ends, and lets the host go.
+UNREAD_S = 30
 log = logging.getLogger(__name__)
 
 
@@ -46,16 +52,27 @@ class Measurer:
 
     def __init__(self, channel: socket.socket) -> None:
         self.channel = channel
+        channel.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("@ll", UNREAD_S, 0))
         self.queue: deque[dict[str, Any]] = deque()
         self.current: str | None = None
         self.unwanted = False  # whoever asked for the current sentence has withdrawn
+        self.places: dict[str, int] = {}  # as last told
+        self.told_at = -PLACES_S
         self.pool = Pool((channel.fileno(), self.listen))
 
     def listen(self) -> None:
-        """Take one message from the app.
+        """Take every message that has come from the app; wait for the first.
 
         Raises AppGone when there is nobody, or nobody that can be understood.
         """
+        more = True
+        while more:
+            self.take()
+            more = bool(select.select([self.channel], [], [], 0.0)[0])
+        self.tell_places()
+
+    def take(self) -> None:
+        """Take one message. Raises AppGone."""
         try:
             message = receive(self.channel)
         except (OSError, ValueError) as error:
@@ -67,7 +84,6 @@ class Measurer:
             self.queue = deque(asked for asked in self.queue if asked["ask"] != message["forget"])
         else:
             self.queue.append(message)
-        self.tell_places()
 
     def tell(self, id: str, event: str, **more: Any) -> None:
         try:
@@ -82,13 +98,20 @@ class Measurer:
         """
         if self.unwanted and step.stage != "build":
             raise Forgotten
+        self.tell_places()
         self.tell(self.current or "", "progress", **asdict(step))
 
     def tell_places(self) -> None:
-        """Tell those who wait how many are before them."""
+        """Tell those who wait how many are before them, where that has changed; at most once in PLACES_S."""
+        if time.monotonic() - self.told_at < PLACES_S:
+            return
+        self.told_at = time.monotonic()
         before = int(self.current is not None)
-        for place, asked in enumerate(self.queue):
-            self.tell(asked["ask"], "queued", ahead=place + before)
+        places = {asked["ask"]: place + before for place, asked in enumerate(self.queue)}
+        for id, ahead in places.items():
+            if self.places.get(id) != ahead:
+                self.tell(id, "queued", ahead=ahead)
+        self.places = places
 
     def run(self) -> None:
         """Serve until the app is gone."""

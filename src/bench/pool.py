@@ -242,12 +242,12 @@ class Pool:
         Raises WorkerFailed, and drops the worker if it is lost.
         """
         if self.listen:
-            self.pause(0.0)  # what came in is heard now: nothing is, while a worker may be timing
+            self.pause(0.0)  # what came in is heard now: not while a worker may be timing
         limit_mb = self.budget_mb()  # read now, as reading it takes CPU from what is timed
         try:
             worker.resume()
             send(worker.channel, message)
-            self.await_answer(worker, timeout_s or CALL_TIMEOUT_S, limit_mb)
+            self.await_answer(worker, timeout_s or CALL_TIMEOUT_S, limit_mb, message["do"] == "load")
             answer = receive(worker.channel)
             if answer is None:
                 raise EOFError
@@ -264,9 +264,9 @@ class Pool:
             raise WorkerFailed(answer["error"])
         return answer
 
-    def await_answer(self, worker: Worker, timeout_s: float, limit_mb: float) -> None:
+    def await_answer(self, worker: Worker, timeout_s: float, limit_mb: float, hears: bool) -> None:
         deadline = time.monotonic() + timeout_s
-        while not self.wait(worker.channel.fileno(), LOOK_S, LOST):
+        while not self.wait(worker.channel.fileno(), LOOK_S, select.POLLIN if hears else LOST):
             if time.monotonic() > deadline:
                 raise WorkerFailed(f"It did not answer within {timeout_s:.0f} s and was ended.")
             try:
