@@ -4,6 +4,7 @@ import streamlit as st
 
 from src.bench import lock
 from src.jobs import queue
+from src.jobs.job import Job
 from src.limits import OUT_OF_ORDER, hosted, public
 from src.store import runs
 from src.store.database import Store
@@ -16,7 +17,7 @@ from src.ui.shell import explained, page_setup, supervisor, the_store
 page_setup("Benchmark", wide=True)
 
 
-def the_job(store: Store) -> queue.Job | None:
+def the_job(store: Store) -> Job | None:
     """Return the job in the link; say so where it is none."""
     id = st.query_params.get("job")
     if not id:
@@ -29,7 +30,7 @@ def the_job(store: Store) -> queue.Job | None:
     return job
 
 
-def the_run(store: Store, job: queue.Job | None) -> runs.Listed | None:
+def the_run(store: Store, job: Job | None) -> runs.Listed | None:
     """Return the run in the link, or the one that the ended job made."""
     id = st.query_params.get("run") or (job.run_id if job and not job.open else None)
     if not id:
@@ -45,6 +46,8 @@ def the_run(store: Store, job: queue.Job | None) -> runs.Listed | None:
 st.title("Benchmark")
 store = the_store()
 with explained():
+    if standstill := supervisor().standstill:
+        st.warning(OUT_OF_ORDER if hosted() else plain(standstill), icon=":material/pause_circle:")
     if problem := supervisor().problem:
         why = OUT_OF_ORDER if hosted() else plain(problem)
         st.warning(f"Runs are not started at the moment. {why}", icon=":material/error:")

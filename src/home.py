@@ -16,8 +16,15 @@ class HomeError(Exception):
 
 
 def home() -> Path:
-    """Return the home folder, made if needed. Raises HomeError when it cannot be written."""
-    folder = Path(os.environ.get("AWIY_HOME") or default_home())
+    """Return the home folder, made if needed. Raises HomeError when it cannot be written.
+
+    What AWIY_HOME says of it is settled once, as child processes run in another folder.
+    """
+    given = os.environ.get("AWIY_HOME") or default_home()
+    folder = Path(given).expanduser()
+    if not folder.is_absolute() or str(folder) != given:
+        folder = folder.resolve()
+        os.environ["AWIY_HOME"] = str(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe = folder / f".probe-{os.getpid()}-{threading.get_ident()}"

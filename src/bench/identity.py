@@ -1,6 +1,8 @@
 """Which process is it? A process id alone is not enough: it is given again, sooner or later."""
 
 import os
+import signal
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -52,6 +54,22 @@ def own() -> str:
 def alive(identity: str) -> bool:
     """Tell whether the process of an identity is alive."""
     return of(pid(identity)) == identity
+
+
+def stopped(identity: str) -> bool:
+    """Tell whether the process of an identity is alive and stopped: by Ctrl-Z, a signal or a debugger."""
+    try:
+        status = psutil.Process(pid(identity)).status()
+    except psutil.NoSuchProcess:
+        return False
+    return status in (psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP) and alive(identity)
+
+
+def kill(identity: str) -> None:
+    """End the process of an identity by force, if it is alive."""
+    if alive(identity):
+        with suppress(ProcessLookupError):
+            os.kill(pid(identity), signal.SIGKILL)
 
 
 def pid(identity: str) -> int:

@@ -21,7 +21,7 @@ from src.bench.stopping import Stop
 from src.engines import registry
 from src.home import HomeError
 from src.jobs import queue
-from src.jobs.queue import Job
+from src.jobs.job import Job
 from src.limits import public
 from src.model import ModelError, source
 from src.store import runs

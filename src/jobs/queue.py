@@ -18,15 +18,15 @@ from sqlalchemy.exc import IntegrityError
 from src.bench import identity, plan
 from src.bench.plan import Plan
 from src.home import utc_now
+from src.jobs.job import ACTIVE, ENDS, OPEN, QUEUED, RUNNING, STARTING, Job, readable
 from src.limits import limits
 from src.store import schema
 from src.store.database import Store
 
-QUEUED, STARTING, RUNNING = "queued", "starting", "running"
-ACTIVE = (STARTING, RUNNING)
-OPEN = (QUEUED, *ACTIVE)
-ENDS = ("succeeded", "failed", "cancelled", "interrupted", "lost")
 TABLE = schema.jobs.c
+UNREADABLE = (
+    "Its plan cannot be read: another version of this program wrote it, or it is damaged. Ask for it again."
+)
 
 
 class Refused(ValueError):
@@ -35,34 +35,6 @@ class Refused(ValueError):
 
 class NotYours(ValueError):
     """Somebody else asked for this job."""
-
-
-@dataclass(frozen=True)
-class Job:
-    """A job as it was when it was read."""
-
-    number: int
-    id: str
-    owner: str | None
-    model: str
-    plan: Plan
-    estimate_s: float
-    state: str
-    created_at: str
-    started_at: str | None
-    ended_at: str | None
-    claimed_by: str | None
-    process: str | None
-    run_id: str | None
-    progress: dict[str, Any] | None
-    live: dict[str, Any] | None
-    reason: str | None
-    cancel_asked: bool
-
-    @property
-    def open(self) -> bool:
-        """Tell whether it has not ended."""
-        return self.state in OPEN
 
 
 @dataclass(frozen=True)
@@ -82,14 +54,10 @@ def hashed(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def job_of(row: Any) -> Job:
-    values = {name: row[name] for name in Job.__dataclass_fields__}
-    return Job(**{**values, "plan": plan.from_json(row["plan"])})
-
-
 def read(connection: Connection, *conditions: Any) -> list[Job]:
-    asked = select(schema.jobs).where(*conditions).order_by(TABLE.number)
-    return [job_of(row) for row in connection.execute(asked).mappings()]
+    """Return the jobs that can be read, in their order."""
+    numbers = connection.execute(select(TABLE.number).where(*conditions).order_by(TABLE.number)).scalars()
+    return [job for number in list(numbers) if (job := readable(connection, number))]
 
 
 # --- for who asks
@@ -208,12 +176,17 @@ def is_theirs(store: Store, id: str, token: str | None, user: str | None) -> boo
 def cancel(store: Store, id: str, token: str | None, user: str | None = None) -> None:
     """Ask for a job's end: at once if it waits, after the slice if it runs. Again changes nothing.
 
-    Raises NotYours for anybody but who asked for it.
+    One whose process was stopped cannot hear, and may have been stopped while it held the database: that
+    process is ended first. Raises NotYours for anybody but who asked for it.
     """
     if not is_theirs(store, id, token, user):
         raise NotYours(
             "Only who asked for a run may cancel it: the link that Run gave, or your sign-in, shows that."
         )
+    with store.read() as connection:
+        process = connection.execute(select(TABLE.process).where(TABLE.id == id)).scalar()
+    if process and identity.stopped(process):
+        identity.kill(process)
     with store.write() as connection:
         connection.execute(
             update(schema.jobs)
@@ -234,7 +207,7 @@ def claim(store: Store, me: str) -> Job | None:
     A store is one host's: SQLite's log needs its memory. So are all jobs in it.
     """
     with store.write() as connection:
-        if read(connection, TABLE.state.in_(ACTIVE)):
+        if connection.execute(select(TABLE.number).where(TABLE.state.in_(ACTIVE))).first():
             return None
         first = read(connection, TABLE.state == QUEUED)[:1]
         if not first:
@@ -253,8 +226,26 @@ def active(store: Store) -> list[Job]:
         return read(connection, TABLE.state.in_(ACTIVE))
 
 
+def end_unreadable(store: Store) -> None:
+    """End the jobs whose plan this version cannot read, unless one of them is being measured."""
+    columns = (TABLE.number, TABLE.state, TABLE.process, TABLE.claimed_by)
+    with store.read() as connection:
+        rows = connection.execute(select(*columns).where(TABLE.state.in_(OPEN))).all()
+        damaged = [row for row in rows if not readable(connection, row.number)]
+    for row in damaged:
+        worker = row.process or (row.claimed_by or "").partition("#")[0]
+        if worker and identity.alive(worker):
+            continue
+        with store.write() as connection:
+            connection.execute(
+                update(schema.jobs)
+                .where(TABLE.number == row.number, TABLE.state == row.state)
+                .values(state="failed", ended_at=utc_now(), live=None, reason=UNREADABLE)
+            )
+
+
 def requeue(store: Store, job: Job) -> None:
-    """Put a job back whose supervisor died before the job's process had begun."""
+    """Put a job back whose process has not begun: its supervisor died, or could not start it."""
     with store.write() as connection:
         connection.execute(
             update(schema.jobs)

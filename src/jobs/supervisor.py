@@ -13,18 +13,22 @@ import sys
 import threading
 import time
 from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from src.bench import identity
 from src.home import ROOT, HomeError, home
 from src.jobs import queue
-from src.jobs.queue import Job
+from src.jobs.job import Job
 from src.store import runs
 from src.store.database import Store, StoreError, open_store
 
 LOOK_S = 1.0
 ORPHANS_S = 30.0  # how often runs are looked for whose writer was killed
 TERM_AFTER_S, KILL_AFTER_S = 8.0, 20.0  # after a job was asked to end and has not
+HALTED_S = 30.0  # how long a stopped job may hold the database
+STANDSTILL_S = 300.0  # without a word of progress, before that is told
 KEPT_LOGS = 100
 TAIL_BYTES = 8_000
 COMMAND = (sys.executable, "-m", "src.jobs.measure")
@@ -50,14 +54,27 @@ def log_tail(job_id: str, lines: int = 12) -> str:
         return ""
 
 
+@dataclass(frozen=True)
+class Moved:
+    """When a job last moved (monotonic seconds): what it had told by then, and whether it was stopped."""
+
+    sign: tuple[Any, ...]
+    halted: bool
+    at_s: float
+
+
 class Supervisor:
-    """Looks at the queue once a second. `problem` is why it cannot, for the page to show."""
+    """Looks at the queue once a second. `problem` is why it cannot, `standstill` which run does not move, for
+    the page to show.
+    """
 
     def __init__(self) -> None:
         self.me = f"{identity.own()}#{secrets.token_hex(4)}"  # another one in this process is another
         self.children: dict[str, subprocess.Popen[bytes]] = {}
         self.asked: dict[str, float] = {}  # when a cancel was first seen, by this process's own clock
         self.termed: set[str] = set()  # a second SIGTERM would stop it in the middle of a slice
+        self.moved: dict[str, Moved] = {}
+        self.standstill = ""
         self.looked_for_orphans: float | None = None
         self.problem = ""
         self.done = threading.Event()
@@ -86,7 +103,10 @@ class Supervisor:
         """Do all that is due now. Raises StoreError, HomeError; the next look tries again."""
         for child in self.children.values():
             child.poll()
-        for job in queue.active(store):
+        active = queue.active(store)
+        self.watch_movement(store, active)  # needs no writing: who stands still may hold the database
+        queue.end_unreadable(store)
+        for job in active:
             try:
                 self.watch(store, job)
             except (StoreError, HomeError):
@@ -94,7 +114,7 @@ class Supervisor:
             except Exception:  # one job must not keep the others waiting
                 log.exception("job %s could not be looked after", job.id)
         self.children = {id: child for id, child in self.children.items() if child.returncode is None}
-        if claimed := queue.claim(store, self.me):
+        if not active and (claimed := queue.claim(store, self.me)):
             self.launch(store, claimed)
         now = time.monotonic()
         if self.looked_for_orphans is None or now - self.looked_for_orphans > ORPHANS_S:
@@ -102,7 +122,7 @@ class Supervisor:
             runs.settle_orphans(store)
 
     def launch(self, store: Store, job: Job) -> None:
-        """Start a claimed job's process."""
+        """Start a claimed job's process. Where that cannot be done now the job waits on: raises HomeError."""
         try:
             path = log_path(job.id)
             old = sorted(path.parent.glob("*.log"), key=lambda one: one.stat().st_mtime)
@@ -119,7 +139,42 @@ class Supervisor:
                     start_new_session=True,  # it outlives the app, and a Ctrl-C there is not for it
                 )
         except (OSError, HomeError) as error:
-            queue.end(store, job.id, "failed", f"Its process could not be started ({error}).")
+            queue.requeue(store, replace(job, claimed_by=self.me))
+            if isinstance(error, HomeError):
+                raise
+            raise HomeError(
+                f"The next run's process cannot be started ({error}). It is tried again."
+            ) from error
+
+    def watch_movement(self, store: Store, active: list[Job]) -> None:
+        """See whether the active jobs get on, and end one that was stopped while it holds the database."""
+        now = time.monotonic()
+        self.moved = {job.id: moved for job in active if (moved := self.moved.get(job.id))}
+        standstill = ""
+        for job in active:
+            sign = (job.state, job.progress, job.live)
+            halted = bool(job.process and identity.stopped(job.process))
+            last = self.moved.get(job.id)
+            if last is None or last.sign != sign or last.halted != halted:
+                last = self.moved[job.id] = Moved(sign, halted, now)
+            still_s = now - last.at_s
+            if halted and job.process:
+                pid = identity.pid(job.process)
+                if still_s > HALTED_S and store.locked():
+                    log.error(
+                        "job %s was stopped while it held the database: process %d is ended", job.id, pid
+                    )
+                    identity.kill(job.process)
+                standstill = (
+                    f"The run being measured was stopped from outside {still_s:.0f} s ago. Let it go on "
+                    f"(kill -CONT {pid}), or cancel it."
+                )
+            elif still_s > STANDSTILL_S:
+                standstill = (
+                    f"The run being measured has told nothing for {still_s / 60:.0f} min. If that goes on, "
+                    f"cancel it; its log, {log_path(job.id)}, may tell why."
+                )
+        self.standstill = standstill
 
     def watch(self, store: Store, job: Job) -> None:
         """See whether an active job's process lives, and help a cancel along."""

@@ -1,12 +1,13 @@
 """The database: opened, migrated, its errors explained. SQLite in the home folder."""
 
 import fcntl
+import logging
 import os
 import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -19,20 +20,44 @@ from src.home import home
 MIGRATIONS = Path(__file__).parent / "migrations"
 HEAD = "0002"  # the newest migration; a test compares
 NAME = "runs.db"
+RETRY_S = 30.0  # after a migration that failed
 BUSY_S = 30.0  # how long another process may keep the database locked
+FileId = tuple[int, int]  # device and inode
+
+log = logging.getLogger(__name__)
 
 
 class StoreError(Exception):
     """The database cannot be used. The message says why and what to do."""
 
 
+failures: dict[Path, tuple[float, StoreError]] = {}  # of migrations: when (monotonic seconds), and why
+
+
+def file_id(path: Path) -> FileId | None:
+    """Return which file a path leads to; None for none."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
 @dataclass(frozen=True)
 class Store:
-    """An open database. `engine` begins transactions that read, `writing` those that may write."""
+    """An open database. `engine` begins transactions that read, `writing` those that may write. `file` is
+    which file it was when it was opened.
+    """
 
     engine: Engine
     writing: Engine
     path: Path
+    file: FileId | None = None
+
+    @property
+    def moved(self) -> bool:
+        """Tell whether its file has been moved away, deleted or replaced: what is written would be lost."""
+        return self.file is not None and file_id(self.path) != self.file
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -43,8 +68,23 @@ class Store:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """Give the only connection that may write now, and commit at the end. Raises StoreError."""
+        if self.moved:
+            raise StoreError(
+                f"The database {self.path} was moved away or replaced while it was in use, so nothing more "
+                "is written to it. Start what uses it (the app, a run) again."
+            )
         with explained(self.path), self.writing.begin() as connection:
             yield connection
+
+    def locked(self) -> bool:
+        """Tell whether somebody is writing, or keeps others from it, at this moment."""
+        with closing(sqlite3.connect(self.path, timeout=0.0, isolation_level=None)) as connection:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError:
+                return True
+            connection.execute("ROLLBACK")
+            return False
 
 
 @contextmanager
@@ -102,12 +142,22 @@ def location() -> URL:
             f"AWIY_DATABASE_URL names {url.get_backend_name()}; this version keeps runs in a file of SQLite "
             "only. Write sqlite:////folder/runs.db, or unset it."
         )
+    file = str(Path(url.database).expanduser().resolve())
+    if file != url.database:  # children run elsewhere: they are given what it means here
+        url = url.set(database=file)
+        os.environ["AWIY_DATABASE_URL"] = url.render_as_string(hide_password=False)
     return url
 
 
 def open_store() -> Store:
     """Return the store, made or migrated if needed. Raises StoreError, HomeError."""
-    return opened(location())
+    url = location()
+    store = opened(url)
+    if store.moved:
+        store.engine.dispose()
+        opened.cache_clear()
+        store = opened(url)
+    return store
 
 
 @lru_cache(maxsize=8)
@@ -121,7 +171,7 @@ def opened(url: URL) -> Store:
     with explained(path):
         if revision(store) != HEAD:
             migrate(store)
-    return store
+    return replace(store, file=file_id(path))
 
 
 def prepare(connection: Any, _record: Any) -> None:
@@ -151,14 +201,21 @@ def revision(store: Store) -> str | None:
 def migrate(store: Store, scripts: Path = MIGRATIONS) -> None:
     """Bring the database to the newest form; an older one is copied first, a newer one refused.
 
-    One process does it, the others wait. Raises StoreError.
+    One process does it, the others wait. Raises StoreError, and the same again within RETRY_S.
     """
+    when, failure = failures.get(store.path, (0.0, None))
+    if failure and time.monotonic() - when < RETRY_S:
+        raise failure
     try:
-        with open(store.path.with_suffix(".lock"), "wb") as lock:
+        with explained(store.path), open(store.path.with_suffix(".lock"), "wb") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             upgrade(store, scripts)
     except OSError as error:
         raise StoreError(explain(f"unable to open: {error.strerror}", store.path)) from error
+    except StoreError as error:
+        failures[store.path] = (time.monotonic(), error)
+        raise
+    failures.pop(store.path, None)
 
 
 def upgrade(store: Store, scripts: Path) -> None:
@@ -184,14 +241,37 @@ def upgrade(store: Store, scripts: Path) -> None:
                 "or set AWIY_HOME to another folder."
             ) from error
         back_up(store.path, current)
-    with store.writing.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+    try:
+        with store.writing.begin() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+    except (exc.SQLAlchemyError, sqlite3.Error):
+        raise
+    except Exception as error:
+        log.exception("the migration of %s failed", store.path)
+        raise StoreError(
+            f"The database {store.path} could not be brought to this version's form ({error}). It is as it "
+            "was. Go back to the version that made it, and report this with the log."
+        ) from error
 
 
 def back_up(path: Path, name: str) -> Path:
-    """Copy the database beside itself, the write-ahead log included; return the copy."""
+    """Copy the database beside itself, the write-ahead log included; return the copy.
+
+    The copy has its name when it is whole. One that was made since the database last changed is enough: a
+    migration that fails is tried again and again.
+    """
+    sources = [file for file in (path, path.with_name(f"{path.name}-wal")) if file.exists()]
+    changed = max(file.stat().st_mtime_ns for file in sources)
+    for copy in path.parent.glob(f"{path.name}.before-{name}-*[0-9]"):
+        if copy.stat().st_mtime_ns >= changed:
+            return copy
     target = path.with_name(f"{path.name}.before-{name}-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}")
-    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(target)) as copy:
-        source.backup(copy)
+    part = target.with_name(f"{target.name}.part")
+    try:
+        with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(part)) as copied:
+            source.backup(copied)
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
     return target

@@ -8,7 +8,7 @@ import streamlit as st
 from src.bench.record import TWIN
 from src.engines import registry
 from src.jobs import queue, supervisor
-from src.jobs.queue import Job
+from src.jobs.job import QUEUED, Job
 from src.limits import OUT_OF_ORDER, hosted, public
 from src.store.database import Store, StoreError
 from src.ui import charts, style
@@ -31,8 +31,8 @@ def draw_job(store: Store, job: Job) -> None:
     if not job.open:
         draw_end(job)
         return
-    st.fragment(watch, run_every=TICK_S)(store, job.id, job.state == queue.QUEUED)
-    if job.state == queue.QUEUED:
+    st.fragment(watch, run_every=TICK_S)(store, job.id, job.state == QUEUED)
+    if job.state == QUEUED:
         st.caption("You may close this page: the run is kept, and its link shows it.")
     else:
         st.fragment(details, run_every=DETAILS_S)(store, job.id)
@@ -42,7 +42,7 @@ def watch(store: Store, id: str, queued: bool) -> None:
     """Draw how far an open job is; when it has ended, or no longer waits, draw the whole page again."""
     with explained():
         job = queue.get(store, id)
-        if job is None or not job.open or (queued and job.state != queue.QUEUED):
+        if job is None or not job.open or (queued and job.state != QUEUED):
             st.rerun()
         st.progress(*how_far(store, job))
         draw_cancel(store, job)
@@ -60,7 +60,7 @@ def details(store: Store, id: str) -> None:
 
 def how_far(store: Store, job: Job) -> tuple[float, str]:
     """Return the share of a job that is done, and in words how far it is."""
-    if job.state != queue.QUEUED:
+    if job.state != QUEUED:
         progress = job.progress or {}
         return share_done(job, progress), words(progress)
     place = queue.place(store, job)

@@ -18,7 +18,8 @@ import pytest
 from src.bench import identity
 from src.bench.plan import Plan
 from src.jobs import queue, supervisor
-from src.jobs.queue import Job, NotYours, Refused
+from src.jobs.job import Job
+from src.jobs.queue import NotYours, Refused
 from src.jobs.supervisor import Supervisor
 from src.limits import HOSTED
 from src.store import runs
