@@ -151,7 +151,7 @@ def create(
             check_disk(one)
             try:
                 discard(folder)
-                install(one, path, folder, progress, lock.fd)
+                install(one, path, folder, progress, lock.fds)
             except OSError as error:
                 raise EnvironmentFailed(explain(error, home())) from error
         else:
@@ -178,9 +178,9 @@ def discard(folder: Path) -> None:
 
 
 def install(
-    one: Environment, python: str, folder: Path, progress: Callable[[Progress], None], lock: int
+    one: Environment, python: str, folder: Path, progress: Callable[[Progress], None], lock: tuple[int, ...]
 ) -> None:
-    """Make the virtual environment and install its requirements. `lock` is the host lock's descriptor.
+    """Make the virtual environment and install its requirements. `lock` are the host lock's descriptors.
 
     Raises EnvironmentFailed with pip's own last words.
     """
@@ -214,7 +214,7 @@ def install(
         run([*command, "--disable-pip-version-check", "-r", str(one.requirements)], listen, lock)
 
 
-def run(command: list[str], listen: Callable[[str], object], lock: int) -> None:
+def run(command: list[str], listen: Callable[[str], object], lock: tuple[int, ...]) -> None:
     """Run a command and have `listen` told each line of its output.
 
     It shares the host's lock: should this process be killed, the next one waits until the command has ended,
@@ -230,7 +230,7 @@ def run(command: list[str], listen: Callable[[str], object], lock: int) -> None:
         text=True,
         errors="replace",
         env=clean,
-        pass_fds=[lock],
+        pass_fds=lock,
     ) as process:
         assert process.stdout
         try:

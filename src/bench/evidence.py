@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from src.bench import host
+from src.bench import cgroup, host
 from src.bench.probe import KEPT_NS, Probe, Speed
 
 # A slice is disturbed beyond these, in cores. A quiet host here has 0.00 to 0.01 of waiting, and up to 0.06
@@ -63,7 +63,12 @@ def read_counters(cpus: list[int]) -> Counters:
     """Read the host's counters for these CPUs."""
     busy, steal = host.cpu_seconds(cpus)
     return Counters(
-        time.monotonic(), busy, steal, host.throttled_periods(), host.overheatings(cpus), time.process_time()
+        time.monotonic(),
+        busy,
+        steal,
+        cgroup.throttled_periods(),
+        host.overheatings(cpus),
+        time.process_time(),
     )
 
 

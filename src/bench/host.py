@@ -11,12 +11,12 @@ from typing import Any
 
 import psutil
 
+from src.bench import cgroup
 from src.home import ROOT
 from src.model.recipe import cpu_flags
 
 INFINITY_THREADS = 2  # Infinity's demo ran on two cores (OMP_NUM_THREADS=2)
 CPU_FOLDER = Path("/sys/devices/system/cpu")
-CGROUP = Path("/sys/fs/cgroup")
 
 
 def read(path: Path) -> str | None:
@@ -48,15 +48,9 @@ def allowed_cpus() -> list[int]:
     return first + [cpu for cpu in cpus if cpu not in first]
 
 
-def quota_cpus() -> float | None:
-    """Return the cgroup's CPU quota in CPUs, or None without one."""
-    limit = (read(CGROUP / "cpu.max") or "").split()
-    return int(limit[0]) / int(limit[1]) if len(limit) == 2 and limit[0] != "max" else None
-
-
 def usable_cpus() -> int:
     """Return how many threads this host can run at once: affinity and cgroup quota, at least one."""
-    quota = quota_cpus()
+    quota = cgroup.quota_cpus()
     count = len(allowed_cpus())
     return count if quota is None else max(1, min(count, int(quota)))
 
@@ -71,16 +65,8 @@ def available_mb() -> float:
     less.
     """
     free = psutil.virtual_memory().available
-    limit, used = read(CGROUP / "memory.max"), read(CGROUP / "memory.current")
-    if limit and used and limit != "max":
-        free = min(free, max(0, int(limit) - int(used) + page_cache(read(CGROUP / "memory.stat") or "")))
-    return free / 1e6
-
-
-def page_cache(statistics: str) -> int:
-    """Return the bytes of file pages in a cgroup's memory.stat: counted as used, given back when needed."""
-    fields = dict(line.split() for line in statistics.splitlines() if len(line.split()) == 2)
-    return int(fields.get("inactive_file", 0)) + int(fields.get("active_file", 0))
+    left = cgroup.memory_left()
+    return (free if left is None else min(free, left)) / 1e6
 
 
 def pss_mb(pid: int) -> float:
@@ -124,20 +110,6 @@ def process_cpu_s(pid: int) -> float:
         return float(sum(psutil.Process(pid).cpu_times()[:2]))
 
 
-def throttled_periods() -> int | None:
-    """Return in how many periods the cgroup's CPU quota was used up, or None without one."""
-    return counter(CGROUP / "cpu.stat", "nr_throttled")
-
-
-def counter(path: Path, name: str) -> int | None:
-    """Return one number of a file of `name value` lines."""
-    for line in (read(path) or "").splitlines():
-        key, _, value = line.partition(" ")
-        if key == name and value.strip().isdigit():
-            return int(value)
-    return None
-
-
 def overheatings(cpus: list[int]) -> int | None:
     """Return how often these CPUs were slowed down for their heat since boot, or None where unknown."""
     found = [read(CPU_FOLDER / f"cpu{cpu}" / "thermal_throttle" / "core_throttle_count") for cpu in cpus]
@@ -172,7 +144,7 @@ def facts() -> dict[str, Any]:
         "cpu_flags": list(cpu_flags()),
         "allowed_cpus": len(cpus),
         "physical_cores": len({siblings(cpu) for cpu in cpus}),
-        "cgroup_cpus": quota_cpus(),
+        "cgroup_cpus": cgroup.quota_cpus(),
         "memory_gb": round(psutil.virtual_memory().total / 1e9, 1),
         "virtualised": "hypervisor" in flags(),
         "governor": read(CPU_FOLDER / "cpu0" / "cpufreq" / "scaling_governor"),

@@ -1,15 +1,21 @@
 """One measurement at a time on a host: a lock that everything takes that measures or loads the CPU."""
 
 import fcntl
+import hashlib
 import os
+import socket
+import stat
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 # Fixed and outside AWIY_HOME, so that two homes and two users of one host still exclude each other.
-PATH = Path("/tmp/are-we-infinity-yet.lock")
+PATH = Path(os.environ.get("AWIY_LOCK") or "/tmp/are-we-infinity-yet.lock").absolute()
 RETRY_S = 0.25
+LONGEST_NOTE = 200  # bytes of what a holder writes about itself
+SOMEBODY = "somebody who does not say"
 
 
 class LockError(Exception):
@@ -19,25 +25,56 @@ class LockError(Exception):
 def open_lock(path: Path | None = None) -> int:
     """Return a file descriptor of the lock file, made if needed, open for whoever comes. Raises LockError.
 
-    Links are not followed: others may write in that folder.
+    Links are not followed, and only a regular file will do: others may write in that folder.
     """
     path = path or PATH
-    common = os.O_CLOEXEC | os.O_NOFOLLOW
+    common = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK  # a FIFO would keep who opens it
     try:
         try:
             # Without O_CREAT first: the kernel may refuse it on another user's file in a sticky folder.
-            return os.open(path, os.O_RDWR | common)
+            fd = os.open(path, os.O_RDWR | common)
         except FileNotFoundError:
             fd = os.open(path, os.O_RDWR | os.O_CREAT | common, 0o666)
             with suppress(PermissionError):  # another user was faster: the mode is theirs to set
                 os.fchmod(fd, 0o666)
-            return fd
         except PermissionError:
-            return os.open(path, os.O_RDONLY | common)
+            fd = os.open(path, os.O_RDONLY | common)
     except OSError as error:
         raise LockError(
             f"The host's lock {path} cannot be opened ({error.strerror}). Have its owner remove it."
         ) from error
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise LockError(f"The host's lock {path} is no regular file. Have its owner remove it.")
+    return fd
+
+
+def is_at(fd: int, path: Path) -> bool:
+    """Tell whether an open file is still the one that a path leads to."""
+    try:
+        return os.path.samestat(os.fstat(fd), os.lstat(path))
+    except OSError:
+        return False
+
+
+def take_seat() -> socket.socket | None:
+    """Return what only one process of a host can have: a socket's name in the kernel's own list (unix(7),
+    abstract), which ends with the process. Raises OSError where another has it. None where there are no such
+    names.
+
+    A file can be removed while its lock is held, and a service may have a folder for temporary files of its
+    own; this is neither.
+    """
+    if sys.platform != "linux":
+        return None
+    name = "are-we-infinity-yet-" + hashlib.sha256(str(PATH).encode()).hexdigest()[:16]
+    seat = socket.socket(socket.AF_UNIX)
+    try:
+        seat.bind("\0" + name)
+    except OSError:
+        seat.close()
+        raise
+    return seat
 
 
 def waiting_room() -> Path:
@@ -55,7 +92,19 @@ def turn() -> Path:
 def holder() -> str:
     """Return what the last holder wrote about itself; empty when unknown."""
     try:
-        return PATH.read_text(errors="replace").strip()[:200]
+        fd = open_lock()
+    except LockError:
+        return ""
+    try:
+        return note(fd)
+    finally:
+        os.close(fd)
+
+
+def note(fd: int) -> str:
+    """Return what is written in a lock file, of which anybody may have made a large one."""
+    try:
+        return os.pread(fd, LONGEST_NOTE, 0).decode(errors="replace").strip()
     except OSError:
         return ""
 
@@ -63,13 +112,21 @@ def holder() -> str:
 def holder_now() -> str:
     """Return what holds the host's lock at this moment; empty when nothing does."""
     try:
-        fd = os.open(PATH, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    except OSError:
+        fd = open_lock()
+    except LockError:
         return ""
     try:
-        return "" if try_lock(fd, fcntl.LOCK_SH) else holder()
+        if not try_lock(fd, fcntl.LOCK_SH):
+            return note(fd) or SOMEBODY
     finally:
         os.close(fd)
+    try:
+        seat = take_seat()
+    except OSError:
+        return SOMEBODY
+    if seat:
+        seat.close()
+    return ""
 
 
 def try_lock(fd: int, kind: int) -> bool:
@@ -88,6 +145,33 @@ class HostLock:
         self.fd = fd
         self.what = what
         self.pause = pause
+        self.seat: socket.socket | None = None
+
+    @property
+    def fds(self) -> tuple[int, ...]:
+        """Return the file descriptors that keep the lock: a child that has them keeps it, too."""
+        return (self.fd, self.seat.fileno()) if self.seat else (self.fd,)
+
+    def seize(self) -> bool:
+        """Take the lock if that needs no waiting; tell whether it was taken."""
+        while try_lock(self.fd, fcntl.LOCK_EX):
+            if is_at(self.fd, PATH):
+                try:
+                    self.seat = take_seat()
+                except OSError:
+                    break
+                return True
+            os.close(self.fd)  # it was removed or replaced since: its lock excludes nobody
+            self.fd = open_lock()
+        fcntl.flock(self.fd, fcntl.LOCK_UN)
+        return False
+
+    def release(self) -> None:
+        """Let the lock go."""
+        if self.seat:
+            self.seat.close()
+            self.seat = None
+        fcntl.flock(self.fd, fcntl.LOCK_UN)
 
     def sign(self) -> None:
         """Write who holds the lock."""
@@ -109,14 +193,14 @@ class HostLock:
         """
         if not self.somebody_waits():
             return False
-        fcntl.flock(self.fd, fcntl.LOCK_UN)
+        self.release()
         room = open_lock(waiting_room())
         try:
             self.pause(2 * RETRY_S)  # they look again every RETRY_S
             # Those who wait go first. Then the room is closed, as they come faster than this looks again.
             while not try_lock(room, fcntl.LOCK_EX):
                 self.pause(RETRY_S)
-            while not try_lock(self.fd, fcntl.LOCK_EX):
+            while not self.seize():
                 self.pause(RETRY_S)
         finally:
             os.close(room)
@@ -145,19 +229,21 @@ def host_lock(
     def wait() -> None:
         nonlocal told
         if not told:
-            waiting(holder())
+            waiting(holder_now() or holder())
             told = True
         pause(RETRY_S)
 
     try:
         while not try_lock(other, fcntl.LOCK_SH if urgent else fcntl.LOCK_EX):
             wait()
-        while not try_lock(fd, fcntl.LOCK_EX):
+        while not held.seize():
             wait()
         if urgent:
             fcntl.flock(other, fcntl.LOCK_UN)
         held.sign()
         yield held
     finally:
-        os.close(fd)
+        if held.seat:
+            held.seat.close()
+        os.close(held.fd)  # and with that the lock is let go, unless a child has it, too
         os.close(other)

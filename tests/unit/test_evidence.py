@@ -1,10 +1,11 @@
 """What counts as a disturbance, and in which words it is told."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from src.bench import evidence, host
+from src.bench import cgroup, evidence, host
 from src.bench.evidence import Evidence, disturbances, explain
 from src.bench.worker import OwnUse
 
@@ -68,8 +69,8 @@ def test_the_worker_sees_its_own_cpu_time():
 
 def test_what_the_kernel_does_not_tell_is_left_out(monkeypatch: pytest.MonkeyPatch, tmp_path):
     monkeypatch.setattr(host, "CPU_FOLDER", tmp_path)
-    monkeypatch.setattr(host, "CGROUP", tmp_path)
-    assert host.throttled_periods() is None
+    monkeypatch.setattr(cgroup, "ROOT", tmp_path)
+    assert cgroup.throttled_periods() is None
     assert host.overheatings([0]) is None
     assert host.caches() == []
     assert host.turbo() is None
@@ -78,7 +79,7 @@ def test_what_the_kernel_does_not_tell_is_left_out(monkeypatch: pytest.MonkeyPat
 
 def test_what_the_kernel_tells_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path):
     monkeypatch.setattr(host, "CPU_FOLDER", tmp_path)
-    monkeypatch.setattr(host, "CGROUP", tmp_path)
+    monkeypatch.setattr(cgroup, "ROOT", tmp_path)
     (tmp_path / "cpu.stat").write_text("usage_usec 12\nnr_periods 7\nnr_throttled 3\nthrottled_usec 9\n")
     (tmp_path / "cpu0" / "thermal_throttle").mkdir(parents=True)
     (tmp_path / "cpu0" / "thermal_throttle" / "core_throttle_count").write_text("5\n")
@@ -88,10 +89,35 @@ def test_what_the_kernel_tells_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path
     cache.mkdir(parents=True)
     for name, value in (("level", "3"), ("type", "Unified"), ("size", "32768K")):
         (cache / name).write_text(value + "\n")
-    assert host.throttled_periods() == 3
+    assert cgroup.throttled_periods() == 3
     assert host.overheatings([0, 1]) == 5
     assert host.turbo() == "off"
     assert host.caches() == ["L3 Unified 32768K"]
+
+
+def test_limits_are_found_where_the_process_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """As under systemd: the service has a quota, and the slice around it less memory than it may take."""
+    own, root = tmp_path / "own", tmp_path / "root"
+    service = root / "system.slice" / "awiy.service"
+    service.mkdir(parents=True)
+    own.write_text("12:cpu:/elsewhere\n0::/system.slice/awiy.service\n")
+    for folder, files in (
+        (service, {"cpu.max": "150000 100000", "memory.max": "8000000000", "memory.current": "1000000000"}),
+        (
+            service.parent,
+            {"cpu.max": "max 100000", "memory.max": "1500000000", "memory.current": "1200000000"},
+        ),
+        (service, {"cpu.stat": "usage_usec 1\nnr_throttled 4\n", "memory.stat": "anon 5\ninactive_file 7"}),
+        (service.parent, {"memory.stat": "inactive_file 100000000\nactive_file 50000000"}),
+    ):
+        for name, text in files.items():
+            (folder / name).write_text(text + "\n")
+    monkeypatch.setattr(cgroup, "ROOT", root)
+    monkeypatch.setattr(cgroup, "OWN", own)
+    assert cgroup.quota_cpus() == 1.5
+    assert cgroup.throttled_periods() == 4
+    assert host.available_mb() == pytest.approx(450.0)
+    assert host.usable_cpus() == 1
 
 
 def test_the_host_is_described():

@@ -3,9 +3,13 @@
 import os
 import subprocess
 import sys
+import threading
 import time
+import tracemalloc
+from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from src.bench import lock
@@ -74,3 +78,93 @@ def test_a_link_is_not_followed(own_path: Path, tmp_path: Path):
     with pytest.raises(lock.LockError, match="Have its owner remove it"), lock.host_lock("x", print):
         pass
     assert precious.read_text() == "keep me"
+
+
+@pytest.fixture
+def held(own_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """A process that holds the lock."""
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(own_path)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout
+        assert process.stdout.readline() == "held\n"
+        yield process
+        process.kill()
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_lock_whose_file_was_removed_is_still_held(
+    held: subprocess.Popen[str], own_path: Path, replaced: bool
+):
+    """As a cleaner of temporary files does."""
+    own_path.unlink()
+    if replaced:
+        own_path.write_text("something else")
+    waited: list[float] = []
+
+    def pause(seconds: float) -> None:
+        waited.append(seconds)
+        if len(waited) > 2:
+            held.kill()
+        time.sleep(seconds)
+
+    with lock.host_lock("the second", lambda _: None, pause):
+        assert held.poll() is not None, "two measure at once"
+    assert len(waited) > 2
+    if not replaced:
+        assert lock.holder_now() == ""
+
+
+def test_a_holder_is_seen_when_its_file_is_gone(held: subprocess.Popen[str], own_path: Path):
+    assert lock.holder_now() == f"a test, process {held.pid}"
+    own_path.unlink()
+    assert lock.holder_now() == lock.SOMEBODY
+
+
+def test_a_fifo_is_refused_and_keeps_nobody(own_path: Path):
+    os.mkfifo(own_path)
+    told: list[str] = []
+    asking = threading.Thread(target=lambda: told.append(lock.holder_now()), daemon=True)
+    asking.start()
+    asking.join(5)
+    if asking.is_alive():
+        os.close(os.open(own_path, os.O_RDWR))  # so that it ends
+    assert told == [""]
+    with pytest.raises(lock.LockError, match="Have its owner remove it"), lock.host_lock("x", print):
+        pass
+
+
+def test_a_huge_file_is_not_read(own_path: Path):
+    with open(own_path, "wb") as file:
+        file.truncate(300_000_000)
+    before = psutil.Process().memory_info().rss
+    tracemalloc.start()
+    lock.holder()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1_000_000
+    assert psutil.Process().memory_info().rss < before + 50_000_000
+
+
+def test_another_folder_is_another_lock_and_a_service_may_be_told_one(tmp_path: Path):
+    """A service with temporary files of its own, and the command line beside it."""
+    code = "from src.bench import lock; print(lock.PATH)"
+    told = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env={**os.environ, "AWIY_LOCK": str(tmp_path / "the.lock")},
+        capture_output=True,
+        text=True,
+    )
+    assert told.stdout.strip() == str(tmp_path / "the.lock")
+
+
+def test_a_private_folder_for_temporary_files_is_no_way_around(
+    held: subprocess.Popen[str], own_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """What systemd's PrivateTmp does: the same path leads elsewhere."""
+    hidden = tmp_path / "hidden"
+    own_path.rename(hidden)
+    tried = lock.HostLock(lock.open_lock(), "x", time.sleep)
+    assert not getattr(tried, "seize", lambda: lock.try_lock(tried.fd, 2))()
+    os.close(tried.fd)
