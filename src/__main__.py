@@ -2,11 +2,10 @@
 
 import sys
 
-if sys.version_info < (3, 11):
-    sys.exit(
-        "This needs Python 3.11 or newer; this is %s. Install Python 3.11 and run: make app"
-        % sys.version.split()[0]
-    )
+from src import system
+
+if system.trouble_here():
+    sys.exit(system.trouble_here())
 
 try:
     from src import cli

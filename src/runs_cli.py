@@ -5,7 +5,6 @@ import json
 import os
 import shlex
 import sys
-import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -118,12 +117,12 @@ def write(path: str | None, text: str) -> None:
         sys.stdout.write(text)
         return
     target = Path(path).absolute()
-    with tempfile.NamedTemporaryFile(
-        "w", encoding="utf-8", dir=target.parent, prefix=f".{target.name}.", delete=False
-    ) as stream:
-        stream.write(text)
-    Path(stream.name).chmod(0o644)
-    os.replace(stream.name, target)
+    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        part.write_text(text, encoding="utf-8")
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def numbers(text: str | None) -> tuple[int, ...] | None:

@@ -1,13 +1,13 @@
 """The doctor: one check a function; each finding names what to do next."""
 
 import os
+import platform
 import shutil
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from src import environments
+from src import environments, system
 from src.bench import host
 from src.bench.lock import PATH as LOCK
 from src.bench.lock import LockError, open_lock
@@ -31,8 +31,13 @@ class Finding:
         return asdict(self)
 
 
-def check_python(_: source.ModelSource | None) -> Iterator[Finding]:
-    yield Finding("Python", "ok", f"{sys.version.split()[0]}")
+def check_system(_: source.ModelSource | None) -> Iterator[Finding]:
+    here = f"Python {platform.python_version()}, {platform.system()} on {platform.machine()}"
+    trouble = system.trouble_here()
+    if trouble:
+        yield Finding("System", "failed", trouble, f"Use a machine with {system.NEEDS}.")
+    else:
+        yield Finding("System", "ok", here)
 
 
 def check_home(_: source.ModelSource | None) -> Iterator[Finding]:
@@ -154,7 +159,7 @@ def check_lock(_: source.ModelSource | None) -> Iterator[Finding]:
 
 
 CHECKS: tuple[Callable[[source.ModelSource | None], Iterator[Finding]], ...] = (
-    check_python,
+    check_system,
     check_home,
     check_model,
     check_artifacts,

@@ -33,6 +33,8 @@ CSV_COLUMNS = (
 )
 RUNTIMES = ("onnxruntime", "openvino", "ctranslate2", "torch")
 
+FORMULA_SIGNS = ("=", "+", "-", "@", "\t")
+
 
 def to_csv(run: dict[str, Any]) -> str:
     """Return a run (the JSON of `results.summarise`) as ONNX Runtime's benchmark CSV.
@@ -50,8 +52,25 @@ def to_csv(run: dict[str, Any]) -> str:
             and row["verdict"] != "invalid"
             and row["engine"] != registry.NULL
         ):
-            writer.writerow(csv_row(run, row))
+            writer.writerow({name: harmless(value) for name, value in csv_row(run, row).items()})
     return out.getvalue()
+
+
+def harmless(value: Any) -> Any:
+    """Return a cell of a CSV as a spreadsheet shows it and never computes it: a text that begins like a
+    formula (an imported run may have such names) gets an apostrophe before it, as OWASP advises against
+    “CSV injection”. Numbers stay.
+    """
+    if not isinstance(value, str):
+        return value
+    value = value.replace("\r", " ")  # ends a line, in quotes or not
+    if not value.startswith(FORMULA_SIGNS):
+        return value
+    try:
+        float(value)
+    except ValueError:
+        return f"'{value}"
+    return value
 
 
 def csv_row(run: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from src.bench.report import harmless
 from src.engines import registry
 from src.engines.spec import EngineSpec
 from src.ui.format import duration, interval, plain, significant, times
@@ -177,11 +178,16 @@ def host_facts(run: dict[str, Any]) -> pd.DataFrame:
     return pd.DataFrame({"Fact": kept.keys(), "Value": kept.values()}).set_index("Fact")
 
 
+def csv_of(frame: pd.DataFrame) -> str:
+    """Return a table as CSV, its index left out and nothing in it that a spreadsheet would compute."""
+    return frame.map(harmless).rename(columns=harmless).to_csv(index=False)
+
+
 def draw_downloads(frame: pd.DataFrame, name: str) -> None:
     """Offer a table as CSV and as Markdown; `name` is the file's, and makes the buttons' keys."""
     with st.container(horizontal=True):
         for kind, ending, text in (
-            ("CSV", "csv", frame.to_csv(index=False)),
+            ("CSV", "csv", csv_of(frame)),
             ("Markdown", "md", frame.to_markdown(index=False)),
         ):
             st.download_button(
