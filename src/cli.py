@@ -13,9 +13,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
-from rich.table import Table
 
-from src import references, runs_cli
+from src import references, runs_cli, terminal
 from src.bench import accuracy, doctor, environments, gpu_check, inputs, plan, sentence, timer_check
 from src.bench.lock import LockError
 from src.bench.pool import Pool
@@ -100,9 +99,8 @@ def engines(arguments: argparse.Namespace) -> int:
     if arguments.json:
         show_json(rows)
         return 0
-    table = Table(
-        "Engine", "Precision", "Device", "Environment", "State", title="Engines", title_justify="left"
-    )
+    columns = ("Engine", "Precision", "Device", "Environment", "State")
+    table = terminal.table("Engines", *columns, whole="Engine")
     for row in rows:
         state = (
             "[green]available[/]"
@@ -144,11 +142,9 @@ def print_answer(answer: sentence.Answer, beside: list[dict[str, Any]]) -> None:
         f"{escape(answer.host['cpu'])}",
         highlight=False,
     )
-    table = Table(title="Latency in ms, median (95 % interval), lower is better", title_justify="left")
-    table.add_column("Engine", no_wrap=True)
-    for name in ("Pipeline", "Model", "To best", "To Infinity"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("Answer")
+    numbers = ("Pipeline", "Model", "To best", "To Infinity")
+    title = "Latency in ms, median (95 % interval), lower is better"
+    table = terminal.table(title, "Engine", *numbers, "Answer", right=numbers, whole="Engine")
     rows = sorted(answer.engines, key=lambda row: row.pipeline.median_ms)
     for row in rows:
         ratios = [one["ratios"][row.engine]["pipeline"] for one in beside]
@@ -199,9 +195,8 @@ def list_environments(arguments: argparse.Namespace) -> int:
 
 
 def print_environments(found: list[environments.State]) -> None:
-    table = Table("Environment", "State", "Python", title="Environments", title_justify="left")
-    table.add_column("MB", justify="right")
-    table.add_column("Made")
+    columns = ("Environment", "State", "Python", "MB", "Made")
+    table = terminal.table("Environments", *columns, right=("MB",))
     for one in found:
         told = f"[yellow]{escape(one.trouble)}[/] {escape(one.remedy)}" if one.trouble else "[green]ready[/]"
         for engine, reason in one.failed.items():
@@ -235,10 +230,9 @@ def measure_accuracy(arguments: argparse.Namespace) -> int:
     if arguments.json:
         show_json(result.to_json())
         return 0 if result.engines else 1
-    table = Table(title=f"Accuracy on {escape(result.dataset)}, {result.n} sentences", title_justify="left")
-    table.add_column("Engine", no_wrap=True)
-    for name in ("accuracy", "95 % interval", "flips", "max |Δlogit|", "mean", "p", "padded", "gate"):
-        table.add_column(name, justify="right")
+    title = f"Accuracy on {escape(result.dataset)}, {result.n} sentences"
+    numbers = ("accuracy", "95 % interval", "flips", "max |Δlogit|", "mean", "p", "padded", "gate")
+    table = terminal.table(title, "Engine", *numbers, right=numbers, whole="Engine")
     for row in result.engines:
         compared = ("–",) * 6
         if row.mean_abs_delta_logit is not None and row.max_abs_delta_logit is not None:
@@ -261,9 +255,8 @@ def list_references(arguments: argparse.Namespace) -> int:
     if arguments.json:
         show_json([references.to_json(row) for row in rows])
         return 0
-    columns = ("Id", "Engine", "Hardware", "Tokens", "Scope", "Statistic")
-    table = Table(*columns, title="Stored numbers", title_justify="left")
-    table.add_column("Value", justify="right")
+    columns = ("Id", "Engine", "Hardware", "Tokens", "Scope", "Statistic", "Value")
+    table = terminal.table("Stored numbers", *columns, right=("Value",))
     for row in rows:
         length = "" if row.sequence_length is None else str(row.sequence_length)
         value = f"{row.value:g} {row.unit}"
@@ -287,7 +280,7 @@ def examine(arguments: argparse.Namespace) -> int:
     if arguments.json:
         show_json([finding.to_json() for finding in findings])
     else:
-        table = Table("Check", "State", "Finding", title="Doctor", title_justify="left")
+        table = terminal.table("Doctor", "Check", "State", "Finding", whole="Check")
         colours = {"ok": "green", "warning": "yellow", "failed": "red"}
         for finding in findings:
             remedy = f" → {finding.remedy}" if finding.remedy else ""

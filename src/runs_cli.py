@@ -16,6 +16,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from src import terminal
 from src.bench import compare, estimate, plan, protocol, report, results
 from src.bench.plan import BadPlan, Plan
 from src.bench.pool import Pool
@@ -166,11 +167,9 @@ def tables(run: dict[str, Any], width: int) -> list[Table]:
     for row in run["results"]:
         case = report.title(row)
         if case not in made:
-            made[case] = Table(title=f"{case[0].upper()}{case[1:]}", title_justify="left", title_style="bold")
-            made[case].add_column("Engine", no_wrap=True, min_width=18)
-            for name in ("Median ms (95 %)", *(("p90", "p99", "Per s") if wide else ()), "Ratio (95 %)"):
-                made[case].add_column(name, justify="right", no_wrap=True)
-            made[case].add_column("Verdict", no_wrap=True)
+            numbers = ("Median ms (95 %)", *(("p90", "p99", "Per s") if wide else ()), "Ratio (95 %)")
+            title = f"[bold]{escape(case[0].upper() + case[1:])}[/]"
+            made[case] = terminal.table(title, "Engine", *numbers, "Verdict", right=numbers, whole="Engine")
         made[case].add_row(*table_cells(row, wide))
     return list(made.values())
 
@@ -277,17 +276,13 @@ def list_runs(arguments: argparse.Namespace) -> int:
     if not rows:
         out.print("No run is kept yet. Make one: python -m src bench", highlight=False)
         return 0
-    table = Table(title="Kept runs", title_justify="left")
-    for name in ("Run", "Host", "Rounds", "Samples", "State"):
-        table.add_column(
-            name, no_wrap=name == "Run", justify="right" if name in ("Rounds", "Samples") else "left"
-        )
+    numbers = ("Rounds", "Samples")
+    table = terminal.table("Kept runs", "Run", "Host", *numbers, "State", right=numbers, whole="Run")
     for one in rows:
-        name = f"{one.id} {one.title}" if one.title else one.id
-        host = f"{one.host}, {one.cpu}"
+        host = f"{one.title}\n" * bool(one.title) + f"{one.host}, {one.cpu}"
         state = "noisy" if one.noisy else one.stopped or "being measured"
         marked = f"{state}, imported" if one.source == "imported" else state
-        cells = (name, host, str(one.rounds), f"{one.samples:,}", marked)
+        cells = (one.id, host, str(one.rounds), f"{one.samples:,}", marked)
         table.add_row(*map(escape, cells))
     out.print(table)
     return 0
@@ -340,15 +335,13 @@ def compare_runs(arguments: argparse.Namespace) -> int:
         write("-", json.dumps(found, ensure_ascii=False, indent=1) + "\n")
         return 0 if found["rows"] else 1
     if found["differences"]:
-        differ = Table("What differs", found["base"], found["new"], title_justify="left")
+        differ = terminal.table("", "What differs", escape(found["base"]), escape(found["new"]))
         for one in found["differences"]:
             differ.add_row(one["what"], escape(str(one["base"])), escape(str(one["new"])))
         out.print(differ)
-    made = Table(title="New ÷ base, below 1 is faster", title_justify="left")
-    for name in ("Case", "Engine"):
-        made.add_column(name, no_wrap=True)
-    for name in ("Base ms", "New ms", "Latency", "Ratio to baseline"):
-        made.add_column(name, justify="right", no_wrap=True)
+    numbers = ("Base ms", "New ms", "Latency", "Ratio to baseline")
+    title = "New ÷ base, below 1 is faster"
+    made = terminal.table(title, "Case", "Engine", *numbers, right=numbers, whole="Engine")
     for row in found["rows"]:
         made.add_row(
             report.title(row),

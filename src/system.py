@@ -19,7 +19,10 @@ def trouble(system: str, machine: str, version: tuple[int, int]) -> str:
     if system != "Linux" or machine.lower() not in ("x86_64", "amd64"):
         return f"Are We Infinity Yet? needs {NEEDS}; this machine is {system} on {machine}."
     if not OLDEST <= version <= NEWEST:
-        return f"Are We Infinity Yet? needs {NEEDS}; this is Python {version[0]}.{version[1]}."
+        return (
+            f"Are We Infinity Yet? needs {NEEDS}; this is Python {version[0]}.{version[1]}. "
+            "Install Python 3.11 and run: make app"
+        )
     return ""
 
 

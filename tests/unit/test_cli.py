@@ -116,7 +116,7 @@ def test_references_are_listed_with_provenance():
 def test_doctor_finds_this_installation_sound():
     findings = run_json("doctor")
     assert {finding["state"] for finding in findings} <= {"ok", "warning"}
-    assert {"Python", "Home", "Model", "Engines", "Host", "Host lock"} <= {
+    assert {"System", "Home", "Model", "Engines", "Host", "Host lock"} <= {
         finding["check"] for finding in findings
     }
 
