@@ -16,7 +16,6 @@ from src.bench import measurer
 from src.bench.client import STOPPED, Client, Ticket
 from src.bench.lock import holder_now
 from src.bench.measurer import AppGone, Measurer
-from src.bench.wire import receive, send
 from src.limits import limits
 
 VISITORS = 500
@@ -135,6 +134,8 @@ def sides() -> Iterator[tuple[socket.socket, Measurer]]:
 
 def unread(channel: socket.socket) -> list[dict]:
     """Return what has been told by now."""
+    from src.bench.wire import receive
+
     channel.settimeout(0.05)
     told = []
     try:
@@ -146,6 +147,8 @@ def unread(channel: socket.socket) -> list[dict]:
 
 
 def test_all_that_has_come_is_heard_at_once(sides: tuple[socket.socket, Measurer]):
+    from src.bench.wire import send
+
     app, hearing = sides
     for number in range(50):
         send(app, {"ask": str(number), "text": "A fine film."})
@@ -157,6 +160,8 @@ def test_all_that_has_come_is_heard_at_once(sides: tuple[socket.socket, Measurer
 def test_a_place_is_told_when_it_changes_and_not_more_than_once_a_second(
     sides: tuple[socket.socket, Measurer], monkeypatch: pytest.MonkeyPatch
 ):
+    from src.bench.wire import send
+
     app, telling = sides
     for number in range(20):
         send(app, {"ask": str(number), "text": "A fine film."})

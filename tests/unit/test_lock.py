@@ -96,8 +96,9 @@ def held(own_path: Path) -> Iterator[subprocess.Popen[str]]:
 def test_a_lock_whose_file_was_removed_is_still_held(
     held: subprocess.Popen[str], own_path: Path, replaced: bool
 ):
-    """As a cleaner of temporary files does."""
-    own_path.unlink()
+    """As a cleaner of temporary files does, which spares none of the three."""
+    for file in (own_path, lock.turn(), lock.waiting_room()):
+        file.unlink(missing_ok=True)
     if replaced:
         own_path.write_text("something else")
     waited: list[float] = []
