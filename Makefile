@@ -11,7 +11,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 OLD_ZONE := src/__init__.py src/cpu.py src/environments.py src/home.py src/process.py src/engines src/model/__init__.py src/model/isolated src/bench/hot_loop.py src/bench/wire.py src/bench/worker.py
 TORCH := $(shell grep '^torch==' requirements.txt)
 
-.PHONY: app dev test lint format unit quiet measuring browser ipex 2021 screenshots clean
+.PHONY: app dev test lint format unit quiet measuring soak browser ipex 2021 screenshots clean
 
 app: $(VENV)/.app
 	@test "$(HOST)" = 127.0.0.1 || echo "Listening on $(HOST): whoever reaches this machine can run, upload, delete and build here. For others: docs/hosting.md"
@@ -47,6 +47,10 @@ quiet: $(VENV)/.dev
 
 measuring: $(VENV)/.dev
 	$(BIN)/python -m pytest $(MEASURING)
+
+# Long checks, by hand.
+soak: $(VENV)/.dev
+	AWIY_SOAK_ROUNDS=3 $(BIN)/python -m pytest tests/unit/test_client.py
 
 browser: $(VENV)/.dev tests/e2e/node_modules/.done
 	$(BIN)/python -m pytest tests/e2e

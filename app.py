@@ -12,7 +12,7 @@ from src.model import ModelError, source
 from src.ui import charts, gates, tables
 from src.ui.format import ms, plain, times
 from src.ui.measuring import measurer, wait
-from src.ui.plan_form import draw_missing, thread_choices, visitor
+from src.ui.plan_form import asker, draw_missing, thread_choices
 from src.ui.shell import PRODUCT, page_setup
 from src.ui.stored import draw_stored
 
@@ -57,7 +57,7 @@ def measure(text: str, engines: list[str], threads: int) -> dict | str:
     kept = st.session_state.get("kept")
     if kept and kept[0] == asked:
         return kept[1]
-    ticket = measurer().ask(text, engines, threads, visitor())
+    ticket = measurer().ask(text, engines, threads, asker())
     wait(ticket)
     result = ticket.answer or ticket.error or ""
     st.session_state.kept = (asked, result)

@@ -4,8 +4,9 @@ import sys
 
 from src import system
 
-if system.trouble_here():
-    sys.exit(system.trouble_here())
+trouble = system.trouble_here()
+if trouble:
+    sys.exit(trouble)
 
 try:
     from src import cli

@@ -35,6 +35,16 @@ def home() -> Path:
     return folder
 
 
+def write_whole(path: Path, text: str) -> None:
+    """Write a file in one step: it is there whole, or as it was, and nothing stays beside it."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        part.write_text(text, encoding="utf-8")
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
 def default_home() -> str:
     import platformdirs  # here: the isolated environments do not have it, and always have AWIY_HOME
 

@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import os
 import shlex
 import sys
 from collections.abc import Callable
@@ -23,6 +22,7 @@ from src.bench.pool import Pool
 from src.bench.record import Record
 from src.bench.sentence import Progress
 from src.bench.stopping import Stop
+from src.home import write_whole
 from src.model import source
 from src.store import ort_csv, runs, transfer
 from src.store.database import open_store
@@ -117,13 +117,7 @@ def write(path: str | None, text: str) -> None:
     if path == "-":
         sys.stdout.write(text)
         return
-    target = Path(path).absolute()
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        part.write_text(text, encoding="utf-8")
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
+    write_whole(Path(path).absolute(), text)
 
 
 def numbers(text: str | None) -> tuple[int, ...] | None:
@@ -167,9 +161,9 @@ def tables(run: dict[str, Any], width: int) -> list[Table]:
     for row in run["results"]:
         case = report.title(row)
         if case not in made:
-            numbers = ("Median ms (95 %)", *(("p90", "p99", "Per s") if wide else ()), "Ratio (95 %)")
+            right = ("Median ms (95 %)", *(("p90", "p99", "Per s") if wide else ()), "Ratio (95 %)")
             title = f"[bold]{escape(case[0].upper() + case[1:])}[/]"
-            made[case] = terminal.table(title, "Engine", *numbers, "Verdict", right=numbers, whole="Engine")
+            made[case] = terminal.table(title, "Engine", *right, "Verdict", right=right, whole="Engine")
         made[case].add_row(*table_cells(row, wide))
     return list(made.values())
 
@@ -276,8 +270,8 @@ def list_runs(arguments: argparse.Namespace) -> int:
     if not rows:
         out.print("No run is kept yet. Make one: python -m src bench", highlight=False)
         return 0
-    numbers = ("Rounds", "Samples")
-    table = terminal.table("Kept runs", "Run", "Host", *numbers, "State", right=numbers, whole="Run")
+    right = ("Rounds", "Samples")
+    table = terminal.table("Kept runs", "Run", "Host", *right, "State", right=right, whole="Run")
     for one in rows:
         host = f"{one.title}\n" * bool(one.title) + f"{one.host}, {one.cpu}"
         state = "noisy" if one.noisy else one.stopped or "being measured"
@@ -339,9 +333,9 @@ def compare_runs(arguments: argparse.Namespace) -> int:
         for one in found["differences"]:
             differ.add_row(one["what"], escape(str(one["base"])), escape(str(one["new"])))
         out.print(differ)
-    numbers = ("Base ms", "New ms", "Latency", "Ratio to baseline")
+    right = ("Base ms", "New ms", "Latency", "Ratio to baseline")
     title = "New ÷ base, below 1 is faster"
-    made = terminal.table(title, "Case", "Engine", *numbers, right=numbers, whole="Engine")
+    made = terminal.table(title, "Case", "Engine", *right, right=right, whole="Engine")
     for row in found["rows"]:
         made.add_row(
             report.title(row),

@@ -2,7 +2,7 @@
 
     python3 src/system.py
 
-Runs on any Python 3; says nothing where all is well. Elsewhere: one sentence, and exit code 1.
+Runs on Python 3.7 and newer; says nothing where all is well. Elsewhere: one sentence, and exit code 1.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from src.bench.pool import Pool, WorkerFailed
 from src.bench.sentence import CHECKPOINT, Failure, Progress, Sitting, choose, label, telling_who_waits
 from src.bench.stats import mcnemar, wilson_interval
 from src.engines import registry
-from src.home import home, utc_now
+from src.home import home, utc_now, write_whole
 from src.model import cache, calibration, source
 
 GATE = 0.99  # of the baseline's accuracy, MLPerf's target for its datacentre and edge divisions
@@ -299,9 +299,7 @@ def keep(found: Accuracy) -> None:
     if old and old["host"].get("cpu") == new["host"].get("cpu"):
         others = [row for row in old["engines"] if row["engine"] not in told]
         new["engines"] = [*new["engines"], *others]
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(new, indent=1, ensure_ascii=False), encoding="utf-8")
-    part.replace(path)
+    write_whole(path, json.dumps(new, indent=1, ensure_ascii=False))
 
 
 def kept() -> list[dict[str, Any]]:

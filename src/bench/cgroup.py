@@ -4,32 +4,45 @@ Version 2 of the kernel's interface (Documentation/admin-guide/cgroup-v2.rst). A
 process binds it, so the tightest one counts: a service of systemd has its own below the mount's root.
 """
 
+from functools import lru_cache
 from pathlib import Path
 
 ROOT = Path("/sys/fs/cgroup")
 OWN = Path("/proc/self/cgroup")
 
 
-def read(path: Path) -> str:
+def read(path: Path) -> str | None:
+    """Return a small file's text without its end of line, or None where it cannot be read."""
     try:
         return path.read_text().strip()
     except OSError:
-        return ""
+        return None
 
 
-def folders() -> list[Path]:
+def numbers(path: Path) -> dict[str, int]:
+    """Return the numbers of a file of `name value` lines; none where it cannot be read."""
+    lines = [line.split() for line in (read(path) or "").splitlines()]
+    return {line[0]: int(line[1]) for line in lines if len(line) == 2 and line[1].isdigit()}
+
+
+def folders() -> tuple[Path, ...]:
     """Return the folders of this process's group and of all around it, innermost first, as far as they can be
     seen from here.
     """
-    lines = [line for line in read(OWN).splitlines() if line.startswith("0::")]
+    return folders_of(ROOT, OWN)
+
+
+@lru_cache(maxsize=8)  # limits are read around every slice, and a process stays where it is
+def folders_of(root: Path, own: Path) -> tuple[Path, ...]:
+    lines = [line for line in (read(own) or "").splitlines() if line.startswith("0::")]
     parts = lines[0].removeprefix("0::").split("/") if lines else []
-    inner = ROOT.joinpath(*(part for part in parts if part not in ("", "..")))
-    return [folder for folder in (inner, *inner.parents) if folder.is_relative_to(ROOT)]
+    inner = root.joinpath(*(part for part in parts if part not in ("", "..")))
+    return tuple(folder for folder in (inner, *inner.parents) if folder.is_relative_to(root))
 
 
 def quota_cpus() -> float | None:
     """Return the CPU quota in CPUs, or None without one."""
-    limits = [read(folder / "cpu.max").split() for folder in folders()]
+    limits = [(read(folder / "cpu.max") or "").split() for folder in folders()]
     quotas = [int(limit[0]) / int(limit[1]) for limit in limits if len(limit) == 2 and limit[0] != "max"]
     return min(quotas, default=None)
 
@@ -39,22 +52,15 @@ def memory_left() -> int | None:
     left = []
     for folder in folders():
         limit, used = read(folder / "memory.max"), read(folder / "memory.current")
-        if limit.isdigit() and used.isdigit():
-            left.append(max(0, int(limit) - int(used) + page_cache(read(folder / "memory.stat"))))
+        if limit and used and limit != "max":
+            pages = numbers(folder / "memory.stat")  # those of files are counted as used, and given back
+            cached = pages.get("inactive_file", 0) + pages.get("active_file", 0)
+            left.append(max(0, int(limit) - int(used) + cached))
     return min(left, default=None)
-
-
-def page_cache(statistics: str) -> int:
-    """Return the bytes of file pages in a memory.stat: counted as used, given back when needed."""
-    fields = dict(line.split() for line in statistics.splitlines() if len(line.split()) == 2)
-    return int(fields.get("inactive_file", 0)) + int(fields.get("active_file", 0))
 
 
 def throttled_periods() -> int | None:
     """Return in how many periods a CPU quota was used up, or None without one."""
-    counts = []
-    for folder in folders():
-        fields = dict(line.split() for line in read(folder / "cpu.stat").splitlines() if " " in line)
-        if "nr_throttled" in fields:
-            counts.append(int(fields["nr_throttled"]))
-    return sum(counts) if counts else None
+    counts = [numbers(folder / "cpu.stat").get("nr_throttled") for folder in folders()]
+    known = [count for count in counts if count is not None]
+    return sum(known) if known else None

@@ -16,7 +16,7 @@ from src.bench.pool import Pool
 from src.bench.sentence import Progress
 from src.engines import registry
 from src.environments import Environment
-from src.home import explain, home, utc_now
+from src.home import explain, home, utc_now, write_whole
 from src.model.source import ModelSource
 
 # The first of Infinity's demo: an environment is sound when each of its engines answers it.
@@ -256,9 +256,7 @@ def write_manifest(name: str, python: str, failed: dict[str, str] | None = None)
         "versions": environments.installed_versions(name),
         "failed": failed or {},
     }
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(content, indent=1), encoding="utf-8")
-    part.replace(path)
+    write_whole(path, json.dumps(content, indent=1))
 
 
 def check(name: str, model: ModelSource, progress: Callable[[Progress], None]) -> dict[str, str]:

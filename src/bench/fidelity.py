@@ -3,8 +3,7 @@
 For each pair the engines are split into plans, each of which is measured as any benchmark is. Between its
 rounds, while all its workers are stopped, hot loops run: a host drifts, so that only what is seconds apart
 can be compared. Plans of different sizes tell what a crowd of loaded engines costs each of them. Every engine
-of a plan is in memory twice. Which of the two is loaded first alternates from pair to pair: what is loaded
-first on a host gets other pages of its memory, and was 3 % slower for it (ipex-fp32, 2026-11-25).
+of a plan is in memory twice; which is loaded first alternates, as that one was found some 3 % slower.
 """
 
 import random
@@ -173,9 +172,7 @@ def keys(settings: Settings, part: tuple[str, ...]) -> list[Key]:
 
 
 class Gaps:
-    """What happens between the rounds of one plan: hot loops, loaded in the first gap by `load` unless they
-    are there already.
-    """
+    """What happens between the rounds of one plan: hot loops, which `load` loads in the first gap."""
 
     def __init__(
         self, loops: HotLoops, cells: Sequence[Key], seed: int, load: Callable[[], None] | None = None

@@ -12,19 +12,12 @@ from typing import Any
 import psutil
 
 from src.bench import cgroup
+from src.bench.cgroup import read
 from src.home import ROOT
 from src.model.recipe import cpu_flags
 
 INFINITY_THREADS = 2  # Infinity's demo ran on two cores (OMP_NUM_THREADS=2)
 CPU_FOLDER = Path("/sys/devices/system/cpu")
-
-
-def read(path: Path) -> str | None:
-    """Return a small file's text without its end of line, or None where it cannot be read."""
-    try:
-        return path.read_text().strip()
-    except OSError:
-        return None
 
 
 def siblings(cpu: int) -> str:

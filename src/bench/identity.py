@@ -65,11 +65,11 @@ def stopped(identity: str) -> bool:
     return status in (psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP) and alive(identity)
 
 
-def kill(identity: str) -> None:
-    """End the process of an identity by force, if it is alive."""
+def kill(identity: str, by: signal.Signals = signal.SIGKILL) -> None:
+    """Send a signal to the process of an identity, if it is alive: by default one that ends it by force."""
     if alive(identity):
         with suppress(ProcessLookupError):
-            os.kill(pid(identity), signal.SIGKILL)
+            os.kill(pid(identity), by)
 
 
 def pid(identity: str) -> int:

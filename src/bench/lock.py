@@ -161,8 +161,9 @@ class HostLock:
                 except OSError:
                     break
                 return True
-            os.close(self.fd)  # it was removed or replaced since: its lock excludes nobody
-            self.fd = open_lock()
+            fresh = open_lock()  # the file was removed or replaced since: its lock excludes nobody
+            os.close(self.fd)
+            self.fd = fresh
         fcntl.flock(self.fd, fcntl.LOCK_UN)
         return False
 

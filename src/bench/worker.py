@@ -110,9 +110,8 @@ class OwnUse:
 
     def since(self, paused_ns: int = 0) -> Dict[str, Any]:
         """Return wall (less `paused_ns`) and CPU nanoseconds, involuntary context switches, nanoseconds of
-        waiting for a CPU (all threads together; None where unknown, and with pauses, as waking from one takes
-        its time), and how many threads ran for more than
-        1 % of the time (None where unknown).
+        waiting for a CPU (all threads together; None where unknown, and with pauses, as waking takes time),
+        and how many threads ran for more than 1 % of the time (None where unknown).
         """
         wall = max(1, time.perf_counter_ns() - self.wall - paused_ns)
         cpu = time.process_time_ns() - self.cpu
@@ -206,8 +205,7 @@ class Worker:
         """
         from src.engines import text
 
-        turns = range(len(texts))
-        batches = [[texts[(turn + row) % len(texts)] for row in range(batch)] for turn in turns]
+        batches = [[texts[(turn + row) % len(texts)] for row in range(batch)] for turn in range(len(texts))]
         encodings = [self.tokenizer.encode(one) for one in texts]
         text.check_encodings(encodings)
         arrays = [text.pad(text.encode(self.tokenizer, rows), padded) for rows in batches]

@@ -12,7 +12,6 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -105,7 +104,6 @@ class Supervisor:
             child.poll()
         active = queue.active(store)
         self.watch_movement(store, active)  # needs no writing: who stands still may hold the database
-        queue.end_unreadable(store)
         for job in active:
             try:
                 self.watch(store, job)
@@ -119,6 +117,7 @@ class Supervisor:
         now = time.monotonic()
         if self.looked_for_orphans is None or now - self.looked_for_orphans > ORPHANS_S:
             self.looked_for_orphans = now
+            queue.end_unreadable(store)
             runs.settle_orphans(store)
 
     def launch(self, store: Store, job: Job) -> None:
@@ -218,10 +217,8 @@ class Supervisor:
         """A job that was asked to end by a note in the store: after a while by a signal, then by force."""
         assert job.process
         since = time.monotonic() - self.asked.setdefault(job.id, time.monotonic())
-        pid = identity.pid(job.process)
-        with suppress(ProcessLookupError):
-            if since > KILL_AFTER_S:
-                os.kill(pid, signal.SIGKILL)
-            elif since > TERM_AFTER_S and job.id not in self.termed:
-                self.termed.add(job.id)
-                os.kill(pid, signal.SIGTERM)
+        if since > KILL_AFTER_S:
+            identity.kill(job.process)
+        elif since > TERM_AFTER_S and job.id not in self.termed:
+            self.termed.add(job.id)
+            identity.kill(job.process, signal.SIGTERM)

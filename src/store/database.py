@@ -21,6 +21,7 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 HEAD = "0002"  # the newest migration; a test compares
 NAME = "runs.db"
 RETRY_S = 30.0  # after a migration that failed
+LONG_WRITE_S = 2.0
 BUSY_S = 30.0  # how long another process may keep the database locked
 FileId = tuple[int, int]  # device and inode
 
@@ -77,8 +78,8 @@ class Store:
             yield connection
 
     def locked(self) -> bool:
-        """Tell whether somebody is writing, or keeps others from it, at this moment."""
-        with closing(sqlite3.connect(self.path, timeout=0.0, isolation_level=None)) as connection:
+        """Tell whether somebody keeps others from writing for longer than any write takes."""
+        with closing(sqlite3.connect(self.path, timeout=LONG_WRITE_S, isolation_level=None)) as connection:
             try:
                 connection.execute("BEGIN IMMEDIATE")
             except sqlite3.OperationalError:

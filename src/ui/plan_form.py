@@ -236,7 +236,7 @@ def draw_run_button(store: Store, asked: Plan) -> None:
 
 def submit(store: Store, asked: Plan, model: str, seconds: float) -> None:
     """Queue a plan, put its job into the link, and draw the page again."""
-    owner = (user() or f"visitor {visitor()}") if hosted() or user() else None
+    owner = asker() if hosted() or user() else None
     click, token = this_click(asked)
     job = queue.ask(store, asked, model, seconds, click, token, owner)
     if not job.open:  # the last click's, cancelled meanwhile: this one is meant anew
@@ -249,9 +249,9 @@ def submit(store: Store, asked: Plan, model: str, seconds: float) -> None:
     st.rerun()
 
 
-def visitor() -> str:
-    """Return a name for this browser session."""
-    return str(st.session_state.setdefault("visitor", secrets.token_hex(8)))
+def asker() -> str:
+    """Return who asks: who is signed in, else this browser session."""
+    return user() or f"visitor {st.session_state.setdefault('visitor', secrets.token_hex(8))}"
 
 
 def this_click(asked: Plan) -> tuple[str, str]:

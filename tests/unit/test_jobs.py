@@ -19,7 +19,6 @@ from src.bench import identity
 from src.bench.plan import Plan
 from src.jobs import queue, supervisor
 from src.jobs.job import Job
-from src.jobs.queue import NotYours, Refused
 from src.jobs.supervisor import Supervisor
 from src.limits import HOSTED
 from src.store import runs
@@ -155,7 +154,7 @@ def test_caps_hold_when_twenty_come_at_once(store: Store, monkeypatch: pytest.Mo
     def one(number: int) -> Job | str:
         try:
             return ask(store, click=f"c{number}", owner=f"p{number}")
-        except Refused as refused:
+        except queue.Refused as refused:
             return str(refused)
 
     with ThreadPoolExecutor(20) as people:
@@ -164,7 +163,7 @@ def test_caps_hold_when_twenty_come_at_once(store: Store, monkeypatch: pytest.Mo
     assert len(taken) == HOSTED.waiting
     assert all("Try again in some minutes" in text for text in found if isinstance(text, str))
     queue.cancel(store, taken[0].id, f"token of c{taken[0].owner[1:]}")  # type: ignore[index]
-    with pytest.raises(Refused, match="You have a run"):
+    with pytest.raises(queue.Refused, match="You have a run"):
         ask(store, owner=taken[1].owner)
 
 
@@ -179,7 +178,7 @@ def test_a_hosted_plan_is_capped_where_the_work_is_done(
     store: Store, monkeypatch: pytest.MonkeyPatch, changes: dict[str, object], words: str
 ):
     monkeypatch.setenv("AWIY_HOSTED", "1")
-    with pytest.raises(Refused, match=words):
+    with pytest.raises(queue.Refused, match=words):
         ask(store, a_plan(**changes))
     assert not queue.waiting(store)
 
@@ -187,7 +186,7 @@ def test_a_hosted_plan_is_capped_where_the_work_is_done(
 def test_only_who_asked_may_cancel(store: Store):
     job = ask(store, click="mine", owner="me@example.org")
     for token, user in ((None, None), ("wrong", None), (None, "you@example.org"), ("", "")):
-        with pytest.raises(NotYours):
+        with pytest.raises(queue.NotYours):
             queue.cancel(store, job.id, token, user)
     assert queue.get(store, job.id).state == "queued"  # type: ignore[union-attr]
     queue.cancel(store, job.id, None, "me@example.org")

@@ -135,6 +135,15 @@ def test_a_fifo_is_refused_and_keeps_nobody(own_path: Path):
         pass
 
 
+def test_a_lock_that_became_something_else_meanwhile_is_told(own_path: Path):
+    tried = lock.HostLock(lock.open_lock(), "x", time.sleep)
+    own_path.unlink()
+    os.mkfifo(own_path)
+    with pytest.raises(lock.LockError, match="no regular file"):
+        tried.seize()
+    os.close(tried.fd)  # still its own, for `host_lock` to close
+
+
 def test_a_huge_file_is_not_read(own_path: Path):
     with open(own_path, "wb") as file:
         file.truncate(300_000_000)

@@ -4,6 +4,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,18 @@ def test_after_a_database_was_moved_away_the_next_one_is_made_whole(store: datab
     assert runs.listed(fresh) == []
     assert kept(fresh, made(TIMES)) == id
     assert len(runs.listed(open_store())) == 1
+
+
+def test_a_short_write_is_no_lock(store: database.Store):
+    """Whoever is stopped beside it is not ended for it."""
+    assert not store.locked()
+    with sqlite3.connect(store.path, isolation_level=None, check_same_thread=False) as other:
+        other.execute("BEGIN IMMEDIATE")
+        threading.Timer(0.3, other.execute, ("ROLLBACK",)).start()
+        assert not store.locked()
+        other.execute("BEGIN IMMEDIATE")
+        assert store.locked()
+        other.execute("ROLLBACK")
 
 
 def failing_version(folder: Path) -> Path:
