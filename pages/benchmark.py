@@ -9,7 +9,7 @@ from src.limits import OUT_OF_ORDER, hosted, public
 from src.store import runs
 from src.store.database import Store
 from src.ui.format import plain
-from src.ui.job_panel import draw_job, draw_queue
+from src.ui.job_panel import draw_job, draw_queue, draw_standstill
 from src.ui.plan_form import draw_form
 from src.ui.run_view import draw_run
 from src.ui.shell import explained, page_setup, supervisor, the_store
@@ -46,12 +46,12 @@ def the_run(store: Store, job: Job | None) -> runs.Listed | None:
 st.title("Benchmark")
 store = the_store()
 with explained():
-    if standstill := supervisor().standstill:
-        st.warning(OUT_OF_ORDER if hosted() else plain(standstill), icon=":material/pause_circle:")
     if problem := supervisor().problem:
         why = OUT_OF_ORDER if hosted() else plain(problem)
         st.warning(f"Runs are not started at the moment. {why}", icon=":material/error:")
     job = the_job(store)
+    if not (job and job.open):  # else drawn again and again with how far it is
+        draw_standstill()
     run = the_run(store, job)
     if job:
         draw_job(store, job)

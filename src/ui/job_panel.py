@@ -11,7 +11,7 @@ from src.jobs import queue, supervisor
 from src.jobs.job import QUEUED, Job
 from src.limits import OUT_OF_ORDER, hosted, public
 from src.store.database import Store, StoreError
-from src.ui import charts, style
+from src.ui import charts, shell, style
 from src.ui.format import duration, interval, many, ms, plain, times
 from src.ui.shell import explained, user
 
@@ -44,10 +44,17 @@ def watch(store: Store, id: str, queued: bool) -> None:
         job = queue.get(store, id)
         if job is None or not job.open or (queued and job.state != QUEUED):
             st.rerun()
+        draw_standstill()
         st.progress(*how_far(store, job))
         draw_cancel(store, job)
         if problem := st.session_state.pop("cancel_problem", ""):
             st.error(plain(problem))
+
+
+def draw_standstill() -> None:
+    """Tell which run does not move, if any."""
+    if standstill := shell.supervisor().standstill:
+        st.warning(OUT_OF_ORDER if hosted() else plain(standstill), icon=":material/pause_circle:")
 
 
 def details(store: Store, id: str) -> None:
