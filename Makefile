@@ -38,7 +38,7 @@ unit: quiet measuring
 
 # What takes the host's lock or asserts how long something takes, those that mind a neighbour last.
 MEASURING := $(addprefix tests/unit/test_,adding_an_engine.py engines.py environments.py isolated.py cache.py cli.py \
-	runs_cli.py hot_loops.py ramp.py paced.py client.py jobs.py queue_faults.py \
+	runs_cli.py budget.py retention.py hosted.py hot_loops.py ramp.py paced.py client.py jobs.py queue_faults.py \
 	lock.py pool.py probe.py sentence.py worker.py protocol.py) \
 	tests/app/test_engines_page.py tests/app/test_home.py
 

@@ -8,6 +8,7 @@ from src import references
 from src.bench import host
 from src.bench.plan import QUICK
 from src.engines import registry
+from src.limits import disclosed, hosted, limits
 from src.model import ModelError, source
 from src.ui import charts, gates, tables
 from src.ui.format import ms, plain, times
@@ -94,7 +95,7 @@ def headline(answer: dict, best: dict, stored: dict | None) -> str:
 
 def draw_answer(answer: dict) -> None:
     stored = references.beside(answer)
-    payload = {**answer, "references": stored}
+    payload = disclosed({**answer, "references": stored})
     rows = sorted(answer["engines"], key=lambda row: row["pipeline"]["median_ms"])
     comparable = next((one for one in stored if one["comparisons"]["pipeline"]["comparable"]), None)
     below_gate = gates.below(answer["model"]["name"])
@@ -164,8 +165,12 @@ def draw_conditions(answer: dict) -> None:
         f"{answer['tokens']} tokens · {answer['threads']} threads · {plain(answer['model']['name'])} · "
         f"{plain(facts['cpu'])}, {facts['physical_cores']} cores, {facts['memory_gb']:g} GB · "
         f"{answer['measured_at']} · other processes, this browser among them if it is here, used "
-        f"{answer['noise']['others_cores']:.2f} cores meanwhile"
+        f"{answer['noise']['others_cores']:.2f} cores meanwhile{own_part(answer['noise']['app_cores'])}"
     )
+
+
+def own_part(app_cores: float | None) -> str:
+    return "" if app_cores is None else f", this app {app_cores:.2f} of them"
 
 
 def model_name() -> str:
@@ -199,7 +204,7 @@ with st.container(horizontal=True):
         st.button(
             f"Example: {name}", on_click=put_example, args=(example,), help=origin, key=f"example {name}"
         )
-    if first_look(available) != available:
+    if first_look(available) != available and len(available) <= limits().engines:
         st.button(
             f"All {len(available)} engines",
             on_click=choose_all,
@@ -221,7 +226,7 @@ with st.expander("Engines and threads", icon=":material/tune:"):
     )
     threads = st.segmented_control(
         "Threads of each engine",
-        thread_choices(),
+        [host.default_threads()] if hosted() else thread_choices(),
         default=host.default_threads(),
         required=True,
         key="threads",

@@ -14,8 +14,10 @@ from rich.markup import escape
 from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 
-from src import references, runs_cli, terminal
+from src import clean_cli, references, runs_cli, terminal
 from src.bench import accuracy, doctor, environments, gpu_check, inputs, plan, sentence, timer_check
+from src.bench.asking import BadSentence, Failure
+from src.bench.datasets import BadDataset
 from src.bench.lock import LockError
 from src.bench.pool import Pool
 from src.engines import registry
@@ -28,8 +30,8 @@ from src.store.database import StoreError
 from src.ui.format import interval, significant, times
 
 EXPLAINED = (
-    sentence.BadSentence,
-    accuracy.BadDataset,
+    BadSentence,
+    BadDataset,
     registry.UnknownEngine,
     ModelError,
     HomeError,
@@ -37,9 +39,7 @@ EXPLAINED = (
     references.ReferenceError,
     plan.BadPlan,
     inputs.BadSentences,
-    transfer.BadRun,
-    runs.NoRun,
-    runs.RunBusy,
+    *(transfer.BadRun, runs.NoRun, runs.RunBusy),
     StoreError,
     UnknownEnvironment,
     environments.EnvironmentFailed,
@@ -168,7 +168,7 @@ def spread(latency: sentence.Latency) -> str:
     return f"{significant(latency.median_ms)} [dim]({interval(*latency.ci95_ms)})[/]"
 
 
-def print_failures(failures: tuple[sentence.Failure, ...]) -> None:
+def print_failures(failures: tuple[Failure, ...]) -> None:
     for failure in failures:
         out.print(f"[red]{failure.engine} failed:[/] {escape(failure.reason)}")
 
@@ -335,6 +335,7 @@ def parser() -> argparse.ArgumentParser:
     )
     model_options(made)
     runs_cli.add_commands(command, model_options)
+    clean_cli.add_command(command)
     commands_of_environments(commands)
     command("references", list_references, "List the stored numbers.")
     made = command("doctor", examine, "Check this installation and this host.")

@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from src import terminal
-from src.bench import compare, estimate, plan, protocol, report, results
+from src.bench import compare, plan, protocol, report, results
 from src.bench.plan import BadPlan, Plan
 from src.bench.pool import Pool
 from src.bench.record import Record
@@ -24,7 +24,7 @@ from src.bench.sentence import Progress
 from src.bench.stopping import Stop
 from src.home import write_whole
 from src.model import source
-from src.store import ort_csv, runs, transfer
+from src.store import costs, ort_csv, runs, transfer
 from src.store.database import open_store
 from src.ui.format import duration, interval, significant
 
@@ -78,7 +78,7 @@ def bench(arguments: argparse.Namespace) -> int:
     command = shlex.join(["python", "-m", "src", *sys.argv[1:]])
     store = open_store()
     sink = runs.StoreSink(store)
-    about_s = estimate.seconds(plan.accept(asked)[0], runs.typical_ms(store))
+    about_s = costs.accept(store, plan.accept(asked)[0])
     err.print(f"About {duration(about_s)}, at most {duration(asked.budget_s)}.", highlight=False)
     with stop.listening():
         try:
@@ -214,8 +214,8 @@ def print_run(run: dict[str, Any]) -> None:
             f"{stored['dataset']} (measured {stored['measured']}), less than 99 % of FP32's.",
             highlight=False,
         )
-    for one in run["failures"]:
-        out.print(f"[red]{escape(one['engine'])} failed:[/] {escape(one['reason'])}", highlight=False)
+    for text in report.not_measured(run):
+        out.print(f"[red]{escape(text)}[/]", highlight=False)
     left_out = f"{noise['disturbed_slices']} of {noise['slices']} slices were disturbed and left out."
     for line in (*report.paced_lines(run), report.ending(run), f"{report.seen_from(run)} {left_out}"):
         out.print(line, highlight=False, markup=False)

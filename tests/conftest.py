@@ -12,6 +12,7 @@ from src.bench.pool import Pool
 from src.home import default_home
 
 ROOT = Path(__file__).resolve().parents[1]
+BUILT = ROOT / "test-artifacts" / "built"
 OWN_HOME = Path(os.environ.get("AWIY_HOME") or default_home())  # read for its isolated environments only
 DEMO = "This Live-event is great. I will sign up for Infinity."
 SIX = (
@@ -47,8 +48,12 @@ def gone_within(pids: Iterable[int], seconds: float) -> bool:
 
 @pytest.fixture(scope="session", autouse=True)
 def shared_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A fresh home folder for the session: nothing of the developer's own is read or touched."""
+    """A fresh home folder for the session: nothing of the developer's own is read or touched. Artifacts stay
+    in the checkout, for the next session: what their names hash decides whether they still serve.
+    """
     home = tmp_path_factory.mktemp("home")
+    BUILT.mkdir(parents=True, exist_ok=True)
+    (home / "artifacts").symlink_to(BUILT)
     os.environ["AWIY_HOME"] = str(home)
     os.environ.pop("AWIY_MODEL", None)
     os.environ.pop("AWIY_EXTRA_ENGINES", None)

@@ -129,6 +129,24 @@ class LateCrashing(Plausible):
         return super().infer(*inputs)
 
 
+class CrashingLater(LateCrashing):
+    """Ends its process in the middle of the rounds."""
+
+    def load(self, artifact, threads):
+        self.left = 500
+
+
+class VerySlow(Plausible):
+    """Takes 5 s to load and 0.5 s a call."""
+
+    def load(self, artifact, threads):
+        time.sleep(5)
+
+    def infer(self, *inputs):
+        time.sleep(0.5)
+        return super().infer(*inputs)
+
+
 class CrashingInWarmUp(Plausible):
     """Answers once."""
 
@@ -237,6 +255,7 @@ ENGINES = (
     row("drifting", Drifting),
     row("drifting-slower", DriftingSlower),
     row("late-crash", LateCrashing),
+    row("later-crash", CrashingLater),
     row("crash-warm-up", CrashingInWarmUp),
     row("crowding", Crowding),
     row("busy", Busy),
@@ -247,6 +266,8 @@ ENGINES = (
     row("sleep-2-percent", SleepingLonger),
     row("sleep-20", Sleeping20),
 )
+
+VERY_SLOW = tuple(row(f"very-slow-{number}", VerySlow) for number in range(10))
 
 # For tests that make an environment “old” (test_environments.py).
 OLD_ENGINES = (

@@ -7,12 +7,12 @@ counts as a disturbance, as tests run beside pytest.
 import sys
 
 from src import cli
-from src.bench import evidence, lead_ins, protocol, ramp
+from src.bench import evidence, lead_ins, protocol, ramp, slicing
 from src.engines import registry
 from src.jobs import measure
 
 registry.ACCURACY_BASELINE = "fake-plausible"
-protocol.SLICE_S, protocol.WARM_UP_WINDOW, ramp.VISIT_S, lead_ins.SHORTEST_VISIT_S = 0.01, 3, 0.02, 0.01
+slicing.SLICE_S, protocol.WARM_UP_WINDOW, ramp.VISIT_S, lead_ins.SHORTEST_VISIT_S = 0.01, 3, 0.02, 0.01
 ramp.SHORTEST_VISIT = 6
 evidence.disturbances = lambda seen, *_: ()
 evidence.slowdowns = lambda speed, reference: ()

@@ -3,36 +3,30 @@
 Takes the host's lock, as it loads the CPU. The latest result of each data set is kept in the home folder.
 """
 
-import csv
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from src.bench import host
+from src.bench import giving_way, host
+from src.bench.asking import Failure, choose
+from src.bench.datasets import read
 from src.bench.lock import host_lock
 from src.bench.pool import Pool, WorkerFailed
-from src.bench.sentence import CHECKPOINT, Failure, Progress, Sitting, choose, label, telling_who_waits
+from src.bench.sentence import CHECKPOINT, Progress, Sitting, label, telling_who_waits
 from src.bench.stats import mcnemar, wilson_interval
 from src.engines import registry
-from src.home import home, utc_now, write_whole
-from src.model import cache, calibration, source
+from src.home import home, locked, utc_now, write_whole
+from src.model import cache, source
 
 GATE = 0.99  # of the baseline's accuracy, MLPerf's target for its datacentre and edge divisions
 CHUNK = 50  # sentences a message
-SENTENCES = calibration.SENTENCES  # the data set without another one
-HUB = "hub"  # SST-2's validation part, fetched
-HUB_REPOSITORY, HUB_FILE = "stanfordnlp/sst2", "data/validation-00000-of-00001.parquet"
 # INT8 ranges may move with padding: the first so many sentences are answered again, padded to so many tokens.
 PADDED, PADDED_TO = 200, 128
 MOST_FLIPS = 50  # told as sentences
 
 Logits = list[tuple[float, float]]
-
-
-class BadDataset(ValueError):
-    """The data set cannot be read. The message names the line and what was expected."""
 
 
 @dataclass(frozen=True)
@@ -92,64 +86,6 @@ class Accuracy:
         return asdict(self)
 
 
-def read(dataset: str | None) -> tuple[str, list[tuple[str, int]]]:
-    """Return the name and the (text, label) rows of a data set: a file (.tsv, or .csv with the columns text
-    and label), `hub`, or the project's own sentences by default. Raises BadDataset.
-    """
-    if dataset == HUB:
-        return "SST-2 validation", read_hub()
-    path = Path(dataset) if dataset else SENTENCES
-    return path.name, read_csv(path) if path.suffix == ".csv" else read_tsv(path)
-
-
-def read_hub() -> list[tuple[str, int]]:
-    """Return SST-2's validation part from the hub. Raises BadDataset where that cannot be reached."""
-    import pandas as pd
-    from huggingface_hub import hf_hub_download
-
-    try:
-        path = hf_hub_download(HUB_REPOSITORY, HUB_FILE, repo_type="dataset")
-    except Exception as error:
-        raise BadDataset(
-            f"{HUB_REPOSITORY} could not be fetched ({type(error).__name__}). Give a file with --dataset."
-        ) from error
-    frame = pd.read_parquet(path)
-    return [(str(text), int(label)) for text, label in zip(frame["sentence"], frame["label"], strict=True)]
-
-
-def read_csv(path: Path) -> list[tuple[str, int]]:
-    """Return (text, label) of a CSV file with these two columns. Raises BadDataset."""
-    try:
-        with open(path, newline="", encoding="utf-8") as stream:
-            rows = list(csv.DictReader(stream))
-        return [(row["text"], int(row["label"])) for row in rows]
-    except (OSError, UnicodeDecodeError, KeyError, ValueError, csv.Error) as error:
-        raise BadDataset(f"{path} is no CSV of text and label ({error}). Labels are 0 and 1.") from error
-
-
-def read_tsv(path: Path) -> list[tuple[str, int]]:
-    """Return (text, label) of each line `text<TAB>label`, label 0 or 1 (positive). Raises BadDataset."""
-    rows = []
-    try:
-        lines = path.read_text(encoding="utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadDataset(
-            f"{path} cannot be read ({error}). Give a UTF-8 file of text<TAB>label lines."
-        ) from error
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        text, _, label_text = line.rstrip("\r").rpartition("\t")
-        if label_text not in ("0", "1") or not text:
-            raise BadDataset(
-                f"{path}, line {number}: expected text<TAB>label with label 0 or 1, found {line[:60]!r}."
-            )
-        rows.append((text, int(label_text)))
-    if not rows:
-        raise BadDataset(f"{path} has no rows. Give a file of text<TAB>label lines.")
-    return rows
-
-
 def measure(
     pool: Pool,
     dataset: str | None = None,
@@ -170,7 +106,8 @@ def measure(
     texts = [text for text, _ in rows]
     logits: dict[str, Logits] = {}
     padded: dict[str, Logits] = {}
-    with host_lock("accuracy", telling_who_waits(progress), pool.pause):
+    with host_lock("accuracy", telling_who_waits(progress), pool.pause) as lock:
+        sitting.progress = giving_way.before(progress, lock)
         specs = sitting.build(specs)
         checkpoint = cache.required(CHECKPOINT, sitting.model)
         for number, spec in enumerate(specs):
@@ -288,18 +225,13 @@ def keep(found: Accuracy) -> None:
     path = folder() / f"{name}.json"
     new = found.to_json()
     told = {row["engine"] for row in new["engines"]}
-    old = next(
-        (
-            one
-            for one in kept()
-            if (one["dataset"], one["model"], one["n"]) == (found.dataset, found.model, found.n)
-        ),
-        None,
-    )
-    if old and old["host"].get("cpu") == new["host"].get("cpu"):
-        others = [row for row in old["engines"] if row["engine"] not in told]
-        new["engines"] = [*new["engines"], *others]
-    write_whole(path, json.dumps(new, indent=1, ensure_ascii=False))
+    identity = (found.dataset, found.model, found.n)
+    with locked(folder() / ".lock"):  # another one may be joining its rows at this moment
+        old = next((one for one in kept() if (one["dataset"], one["model"], one["n"]) == identity), None)
+        if old and old["host"].get("cpu") == new["host"].get("cpu"):
+            others = [row for row in old["engines"] if row["engine"] not in told]
+            new["engines"] = [*new["engines"], *others]
+        write_whole(path, json.dumps(new, indent=1, ensure_ascii=False))
 
 
 def kept() -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,12 +43,14 @@ def ensure(
     model: ModelSource,
     progress: Callable[[BuildStep], None],
     wait: Callable[[int, float], bool],
+    between: Callable[[], str] = lambda: "",
 ) -> dict[str, str]:
     """Build what is missing; return the reason of each recipe that failed.
 
     `wait(fd, seconds)` must tell whether `fd` can be read by then. A builder that dies or gives no sign for
-    BUILD_TIMEOUT_S fails the recipe it was at; the others
-    go on in a new one. Spawns processes, so only a measurer's main thread may call it.
+    BUILD_TIMEOUT_S fails the recipe it was at; the others go on in a new one. `between` is called before each
+    recipe, while nothing is built; what it returns, unless empty, is why no more are. Spawns processes, so
+    only a measurer's main thread may call it.
     """
     left = {made.name: made for made in missing(names, model)}
     total = len(left)
@@ -57,8 +60,11 @@ def ensure(
         with Builder(list(left), model) as builder:
             for message in builder.messages(wait):
                 current = message["recipe"]
-                if message["state"] == "started":
+                if message["state"] == "next":
+                    if ended := between():
+                        return failed | dict.fromkeys(left, ended)
                     progress(BuildStep(message["title"], total - len(left) + 1, total))
+                    builder.go_on()
                     continue
                 del left[current]
                 if message["state"] == "failed":
@@ -83,7 +89,7 @@ class Builder:
                 self.process = subprocess.Popen(
                     command + names,
                     pass_fds=[writer],
-                    stdin=subprocess.DEVNULL,
+                    stdin=subprocess.PIPE,
                     stdout=stream,
                     stderr=subprocess.STDOUT,
                     cwd=ROOT,
@@ -92,6 +98,13 @@ class Builder:
                 )
         finally:
             os.close(writer)
+
+    def go_on(self) -> None:
+        """Let it begin the recipe that it told."""
+        assert self.process.stdin
+        with suppress(OSError):  # it is gone: the end of its messages tells
+            self.process.stdin.write(b"\n")
+            self.process.stdin.flush()
 
     def messages(self, wait: Callable[[int, float], bool]) -> Iterator[dict[str, Any]]:
         """Yield what the builder tells, until it ends or has been silent for too long."""
@@ -123,3 +136,6 @@ class Builder:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+        if self.process.stdin:
+            with suppress(OSError):
+                self.process.stdin.close()

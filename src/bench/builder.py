@@ -2,8 +2,9 @@
 
     python -m src.bench.builder FD PARENT_PID MODEL RECIPE…
 
-One JSON object a line: {recipe, title, state: started | built | failed, reason?}. A recipe whose need failed
-fails with that reason; the others go on.
+One JSON object a line: {recipe, title, state: next | built | failed, reason?}. What is `next` is begun when
+its parent has written a line to its input, so that the parent can let others go first. A recipe whose need
+failed fails with that reason; the others go on.
 """
 
 import errno
@@ -47,7 +48,9 @@ def main() -> None:
         for name in names:
             made = recipes.find(name)
             tell = {"recipe": name, "title": made.title}
-            out.write(json.dumps({**tell, "state": "started"}) + "\n")
+            out.write(json.dumps({**tell, "state": "next"}) + "\n")
+            if not sys.stdin.readline():
+                return
             broken = [failed[need] for need in made.needs if need in failed]
             try:
                 if not broken:

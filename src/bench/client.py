@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from queue import SimpleQueue
 from typing import Any
 
+from src.bench.host import APP_VARIABLE
 from src.bench.wire import receive, send
 from src.home import ROOT
 from src.limits import limits
@@ -139,7 +140,7 @@ class Client:
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 cwd=ROOT,
-                env=os.environ.copy(),
+                env={**os.environ, APP_VARIABLE: str(os.getpid())},
                 start_new_session=True,
             )
         self.channel = ours

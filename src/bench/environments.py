@@ -11,7 +11,8 @@ from pathlib import Path
 
 from src import environments
 from src.bench import sentence
-from src.bench.lock import host_lock
+from src.bench.lock import HostLock, host_lock
+from src.bench.long_command import CommandFailed, run
 from src.bench.pool import Pool
 from src.bench.sentence import Progress
 from src.engines import registry
@@ -151,9 +152,11 @@ def create(
             check_disk(one)
             try:
                 discard(folder)
-                install(one, path, folder, progress, lock.fds)
+                install(one, path, folder, progress, lock)
             except OSError as error:
                 raise EnvironmentFailed(explain(error, home())) from error
+            except CommandFailed as error:
+                raise EnvironmentFailed(f"{error} Mend that and run the command again.") from error
         else:
             version = environments.manifest(name)["python"]
         write_manifest(name, version)  # what failed last time is checked again
@@ -178,12 +181,9 @@ def discard(folder: Path) -> None:
 
 
 def install(
-    one: Environment, python: str, folder: Path, progress: Callable[[Progress], None], lock: tuple[int, ...]
+    one: Environment, python: str, folder: Path, progress: Callable[[Progress], None], lock: HostLock
 ) -> None:
-    """Make the virtual environment and install its requirements. `lock` are the host lock's descriptors.
-
-    Raises EnvironmentFailed with pip's own last words.
-    """
+    """Make the virtual environment and install its requirements. Raises CommandFailed."""
     with open(folder.with_suffix(".log"), "w", encoding="utf-8") as kept:
         progress(Progress("environment", f"Making the environment “{one.name}” with {python}"))
         run([python, "-m", "venv", str(folder)], kept.write, lock)
@@ -212,39 +212,6 @@ def install(
             "off",
         ]
         run([*command, "--disable-pip-version-check", "-r", str(one.requirements)], listen, lock)
-
-
-def run(command: list[str], listen: Callable[[str], object], lock: tuple[int, ...]) -> None:
-    """Run a command and have `listen` told each line of its output.
-
-    It shares the host's lock: should this process be killed, the next one waits until the command has ended,
-    and does not work on the same folder. Raises EnvironmentFailed when it fails.
-    """
-    clean = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}
-    last: list[str] = []
-    with subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        env=clean,
-        pass_fds=lock,
-    ) as process:
-        assert process.stdout
-        try:
-            for line in process.stdout:
-                listen(line)
-                last = [*last, line.strip()][-8:] if line.strip() else last
-        except BaseException:
-            process.kill()
-            raise
-    if process.returncode:
-        errors = [line for line in last if line.startswith("ERROR")] or last[-1:] or ["it said nothing"]
-        raise EnvironmentFailed(
-            f"{' '.join(command[1:4])} failed: {errors[-1][:300]} Mend that and run the command again."
-        )
 
 
 def write_manifest(name: str, python: str, failed: dict[str, str] | None = None) -> None:

@@ -1,9 +1,12 @@
 """About how long a plan takes, before it is measured."""
 
 from collections.abc import Mapping
+from dataclasses import astuple
 
-from src.bench import paced, protocol, ramp
-from src.bench.plan import Case, Plan
+from src.bench import budget, paced, protocol, ramp
+from src.bench.plan import BadPlan, Case, Plan
+from src.bench.slicing import first_look, slice_calls
+from src.bench.stats import FEWEST_ROUNDS
 from src.engines import registry
 
 LOAD_S = 1.2  # an engine's process: start, load, first answers
@@ -28,21 +31,56 @@ def call_s(engine: str, case: Case, typical: Typical) -> float:
 
 
 def seconds(plan: Plan, typical: Typical) -> float:
-    """Return about how many seconds an accepted plan takes until it may stop, at most its budget.
+    """Return about how many seconds an accepted plan takes until it may stop, at most its budget."""
+    return min(full_s(plan, typical), plan.budget_s)
+
+
+def full_s(plan: Plan, typical: Typical) -> float:
+    """Return about how many seconds an accepted plan takes until it may stop, whatever its budget.
 
     `typical` has medians in ms by (engine, batch size, sequence length, threads, scope), as
     store.runs.typical_ms.
     """
     engines = [*plan.engines, plan.baseline]  # the baseline has a twin
     calls = {(engine, case): call_s(engine, case, typical) for engine in engines for case in plan.cases}
-    rounds = protocol.first_look(plan, calls.values())
+    rounds = first_look(plan, calls.values())
     total = LOAD_S * len(engines) * len(plan.threads)
     for engine in engines:
         for case in plan.cases:
             one = calls[engine, case]
             lead_in = min(LONGEST_LEAD_IN, max(ramp.LEAST_LEAD_IN, round(LEAD_IN_S / one)))
-            slice_s = protocol.slice_calls(plan, one, lead_in) * (one + plan.pace_s) + lead_in * one
+            slice_s = slice_calls(plan, one, lead_in) * (one + plan.pace_s) + lead_in * one
             total += WARM_UP_CALLS * one + rounds * REPEATED * (slice_s + BETWEEN_SLICES_S)
             total += ramp.VISITS * ramp.visit_calls(one) * one
-    total += paced.reserved_s(plan)
-    return min(total, plan.budget_s)
+    return total + paced.reserved_s(plan)
+
+
+def least_s(plan: Plan, typical: Typical, loads_s: Mapping[str, float]) -> float:
+    """Return how many seconds a plan takes at least until each cell has a figure, by what was measured
+    before: an engine or a cell that was not costs nothing. `loads_s` has seconds by engine.
+    """
+    total = 0.0
+    for engine in (*plan.engines, plan.baseline):  # the baseline has a twin
+        total += loads_s.get(engine, 0.0) * len(plan.threads)
+        answered = set()
+        for case in plan.cases:
+            known_ms = typical.get((engine, *astuple(case)))
+            if known_ms is None:
+                continue
+            total += budget.measuring_s(plan, known_ms / 1000)
+            if (case.batch_size, case.sequence_length, case.threads) not in answered:
+                answered.add((case.batch_size, case.sequence_length, case.threads))
+                total += budget.answering_s(known_ms / 1000, case.batch_size)
+    return total
+
+
+def check(plan: Plan, typical: Typical, loads_s: Mapping[str, float]) -> None:
+    """Raise BadPlan for an accepted plan whose budget cannot pay for its figures."""
+    needed_s = least_s(plan, typical, loads_s)
+    if needed_s > plan.budget_s:
+        would_do_s = budget.proposed_s(max(needed_s, full_s(plan, typical)))
+        raise BadPlan(
+            f"A budget of {plan.budget_s:.0f} s cannot pay for this plan: loading its engines and measuring "
+            f"{FEWEST_ROUNDS} rounds of each cell take at least {needed_s:.0f} s, by earlier runs on this "
+            f"host. {would_do_s:.0f} s would do; else ask for fewer engines or cases."
+        )

@@ -43,7 +43,8 @@ class Evidence:
 
     `effective_threads` is the engine's CPU time ÷ wall time. `waited_cores` is how many of its threads were
     kept waiting for a CPU, `others_cores` what other processes used on its CPUs, `steal_cores` what the
-    hypervisor took, both over the last second or so. `apart_ns` and `loop_us` are the slower of two probes
+    hypervisor took, both over the last second or so; `app_cores` is the app's own part of the others', None
+    where this process is not the app's. `apart_ns` and `loop_us` are the slower of two probes
     (see probe.Speed), right before and right after the slice.
     """
 
@@ -57,6 +58,7 @@ class Evidence:
     involuntary_switches: int
     apart_ns: float | None = None
     loop_us: float | None = None
+    app_cores: float | None = None
 
 
 def read_counters(cpus: list[int]) -> Counters:
@@ -80,13 +82,17 @@ class Watch:
         self.probe = Probe(cpus)
         self.speed: Speed | None = None  # at the end of the last slice, if nothing has happened since
         self.before = read_counters(cpus)
-        self.worker_s = 0.0
-        # (seconds, everybody's, stolen, ours) of the latest slices
-        self.window: deque[tuple[float, float, float, float]] = deque()
+        self.worker_s = self.app_s = 0.0
+        # (seconds, everybody's, stolen, ours, the app's) of the latest slices
+        self.window: deque[tuple[float, float, float, float, float]] = deque()
+        self.forgotten = False
 
     def start(self, worker: int) -> None:
         """The slice of a worker (its process id), which is stopped, begins."""
+        if self.forgotten:  # else the slices of the next second could not be judged
+            self.others_now()
         self.speed = self.speed or self.probe.measure()
+        self.app_s = host.app_cpu_s() or 0.0
         self.worker_s = host.process_cpu_s(worker)
         self.before = read_counters(self.cpus)
 
@@ -95,10 +101,12 @@ class Watch:
         now, was = read_counters(self.cpus), self.before
         seconds = now.at_s - was.at_s
         ours = host.process_cpu_s(worker) - self.worker_s + now.own_s - was.own_s
-        self.window.append((seconds, now.busy_s - was.busy_s, now.steal_s - was.steal_s, ours))
+        app_s = host.app_cpu_s()
+        apps = 0.0 if app_s is None else app_s - self.app_s
+        self.window.append((seconds, now.busy_s - was.busy_s, now.steal_s - was.steal_s, ours, apps))
         while sum(one[0] for one in self.window) - self.window[0][0] >= WINDOW_S:
             self.window.popleft()
-        total, busy, stolen, own = (sum(column) for column in zip(*self.window, strict=True))
+        total, busy, stolen, own, app = (sum(column) for column in zip(*self.window, strict=True))
         judged = total >= WINDOW_S
         then, self.speed = self.speed, self.probe.measure()
         aparts = [one.apart_ns for one in (then, self.speed) if one and one.apart_ns is not None]
@@ -115,6 +123,7 @@ class Watch:
             involuntary_switches=use["involuntary_switches"],
             apart_ns=max(aparts, default=None),
             loop_us=max(one.loop_us for one in (then, self.speed) if one),
+            app_cores=app / total if judged and app_s is not None else None,
         )
 
     def others_now(self) -> tuple[float, float]:
@@ -122,14 +131,15 @@ class Watch:
 
         What is seen becomes the new window, so that the next slices are judged by it and themselves.
         """
-        was = read_counters(self.cpus)
+        was, app_s = read_counters(self.cpus), host.app_cpu_s() or 0.0
         time.sleep(WINDOW_S)
         now = read_counters(self.cpus)
         seconds, own = now.at_s - was.at_s, now.own_s - was.own_s
         busy, stolen = now.busy_s - was.busy_s, now.steal_s - was.steal_s
         self.window.clear()
-        self.window.append((seconds, busy, stolen, own))
+        self.window.append((seconds, busy, stolen, own, max(0.0, (host.app_cpu_s() or 0.0) - app_s)))
         self.speed = None
+        self.forgotten = False
         return max(0.0, busy - own) / seconds, max(0.0, stolen) / seconds
 
     def speed_now(self) -> Speed:
@@ -138,9 +148,10 @@ class Watch:
         return self.speed
 
     def forget(self) -> None:
-        """Begin a new window: what was in the last one is over."""
+        """What was in the window is over: before the next slice a new one is filled."""
         self.window.clear()
         self.speed = None
+        self.forgotten = True
 
     def close(self) -> None:
         """End the probe's process."""
@@ -199,9 +210,13 @@ def explain(kind: str, found: Iterable[Evidence], count: int, of: int, reference
     where = f"in {count} of {of} slices"
     if kind in ("waited", "others"):
         if others is not None and others > OTHERS_LIMIT_CORES:
-            who, amount = "Another process", f"{others:.1f} of a core"
-            if others > 1.05:
-                who, amount = "Other processes", f"{others:.1f} cores"
+            amount = f"{others:.1f} cores" if others > 1.05 else f"{others:.1f} of a core"
+            if (middle([one.app_cores for one in found]) or 0.0) > others / 2:
+                return (
+                    f"This app itself, which draws its pages, used most of {amount} {where}. Close its "
+                    "pages, or run `python -m src bench` without it."
+                )
+            who = "Other processes" if others > 1.05 else "Another process"
             return f"{who} used {amount} {where}. Close other programs and run again."
         waited = middle([one.waited_cores for one in found]) or 0.0
         return (

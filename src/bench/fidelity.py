@@ -12,7 +12,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 
-from src.bench import host, inputs, protocol, results, sentence
+from src.bench import asking, host, inputs, protocol, results, sentence
 from src.bench.fidelity_ratios import (
     VISITS,
     Figure,
@@ -27,7 +27,7 @@ from src.bench.fidelity_ratios import (
     turns_between,
 )
 from src.bench.hot_loops import SETTLE_S, HotLoops, Tell, build, covered, lock
-from src.bench.judging import judge
+from src.bench.judging import judge, middle
 from src.bench.plan import BadPlan, Plan
 from src.bench.pool import Pool
 from src.bench.record import Record
@@ -150,16 +150,13 @@ def sentences(settings: Settings, model: source.ModelSource, tell: Tell, text: s
     Of the settings, lengths, sizes and scopes are not used. Yields and raises as `plans` does, and
     BadSentence.
     """
-    text = sentence.clean(text)
+    text = asking.clean(text)
     accept(settings)
     build(settings.engines, model, tell)
     with closing(HotLoops(model, host.default_threads(), settings.seconds)) as loops:
-        tokens = min(loops.count_tokens(text) + inputs.FRAME, inputs.LONGEST)
         for pair in range(1, settings.pairs + 1):
             tell(f"Pair {pair} of {settings.pairs}")
-            with lock(tell):
-                loops.load(settings.engines, {tokens: (text,)}, ("pipeline",))
-            observations = measure_sentences(settings, loops, pair, tokens, text, model, tell)
+            observations = measure_sentences(settings, loops, pair, text, model, tell)
             loops.unload()
             yield from observations
 
@@ -258,27 +255,31 @@ def measure_plan(
 
 
 def measure_sentences(
-    settings: Settings,
-    loops: HotLoops,
-    pair: int,
-    tokens: int,
-    text: str,
-    model: source.ModelSource,
-    tell: Tell,
+    settings: Settings, loops: HotLoops, pair: int, text: str, model: source.ModelSource, tell: Tell
 ) -> list[Observation]:
     """Measure the text again and again by workers of their own, hot loops before and after each time.
 
     The order of those is turned round each time, so that each is as long before the worker's turn as after
-    it. The first time loads and warms up, and does not count.
+    it. The first time loads and warms up, and does not count; hot loops are loaded before or after it.
     """
+    tokens = min(loops.count_tokens(text) + inputs.FRAME, inputs.LONGEST)
     cells: list[Key] = [(id, tokens, "pipeline") for id in settings.engines]
     workers_ms: dict[Key, list[float | None]] = {cell: [] for cell in cells}
     loops_ms: dict[Key, list[float | None]] = {cell: [] for cell in cells}
     reasons: dict[Key, str] = {}
     order = random.Random(pair).sample(cells, len(cells))
+
+    def load() -> None:
+        with lock(tell):
+            loops.load(settings.engines, {tokens: (text,)}, ("pipeline",))
+
     with closing(Pool()) as pool:
         for number in range(1 + SENTENCES):
+            if not number and loops_first(pair):
+                load()
             answer = sentence.answer(pool, text, list(settings.engines), model)
+            if not number and not loops_first(pair):
+                load()
             if number:
                 rows = {row.engine: row.pipeline.median_ms for row in answer.engines}
                 for cell in cells:
@@ -293,8 +294,6 @@ def measure_sentences(
     observations = []
     for cell in cells:
         turns = turns_around(workers_ms[cell], loops_ms[cell])
-        worker_ms = [figure for figure in workers_ms[cell] if figure is not None]
-        typical_ms = median(worker_ms) if worker_ms else None
-        ratio = median([turn.ratio for turn in turns]) if turns else None
+        typical_ms, ratio = middle(workers_ms[cell]), middle(turn.ratio for turn in turns)
         observations.append(observe(pair, len(cells), cell, typical_ms, ratio, turns, "", reasons))
     return observations

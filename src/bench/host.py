@@ -17,6 +17,7 @@ from src.home import ROOT
 from src.model.recipe import cpu_flags
 
 INFINITY_THREADS = 2  # Infinity's demo ran on two cores (OMP_NUM_THREADS=2)
+APP_VARIABLE = "AWIY_APP"  # the app's process id, for what it starts
 CPU_FOLDER = Path("/sys/devices/system/cpu")
 
 
@@ -101,6 +102,15 @@ def process_cpu_s(pid: int) -> float:
         return time.clock_gettime((~pid << 3) | 2)
     except (OSError, AttributeError, OverflowError):
         return float(sum(psutil.Process(pid).cpu_times()[:2]))
+
+
+def app_cpu_s() -> float | None:
+    """Return the CPU seconds that the app has used which started this process; None where none did."""
+    pid = os.environ.get(APP_VARIABLE, "")
+    try:
+        return process_cpu_s(int(pid)) if pid else None
+    except (psutil.Error, ValueError):  # it has ended
+        return None
 
 
 def overheatings(cpus: list[int]) -> int | None:

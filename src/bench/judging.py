@@ -15,7 +15,15 @@ NOT_STEADY = "It was not steady"
 
 
 def judge(record: Record, cell: Cell) -> tuple[str, list[str]]:
-    """Return the verdict of a cell, valid, noisy or invalid, and its reasons, each with what to do."""
+    """Return the verdict of a cell, valid, noisy or invalid, and its reasons, each with what to do. What was
+    timed before its engine failed stays.
+    """
+    verdict, reasons = judge_calls(record, cell)
+    later = [one.reason for one in record.failures if one.engine == cell.engine]
+    return verdict, reasons + [f"The engine failed later. {reason}" for reason in later]
+
+
+def judge_calls(record: Record, cell: Cell) -> tuple[str, list[str]]:
     slices, kept = record.counted(cell), record.undisturbed(cell)
     reasons = noise_reasons(record, slices)
     ran = middle(slice.evidence.threads_ran for slice in kept)

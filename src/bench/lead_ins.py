@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from src.bench import ramp
+from src.bench.budget import LEAD_INS_SHARE
 from src.bench.record import Cell, LeadIn
 from src.bench.sentence import Progress
 from src.bench.stats import FEWEST_ROUNDS, looks
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 # Visits are so short that all of them take this share of what is left of the budget, but not shorter than so
 # many seconds. With many slow cells that is too long: then the pass ends, and what it has not seen twice or
 # thrice, or not at all, has a lead-in by what is known.
-SHARE, MOST, SHORTEST_VISIT_S = 0.15, 0.3, 0.06
+SHARE, SHORTEST_VISIT_S = 0.15, 0.06
 CHECKS = (6, 12)  # rounds after which slices are checked, beside the looks (stats.looks)
 MOST_LENGTHENINGS = 3  # of a cell, each of which begins its rounds anew
 
@@ -24,7 +25,7 @@ MOST_LENGTHENINGS = 3  # of a cell, each of which begins its rounds anew
 def measure(benchmark: Benchmark, group: int) -> None:
     """Measure how long each cell takes to be steady after others ran; that is its lead-in."""
     began, yielded_s = time.monotonic(), benchmark.yielded_s
-    left_s = benchmark.until - began
+    left_s = benchmark.budget.until - began
     share_s = SHARE * left_s / max(1, ramp.VISITS * len(benchmark.cells(group)))
     visit_s = min(ramp.VISIT_S, max(SHORTEST_VISIT_S, share_s))
     visits: dict[Cell, list[tuple[int, ...]]] = {}
@@ -34,7 +35,7 @@ def measure(benchmark: Benchmark, group: int) -> None:
             benchmark.let_sentences_go_first()
             if benchmark.stop():
                 return
-            if time.monotonic() - began - (benchmark.yielded_s - yielded_s) > MOST * left_s:
+            if time.monotonic() - began - (benchmark.yielded_s - yielded_s) > LEAD_INS_SHARE * left_s:
                 break
             if cell not in benchmark.record.warmed:
                 continue
@@ -56,7 +57,7 @@ def lengthen(benchmark: Benchmark, group: int, number: int, round_s: float) -> N
     time for as many as a first look needs. `number` is the round that has ended, `round_s` what one takes.
     """
     record = benchmark.record
-    if time.monotonic() + next(looks()) * round_s > benchmark.until:
+    if time.monotonic() + next(looks()) * round_s > benchmark.budget.until:
         return
     for cell, _ in benchmark.cells(group):
         slices = record.undisturbed(cell)

@@ -16,6 +16,7 @@ PATH = Path(os.environ.get("AWIY_LOCK") or "/tmp/are-we-infinity-yet.lock").abso
 RETRY_S = 0.25
 LONGEST_NOTE = 200  # bytes of what a holder writes about itself
 SOMEBODY = "somebody who does not say"
+let_go_at = -1.0  # when this process let go of the lock last, as one that was urgent (monotonic seconds)
 
 
 class LockError(Exception):
@@ -147,11 +148,6 @@ class HostLock:
         self.pause = pause
         self.seat: socket.socket | None = None
 
-    @property
-    def fds(self) -> tuple[int, ...]:
-        """Return the file descriptors that keep the lock: a child that has them keeps it, too."""
-        return (self.fd, self.seat.fileno()) if self.seat else (self.fd,)
-
     def seize(self) -> bool:
         """Take the lock if that needs no waiting; tell whether it was taken."""
         while try_lock(self.fd, fcntl.LOCK_EX):
@@ -221,6 +217,9 @@ def host_lock(
     While another process holds it, `waiting` is told who once, and `pause` passes the time. Who is `urgent`
     is let in between two slices of a benchmark.
     """
+    global let_go_at
+    if urgent:
+        let_a_waiting_one_begin(pause)
     fd = open_lock()
     # Shared by those who wait and are urgent, or held alone by who is not.
     other = open_lock(waiting_room() if urgent else turn())
@@ -248,3 +247,21 @@ def host_lock(
             held.seat.close()
         os.close(held.fd)  # and with that the lock is let go, unless a child has it, too
         os.close(other)
+        if urgent:
+            let_go_at = time.monotonic()
+
+
+def let_a_waiting_one_begin(pause: Callable[[float], None]) -> None:
+    """Wait a moment where this process has just let go and somebody waits who is not urgent: sentences that
+    follow one another at once would keep a benchmark from beginning.
+    """
+    left_s = let_go_at + 2 * RETRY_S - time.monotonic()
+    if left_s <= 0:
+        return
+    fd = open_lock(turn())
+    try:
+        free = try_lock(fd, fcntl.LOCK_SH)
+    finally:
+        os.close(fd)
+    if not free:
+        pause(left_s)

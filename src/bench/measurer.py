@@ -20,6 +20,7 @@ from dataclasses import asdict
 from typing import Any
 
 from src.bench import sentence
+from src.bench.asking import BadSentence
 from src.bench.lock import LockError, host_lock
 from src.bench.pool import Pool
 from src.bench.wire import receive, send
@@ -28,7 +29,7 @@ from src.home import HomeError
 from src.limits import OUT_OF_ORDER, hosted, limits
 from src.model import ModelError, cache, source
 
-FOR_ALL = (sentence.BadSentence, registry.UnknownEngine)
+FOR_ALL = (BadSentence, registry.UnknownEngine)
 EXPLAINED = (*FOR_ALL, ModelError, HomeError, LockError)
 PLACES_S = 1.0
 # Longer than any living app leaves unread what it is told. Then this process ends, and lets the host go.

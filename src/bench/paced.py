@@ -91,7 +91,7 @@ def figures(record: Record, cell: Cell) -> dict[str, Any]:
 def measure(benchmark: Benchmark, group: int) -> None:
     """Measure the paced cells of a group, until each has its rounds or their time is over."""
     calls, pace_s = slice_calls(benchmark.plan), benchmark.plan.demo_pace_s
-    benchmark.until = min(benchmark.until, time.monotonic() + reserved_s(benchmark.plan))
+    benchmark.budget.until = min(benchmark.budget.until, time.monotonic() + reserved_s(benchmark.plan))
     cells = chosen(benchmark.record, [cell for cell, _ in benchmark.cells(group)])
     for number in count(1):
         workers = dict(benchmark.cells(group))  # of engines that live
@@ -103,7 +103,7 @@ def measure(benchmark: Benchmark, group: int) -> None:
             benchmark.progress(Progress("measure", text, min(number, FEWEST_ROUNDS), FEWEST_ROUNDS))
             benchmark.let_sentences_go_first()
             slice_s = calls * pace_s + benchmark.expected_s(cell)
-            if benchmark.stop() or time.monotonic() + slice_s > benchmark.until:
+            if benchmark.stop() or time.monotonic() + slice_s > benchmark.budget.until:
                 return
             benchmark.attempt(number, 1, cell, workers[cell], calls, pace_s)
 

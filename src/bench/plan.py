@@ -163,6 +163,11 @@ def preset(name: str) -> Plan:
     return PRESETS[name].make()
 
 
+def has_presets_budget(plan: Plan) -> bool:
+    """Tell whether a plan has its preset's budget, and not one that somebody chose."""
+    return plan.preset in PRESETS and PRESETS[plan.preset].make().budget_s == plan.budget_s
+
+
 def accept(plan: Plan) -> tuple[Plan, list[tuple[str, str]]]:
     """Return the plan that can be carried out, baseline first, and (engine, reason) of what cannot run here.
 

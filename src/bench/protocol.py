@@ -9,7 +9,7 @@ import math
 import random
 import time
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from itertools import count
@@ -18,8 +18,10 @@ from typing import Any
 
 import psutil
 
-from src.bench import evidence, host, inputs, lead_ins, paced, plan, ramp
+from src.bench import evidence, giving_way, host, inputs, lead_ins, paced, plan, ramp, slicing
 from src.bench.agreement import compare, shape_name
+from src.bench.asking import Failure
+from src.bench.budget import WARM_UP_CAP_S, Budget, OutOfBudget
 from src.bench.evidence import Watch
 from src.bench.lock import HostLock, host_lock
 from src.bench.patience import Patience
@@ -47,22 +49,13 @@ from src.engines import registry
 from src.engines.spec import EngineSpec
 from src.engines.text import load_tokenizer
 from src.home import utc_now
-from src.limits import public
+from src.limits import hosted, public
 from src.model import cache, embedded, source
 
 WARM_UP_WINDOW = 10  # calls; steady is when the medians of two windows in a row agree within 5 %
-WARM_UP_CAP_S = 2.0  # a cell
-SLICE_S = 0.03  # the aim; more where that would be too few calls
-# Slices have so many calls that the asked percentile has its samples by this round.
-SAMPLES_BY_ROUND = {50: 20, 90: 16, 95: 45, 99: 90}
-LONGEST_SLICE_S = 2.0  # but for slow calls, of which a slice has FEWEST_CALLS
-FEWEST_CALLS, MOST_CALLS = 3, 1000
-TIMED_SHARE = 0.5  # of its lead-in, that the timed part of a slice takes at least
 CUT_FACTOR, CUT_LEAST_S = 4.0, 1.0  # a slice that takes so many times what it should is cut short
 ATTEMPTS = 3  # of a slice in a round: disturbed ones are repeated once the host is quiet
 ANSWER_TIMEOUT_S = 120.0
-# After a sentence the run measures for so long before the next one: who types waits 3 s at most (rule 11).
-BETWEEN_SENTENCES_S = 2.0
 
 log = logging.getLogger(__name__)
 
@@ -87,7 +80,7 @@ def settings() -> dict[str, Any]:
     """Return the protocol's thresholds, which go with every run."""
     return {
         "warm_up": {"window_calls": WARM_UP_WINDOW, "tolerance": 0.05, "cap_s": WARM_UP_CAP_S},
-        "slice": {"aim_s": SLICE_S, "samples_by_round": SAMPLES_BY_ROUND, "timed_share": TIMED_SHARE},
+        "slice": slicing.settings(),
         "lead_in": {
             "tolerance": ramp.TOLERANCE,
             "visits": ramp.VISITS,
@@ -133,11 +126,9 @@ def run(
         pool.pause(seconds)
 
     with host_lock("a benchmark", telling_who_waits(progress), pause) as lock:
-        broken = build_artifacts(plan.specs(accepted), model, progress, pool.wait)
-        benchmark = Benchmark(pool, accepted, model, sink, progress, between_rounds, stop)
+        benchmark = Benchmark(pool, accepted, model, sink, progress, between_rounds, stop, lock)
         try:
-            missing += [(failure.engine, failure.reason) for failure in broken]
-            benchmark.run(missing, command, lock)
+            benchmark.run(missing, command)
         finally:
             benchmark.leave()
             benchmark.watch.close()
@@ -156,6 +147,7 @@ class Benchmark:
         progress: Callable[[Progress], None],
         between_rounds: Callable[[Record], None],
         stop: Callable[[], bool],
+        lock: HostLock,
     ) -> None:
         self.pool = pool
         self.plan = accepted
@@ -165,13 +157,12 @@ class Benchmark:
         self.between_rounds = between_rounds
         self.stop = stop
         self.record = Record()
-        self.gave_way = -math.inf  # when it last took the host's lock back from a sentence
+        self.give_way = giving_way.GivingWay(lock, accepted.budget_s)
         self.started = time.monotonic()
-        self.deadline = self.started + accepted.budget_s
+        self.budget = Budget(accepted, self.started)
         self.order = random.Random(accepted.seed)
         self.watch = Watch(host.allowed_cpus()[: max(accepted.threads)])
         self.patience = Patience(self.watch, self.record, accepted.budget_s, progress, stop)
-        self.until = self.deadline  # the end of the group that is measured
         self.last_worker = ""  # the one that was timed last
         self.texts: dict[int, tuple[str, ...]] = {}
         self.ids: dict[int, list[list[int]]] = {}
@@ -180,12 +171,13 @@ class Benchmark:
         self.seated: dict[str, tuple[Seat, Worker]] = {}
         self.first_call_ms: dict[Cell, float] = {}
         self.logits: dict[tuple[str, int, int], list[list[float]]] = {}
-        self.measuring_s = self.calls_s = self.slices_s = self.own_cpu_s = self.yielded_s = 0.0
+        self.measuring_s = self.calls_s = self.slices_s = self.own_cpu_s = 0.0
 
     # --- the whole
 
-    def run(self, missing: list[tuple[str, str]], command: str, lock: HostLock) -> None:
-        self.lock = lock
+    def run(self, missing: list[tuple[str, str]], command: str) -> None:
+        broken = self.build(plan.specs(self.plan))
+        missing = missing + [(failure.engine, failure.reason) for failure in broken]
         checkpoint = cache.required(CHECKPOINT, self.model)
         self.tokenizer = checkpoint.folder / "tokenizer.json"
         self.compose()
@@ -214,6 +206,7 @@ class Benchmark:
                 self.own_cpu_s,
                 self.patience.waited_s,
                 self.yielded_s,
+                tuple(self.budget.left_out),
             )
         )
 
@@ -230,7 +223,7 @@ class Benchmark:
             host=host.evidence(),
             model={"name": self.model.name, **facts, "accuracy": self.stated_accuracy()},
             plan=asdict(self.plan),
-            protocol=settings(),
+            protocol={**settings(), "gives_way_for_s": self.give_way.most_s},
             inputs={str(length): inputs.digest(texts) for length, texts in self.texts.items()},
         )
 
@@ -279,6 +272,24 @@ class Benchmark:
 
     # --- loading
 
+    def build(self, specs: list[EngineSpec]) -> list[Failure]:
+        """Build what these engines load; return what failed. Sentences go first between two of them.
+
+        On first use a preset's own budget begins after it; another one bounds this, too.
+        """
+        waits = plan.has_presets_budget(self.plan) and not hosted()
+        began, before_s = time.monotonic(), self.yielded_s
+
+        def between() -> str:
+            self.let_sentences_go_first()
+            if self.stop():
+                raise KeyboardInterrupt
+            return "" if waits or not self.budget.over() else f"Not built. {self.budget.remedy()}"
+
+        failed = build_artifacts(specs, self.model, self.progress, self.pool.wait, between)
+        self.budget.extend(waits * (time.monotonic() - began - (self.yielded_s - before_s)))
+        return failed
+
     def load(self, group: int, pending: list[Seat]) -> list[Seat]:
         """Load as many engines as fit in memory together; return the others."""
         later: list[Seat] = []
@@ -288,6 +299,7 @@ class Benchmark:
         if not self.reference:
             self.answer_for_comparison(pending)
         for number, seat in enumerate(pending, 1):
+            self.let_sentences_go_first()
             if self.stop():
                 return []
             if seat.engine in self.record.failed:
@@ -301,11 +313,14 @@ class Benchmark:
                 one.engine for one, _ in self.seated.values() if engine_id(one.engine) != self.plan.baseline
             }
             try:
+                self.budget.check_load((key, one.threads) for key, (one, _) in self.seated.items())
+                began = time.monotonic()
                 worker = self.pool.get(
                     seat.spec, folder, self.tokenizer, seat.threads, set(self.seated), seat.key
                 )
+                self.budget.longest_load_s = max(self.budget.longest_load_s, time.monotonic() - began)
                 self.seated[seat.key] = seat, worker
-                self.ask_for_answers(group, seat, worker)
+                self.ask_for_answers(seat, worker, len(pending) - number + 1)
                 worker.facts = self.pool.ask(worker, {"do": "facts"})["facts"]  # some are known only now
                 self.happened(self.loaded(group, seat, worker, folder))
                 worker.pss_mb = host.pss_mb(worker.process.pid)  # with the largest shape's memory
@@ -318,7 +333,7 @@ class Benchmark:
                         postponed.add(seat.threads)
                 else:
                     self.fail(seat.engine, str(failure))
-            except WorkerFailed as failure:
+            except (WorkerFailed, OutOfBudget) as failure:
                 self.fail(seat.engine, str(failure))
         if group:
             for seat, worker in self.seated.values():
@@ -355,23 +370,24 @@ class Benchmark:
         spec = registry.get(registry.ACCURACY_BASELINE)
         if any(seat.spec == spec for seat in pending) or registry.availability(spec):
             return
-        build_artifacts([spec], self.model, self.progress, self.pool.wait)
+        self.build([spec])
         self.progress(Progress("load", f"Asking {spec.title} for answers to compare with"))
         folder = cache.place(spec.recipe, self.model) if spec.recipe else None
         seat = Seat(spec.id, self.plan.threads[0])
         try:
             worker = self.pool.get(spec, folder, self.tokenizer, seat.threads, set(), "answers")
-            self.ask_for_answers(0, seat, worker)
-        except WorkerFailed as failure:
+            self.ask_for_answers(seat, worker, len(pending) + 1)
+        except (WorkerFailed, OutOfBudget) as failure:
             log.warning("no answers to compare with: %s", failure)
         self.pool.drop("answers")
 
-    def ask_for_answers(self, group: int, seat: Seat, worker: Worker) -> None:
-        """Give a worker its inputs, check that it sees the same tokens as all, and compare its answers.
-
-        Raises WorkerFailed.
+    def ask_for_answers(self, seat: Seat, worker: Worker, engines_left: int) -> None:
+        """Give a worker its inputs, check that it sees the same tokens as all, and keep its answers of
+        as many shapes as the budget affords. Raises WorkerFailed, OutOfBudget.
         """
-        for batch, length in self.shapes():
+        began = time.monotonic()
+        for number, (batch, length) in enumerate(self.shapes()):
+            self.let_sentences_go_first()
             name = shape_name(batch, length)
             texts = self.texts[length]
             message = {"do": "prepare", "case": name, "texts": texts, "batch": batch}
@@ -380,13 +396,17 @@ class Benchmark:
                 raise WorkerFailed(f"It tokenised texts of {length} tokens to another length.")
             if self.ids.setdefault(length, tokens) != tokens:
                 raise WorkerFailed("It tokenised the texts differently from the other engines.")
-            message = {"do": "infer", "case": name, "step": batch}
-            answered = self.pool.ask(worker, message, ANSWER_TIMEOUT_S)
-            for scope in self.plan.scopes:
-                cell = Cell(group, seat.engine, Case(batch, length, seat.threads, scope))
-                # The kept baseline of a later group has had its first call long ago.
-                if scope == "model":
-                    self.first_call_ms.setdefault(cell._replace(group=0), answered["ns"][0] / 1e6)
+            question = {"do": "infer", "case": name, "step": batch}
+            one = {**question, "step": len(texts)}
+            first, call = (self.pool.ask(worker, one, ANSWER_TIMEOUT_S)["ns"][0] for _ in range(2))
+            cell = Cell(0, seat.engine, Case(batch, length, seat.threads, "model"))
+            # The kept baseline of a later group has had its first call long ago.
+            self.first_call_ms.setdefault(cell, first / 1e6)
+            if number and not self.budget.affords_more(seat.key, began, batch, call / 1e9, engines_left):
+                break  # its cells of this shape and of the others are left out
+            self.budget.note_call(seat.key, batch, length, call / 1e9)
+            self.budget.check_answers(batch, length, call / 1e9)
+            answered = self.pool.ask(worker, question, ANSWER_TIMEOUT_S)
             if seat.spec.id == registry.ACCURACY_BASELINE:
                 self.reference.setdefault((batch, length), answered["logits"])
             if seat.spec.answers:
@@ -408,27 +428,34 @@ class Benchmark:
         began = time.monotonic()
         groups_left = 1 + math.ceil(left_after / max(1, len(self.seated) - 2))
         paced_s = 0.0 if group else paced.reserved_s(self.plan)
-        self.until = began + (self.deadline - began) / groups_left - paced_s
+        self.budget.until = began + (self.budget.deadline - began) / groups_left - paced_s
         try:
             self.warm_up(group)
             lead_ins.measure(self, group)
             stopped = self.rounds(group)
             if paced_s and stopped != "interrupted":
-                self.until += paced_s
+                self.budget.until += paced_s
                 paced.measure(self, group)
             return stopped
         finally:
             self.measuring_s += time.monotonic() - began
 
     def warm_up(self, group: int) -> None:
-        """Warm up every cell by the same rule, in random order."""
-        cells = self.cells(group)
-        self.order.shuffle(cells)
-        for number, (cell, worker) in enumerate(cells, 1):
+        """Warm up every cell by the same rule; what the budget cannot pay for is left out."""
+        ordered = self.round_order(group)
+        ordered.sort(key=self.budget.urgency([cell.case for cell, _ in ordered]))
+        begun_s = 0.0
+        for number, (cell, worker) in enumerate(ordered, 1):
+            self.let_sentences_go_first()
             if self.stop():
                 return
-            self.progress(Progress("warm-up", "Warming up", number, len(cells)))
+            cell_s = self.budget.cell_s(worker.key, cell.case)
+            if self.budget.leaves_out(cell.engine, worker.key, cell.case, begun_s):
+                continue
+            self.progress(Progress("warm-up", "Warming up", number, len(ordered)))
+            began = time.monotonic()
             self.warm_up_cell(cell, worker)
+            begun_s += max(0.0, cell_s - (time.monotonic() - began))
 
     def warm_up_cell(self, cell: Cell, worker: Worker) -> None:
         case, pid = cell.case, worker.process.pid
@@ -467,7 +494,7 @@ class Benchmark:
                 self.let_sentences_go_first()
                 if self.stop():
                     return "interrupted"
-                if time.monotonic() + self.expected_s(cell) > self.until:
+                if time.monotonic() + self.expected_s(cell) > self.budget.until:
                     return "budget"
                 self.slice(number, cell, worker)
             if not self.cells(group):
@@ -497,7 +524,7 @@ class Benchmark:
 
     def calls(self, cell: Cell) -> int:
         """Return how many timed calls a slice of this cell has."""
-        return slice_calls(self.plan, self.record.warmed[cell].call_ns / 1e9, self.lead_in(cell))
+        return slicing.slice_calls(self.plan, self.record.warmed[cell].call_ns / 1e9, self.lead_in(cell))
 
     def lead_in(self, cell: Cell) -> int:
         """Return how many untimed calls a slice of this cell begins with."""
@@ -523,9 +550,9 @@ class Benchmark:
         for attempt in range(1, ATTEMPTS + 1):
             measured = self.attempt(number, attempt, cell, worker, calls)
             kinds = self.record.disturbed(measured) if measured else ()
-            if not kinds or time.monotonic() + self.expected_s(cell) > self.until:
+            if not kinds or time.monotonic() + self.expected_s(cell) > self.budget.until:
                 return
-            if not self.patience.quiet(kinds, self.until):
+            if not self.patience.quiet(kinds, self.budget.until):
                 return
 
     def attempt(
@@ -600,29 +627,17 @@ class Benchmark:
 
     def let_sentences_go_first(self) -> None:
         """Give way to a sentence that waits; the time of others is not this run's."""
-        yielded = self.give_way()
-        self.yielded_s += yielded
-        self.deadline += yielded
-        self.until += yielded
-        if yielded:
+        before_s = self.yielded_s
+        with suppress(KeyboardInterrupt):  # asked to stop meanwhile: the caller sees that next
+            self.give_way()
+        if self.yielded_s > before_s:
+            self.budget.extend(self.yielded_s - before_s)
+            self.watch.forget()
             self.last_worker = ""
 
-    def give_way(self) -> float:
-        """Let a sentence that waits go first; return how long that took.
-
-        Then the run goes on for a while before it does so again: many sentences must not keep it waiting.
-        """
-        began = time.monotonic()
-        if began - self.gave_way < BETWEEN_SENTENCES_S:
-            return 0.0
-        try:
-            if not self.lock.give_way():
-                return 0.0
-        except KeyboardInterrupt:  # asked to stop meanwhile: the caller sees that next
-            pass
-        self.watch.forget()
-        self.gave_way = time.monotonic()
-        return self.gave_way - began
+    @property
+    def yielded_s(self) -> float:
+        return self.give_way.yielded_s
 
     def precise(self, group: int) -> bool:
         """Tell whether every ratio of the group is as precise as asked and every cell has its samples."""
@@ -643,23 +658,3 @@ class Benchmark:
             if ratio is None or ratio.half_width > self.plan.precision:
                 return False
         return True
-
-
-def slice_calls(asked: Plan, call_s: float, lead_in: int = 0) -> int:
-    """Return how many timed calls a slice has whose calls take so many seconds, after so many untimed
-    ones.
-    """
-    call_s = max(1e-7, call_s)
-    each_s = call_s + asked.pace_s
-    aim_s = max(SLICE_S, TIMED_SHARE * lead_in * call_s)
-    wanted = max(math.ceil(asked.samples / SAMPLES_BY_ROUND[asked.percentile]), round(aim_s / each_s))
-    affordable = max(FEWEST_CALLS, math.floor(LONGEST_SLICE_S / each_s))
-    return min(max(wanted, FEWEST_CALLS), affordable, MOST_CALLS)
-
-
-def first_look(asked: Plan, calls_s: Iterable[float], after: int = 0) -> int:
-    """Return the first round, not before `after`, at whose end a run may stop: it is a look, and every cell
-    has its samples by then. `calls_s` are the seconds of a call of each cell.
-    """
-    rounds = [math.ceil(asked.samples / slice_calls(asked, call_s)) for call_s in calls_s]
-    return next(one for one in looks() if one >= max(after, *rounds, 0))

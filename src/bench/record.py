@@ -132,7 +132,8 @@ class Ended:
 
     `seconds` is the whole, `measuring_s` what came after loading, `calls_s` the part of that inside timed,
     lead-in and warm-up calls; `waited_s` was spent waiting for a quiet host, `yielded_s` for a sentence.
-    `own_cpu_s` is the CPU time of the measurer itself while slices ran, which took `slices_s`.
+    `own_cpu_s` is the CPU time of the measurer itself while slices ran, which took `slices_s`. `left_out` has
+    a sentence for each cell that was not begun, as the budget could not pay for it.
     """
 
     stopped: str
@@ -143,6 +144,7 @@ class Ended:
     own_cpu_s: float
     waited_s: float
     yielded_s: float
+    left_out: tuple[str, ...] = ()
 
 
 Event = Begun | Loaded | Warmed | LeadIn | Slice | Failed | Ended
@@ -170,7 +172,7 @@ def from_json(found: dict[str, Any]) -> Event:
         for name, part in (("case", Case), ("evidence", Evidence)):
             if name in values:
                 values[name] = part(**known(part, values[name]))
-        for name in ("ns", "disturbed"):
+        for name in ("ns", "disturbed", "left_out"):
             if name in values:
                 values[name] = tuple(values[name])
         if "visits" in values:

@@ -130,9 +130,9 @@ def to_markdown(run: dict[str, Any]) -> str:
         lines.append("|---|---|---|---|---|---|---|---|")
         for row in sorted(rows, key=lambda row: figure_ms(row) or 0.0):
             lines.append("| " + " | ".join(markdown_cells(row)) + " |")
-    if run["failures"]:
-        lines += ["", "## Failed", ""]
-        lines += [f"- `{one['engine']}`: {escaped(one['reason'])}" for one in run["failures"]]
+    if absent := not_measured(run):
+        lines += ["", "## Not measured", ""]
+        lines += [f"- {escaped(text)}" for text in absent]
     if paced := paced_lines(run):
         lines += ["", "## Paced", "", *(f"- {escaped(text)}" for text in paced)]
     lines += ["", "## Noise", "", seen_from(run)]
@@ -213,3 +213,9 @@ ENDINGS = {
 def ending(run: dict[str, Any]) -> str:
     """Return in words why a run stopped, and after how many rounds."""
     return f"{ENDINGS.get(run['run']['stopped'], '')} {run['run']['rounds']} rounds.".strip()
+
+
+def not_measured(run: dict[str, Any]) -> list[str]:
+    """Return what failed, could not run here or was left out, each with its reason."""
+    failed = [f"{one['engine']} failed: {one['reason']}" for one in run["failures"]]
+    return failed + list(run["run"].get("left_out", []))

@@ -37,7 +37,7 @@ def summarise(record: Record, raw: bool = False) -> dict[str, Any]:
     """
     begun, ended = record.begun, record.ended
     assert begun, "a record begins with its head"
-    pairs, failed = floors(record), record.failed
+    pairs = floors(record)
     rows = [row(record, cell, pairs) for cell in cells(record) if not cell.engine.endswith(TWIN)]
     found: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
@@ -51,10 +51,11 @@ def summarise(record: Record, raw: bool = False) -> dict[str, Any]:
             "stopped": ended.stopped if ended else "unfinished",
             "interrupted": not ended or ended.stopped == "interrupted",
             "seconds": ended.seconds if ended else None,
+            "left_out": list(ended.left_out) if ended else [],
             "time": cost(record),
         },
         "results": rows,
-        "paced": [paced_row(record, cell) for cell in record.paced if cell.engine not in failed],
+        "paced": [paced_row(record, cell) for cell in record.paced],
         "failures": [{"engine": one.engine, "reason": one.reason} for one in record.failures],
         "noise": noise(record, rows, pairs),
         "summary": summary(rows, begun.plan["baseline"]),
@@ -65,12 +66,11 @@ def summarise(record: Record, raw: bool = False) -> dict[str, Any]:
 
 
 def cells(record: Record) -> list[Cell]:
-    """Return the cells that have results: those of engines that did not fail, by case, in loading order."""
+    """Return the cells that have results, by case, in loading order."""
     order = {key: number for number, key in enumerate(record.loaded)}
-    failed = record.failed
-    living = [cell for cell in record.slices if cell.engine not in failed]
     return sorted(
-        living, key=lambda cell: (cell.case, order.get((cell.group, cell.engine, cell.case.threads), 0))
+        record.slices,
+        key=lambda cell: (cell.case, order.get((cell.group, cell.engine, cell.case.threads), 0)),
     )
 
 
@@ -196,6 +196,7 @@ def floors(record: Record) -> Floors:
 def ratios(record: Record, cell: Cell, judged: str, pairs: Floors) -> dict[str, Any]:
     """Return {baseline id: {ratio, ci95, verdict, rounds, noise_floor}}: latency ÷ the baseline's in the same
     rounds; empty for the baseline itself, for `null`, and without a baseline. `judged` is the cell's verdict.
+    A baseline that failed later gives none: what ended it may have slowed it before.
     """
     assert record.begun
     baseline = record.begun.plan["baseline"]
@@ -210,7 +211,9 @@ def ratios(record: Record, cell: Cell, judged: str, pairs: Floors) -> dict[str, 
         baseline: {
             "ratio": pair.ratio,
             "ci95": pair.ci95,
-            "verdict": verdict(pair, floor) if judged != "invalid" else None,
+            "verdict": verdict(pair, floor)
+            if judged != "invalid" and baseline not in record.failed
+            else None,
             "rounds": pair.rounds,
             "noise_floor": floor,
         }

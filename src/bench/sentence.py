@@ -6,7 +6,6 @@ The order of events: host lock, artifacts, workers, answers, warm-up, rounds, st
 import logging
 import random
 import time
-import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from src.bench import artifacts, host, ramp
+from src.bench.asking import NOTHING, BadSentence, Failure, choose, clean, thread_count
 from src.bench.lock import host_lock
 from src.bench.pool import Pool, Worker, WorkerFailed
 from src.bench.ramp import Ramp
@@ -44,15 +44,10 @@ SLOW_CALL_S = 0.004
 UNSTEADY = 0.03  # what may be left of a ramp within the timed calls of a visit: six rounds tell no less
 STILL_FALLING = 0.005  # where no plateau was seen, the end of a lead-in is slower by so much in each round
 NOT_BUILT = "Nothing is built in the hosted demo: whoever runs it does that beforehand (docs/hosting.md)."
-NOTHING = "There is nothing to measure in this text. Type a sentence."
 
 Cell = tuple[str, str]  # engine id, scope
 
 log = logging.getLogger(__name__)
-
-
-class BadSentence(ValueError):
-    """The text cannot be measured. The message says why and what to do."""
 
 
 @dataclass(frozen=True)
@@ -108,12 +103,6 @@ class EngineAnswer:
 
 
 @dataclass(frozen=True)
-class Failure:
-    engine: str
-    reason: str
-
-
-@dataclass(frozen=True)
 class Answer:
     """Everything measured for one sentence."""
 
@@ -142,56 +131,15 @@ def telling_who_waits(progress: Callable[[Progress], None]) -> Callable[[str], N
     return tell
 
 
-def clean(text: str) -> str:
-    """Return the text that is measured: control characters and lone surrogates become spaces, ends are
-    trimmed.
-
-    Raises BadSentence for nothing to measure and for more characters than `limits` allow.
-    """
-    longest = limits().characters
-    if len(text) > longest:
-        raise BadSentence(f"The text has {len(text):,} characters. Shorten it to at most {longest:,}.")
-    kept = "".join(
-        " " if unicodedata.category(character) in ("Cc", "Cs") else character for character in text
-    ).strip()
-    if not kept:
-        raise BadSentence(NOTHING)
-    return kept
-
-
-def choose(ids: list[str] | None) -> tuple[list[EngineSpec], list[Failure]]:
-    """Return the engines to measure and those asked for that cannot run here.
-
-    Raises UnknownEngine, BadSentence.
-    """
-    if ids is None:
-        return list(registry.available()), []
-    if not ids:
-        raise BadSentence(
-            "No engine was asked for. Name at least one, or none to measure all that can run here."
-        )
-    specs, failures = [], []
-    for id in dict.fromkeys(ids):
-        spec = registry.get(id)
-        missing = registry.availability(spec)
-        if missing:
-            failures.append(Failure(id, f"{missing.reason} {missing.remedy}"))
-        elif not spec.answers:
-            raise BadSentence(f"“{id}” answers nothing: it takes part in benchmarks only. Leave it out.")
-        else:
-            specs.append(spec)
-    return specs, failures
-
-
 def build_artifacts(
     specs: list[EngineSpec],
     model: source.ModelSource,
     progress: Callable[[Progress], None],
     wait: Callable[[int, float], bool],
+    between: Callable[[], str] = lambda: "",
 ) -> list[Failure]:
     """Make sure that the model and what these engines load are built and sound; return what failed.
-
-    Raises ModelError without a model.
+    `between` as in artifacts.ensure. Raises ModelError without a model.
     """
     recipes = {spec.recipe: None for spec in specs if spec.recipe}
     if not recipes and cache.find(recipe.find(CHECKPOINT), model):
@@ -203,6 +151,7 @@ def build_artifacts(
             model,
             lambda step: progress(Progress("build", f"Building “{step.title}”", step.step, step.total)),
             wait,
+            between,
         )
     else:
         absent = {made.name for made in artifacts.missing(wanted, model)}
@@ -231,13 +180,7 @@ def answer(
     """
     text = clean(text)
     specs, unavailable = choose(ids)
-    threads = host.default_threads() if threads is None else threads
-    if threads < 1:
-        raise BadSentence(f"{threads} threads were asked for. Ask for at least one.")
-    if threads > host.usable_cpus():
-        raise BadSentence(
-            f"{threads} threads were asked for and {host.usable_cpus()} CPUs may be used here. Ask for fewer."
-        )
+    threads = thread_count(threads)
     sitting = Sitting(pool, model or source.parse(), threads, progress)
     sitting.failures += unavailable
     with host_lock("a sentence", telling_who_waits(progress), pool.pause, urgent=True):

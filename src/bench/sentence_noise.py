@@ -16,20 +16,26 @@ NOISE_LIMIT_CORES = 0.3
 
 @dataclass(frozen=True)
 class Noise:
-    """The host while it was measured, in cores: CPU used by other processes, and stolen by the hypervisor."""
+    """The host while it was measured, in cores: CPU used by other processes, the app's own part of that (None
+    where no app asked), and what the hypervisor stole.
+    """
 
     others_cores: float
     steal_cores: float
     noisy: bool
     reason: str
+    app_cores: float | None = None
 
 
 class CpuUse(NamedTuple):
-    """CPU seconds since boot: of all processes, stolen by the hypervisor, of the measurer and its workers."""
+    """CPU seconds since boot: of all processes, stolen by the hypervisor, of the measurer and its workers, of
+    the app that asked (None where none did).
+    """
 
     total: float
     steal: float
     own: float
+    app: float | None = None
 
 
 def cpu_used(pool: Pool, threads: int) -> CpuUse:
@@ -39,7 +45,7 @@ def cpu_used(pool: Pool, threads: int) -> CpuUse:
     for worker in pool.workers.values():
         with suppress(psutil.Error):  # just killed, and told when it is asked next
             own += sum(psutil.Process(worker.process.pid).cpu_times()[:2])
-    return CpuUse(total, steal, own)
+    return CpuUse(total, steal, own, host.app_cpu_s())
 
 
 def judge_noise(before: CpuUse, after: CpuUse, seconds: float) -> Noise:
@@ -49,10 +55,16 @@ def judge_noise(before: CpuUse, after: CpuUse, seconds: float) -> Noise:
     own = after.own - before.own
     others = max(0.0, after.total - before.total - own) / seconds
     steal = max(0.0, after.steal - before.steal) / seconds
+    app = None if before.app is None or after.app is None else (after.app - before.app) / seconds
     reasons = []
     if seconds < SHORTEST_JUDGED_S:
-        return Noise(others, steal, False, "")
-    if others > NOISE_LIMIT_CORES:
+        return Noise(others, steal, False, "", app)
+    if others > NOISE_LIMIT_CORES and app is not None and app > others / 2:
+        reasons.append(
+            f"This app itself, which draws its pages, used {app:.1f} cores while this was measured. Close "
+            "its other pages and measure again."
+        )
+    elif others > NOISE_LIMIT_CORES:
         reasons.append(
             f"Other processes used {others:.1f} cores while this was measured. Close them and measure again."
         )
@@ -60,4 +72,4 @@ def judge_noise(before: CpuUse, after: CpuUse, seconds: float) -> Noise:
         reasons.append(
             f"The hypervisor took away {steal:.1f} cores while this was measured. Measure again later."
         )
-    return Noise(others, steal, bool(reasons), " ".join(reasons))
+    return Noise(others, steal, bool(reasons), " ".join(reasons), app)

@@ -11,7 +11,7 @@ import sys
 import time
 from typing import Any
 
-from src.bench import plan, protocol, results
+from src.bench import plan, protocol, results, slicing
 from src.bench.inputs import BadSentences
 from src.bench.lock import LockError
 from src.bench.pool import Pool
@@ -105,7 +105,7 @@ class Measuring:
     def next_look(self) -> int:
         """Return the round after which the run may stop next."""
         calls_s = [warmed.call_ns / 1e9 for warmed in self.record.warmed.values()]
-        return protocol.first_look(self.job.plan, calls_s, self.record.rounds)
+        return slicing.first_look(self.job.plan, calls_s, self.record.rounds)
 
     def left_s(self) -> float:
         """Return about how long it will still take: until the next look by the rounds so far, but not longer

@@ -20,7 +20,7 @@ from src.bench.plan import Plan
 from src.home import utc_now
 from src.jobs.job import ACTIVE, ENDS, OPEN, QUEUED, RUNNING, STARTING, Job, readable
 from src.limits import limits
-from src.store import schema
+from src.store import costs, schema
 from src.store.database import Store
 
 TABLE = schema.jobs.c
@@ -78,6 +78,7 @@ def ask(
     """
     check_size(asked)
     accepted, _ = plan.accept(asked)
+    costs.accept(store, accepted)
     caps = limits()
     row = {
         "id": secrets.token_hex(8),
@@ -136,8 +137,7 @@ def check_size(asked: Plan) -> None:
 def get(store: Store, id: str) -> Job | None:
     """Return one job, or None."""
     with store.read() as connection:
-        found = read(connection, TABLE.id == id)
-    return found[0] if found else None
+        return next(iter(read(connection, TABLE.id == id)), None)
 
 
 def waiting(store: Store) -> list[Job]:

@@ -17,10 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from src.bench import identity
+from src.bench.host import APP_VARIABLE
 from src.home import ROOT, HomeError, home
 from src.jobs import queue
 from src.jobs.job import Job
-from src.store import runs
+from src.limits import limits
+from src.store import retention, runs
 from src.store.database import Store, StoreError, open_store
 
 LOOK_S = 1.0
@@ -119,6 +121,8 @@ class Supervisor:
             self.looked_for_orphans = now
             queue.end_unreadable(store)
             runs.settle_orphans(store)
+            if (newest := limits().kept_runs) is not None:
+                retention.prune(store, newest)
 
     def launch(self, store: Store, job: Job) -> None:
         """Start a claimed job's process. Where that cannot be done now the job waits on: raises HomeError."""
@@ -134,7 +138,7 @@ class Supervisor:
                     stdout=stream,
                     stderr=subprocess.STDOUT,
                     cwd=ROOT,
-                    env=os.environ.copy(),
+                    env={**os.environ, APP_VARIABLE: str(os.getpid())},
                     start_new_session=True,  # it outlives the app, and a Ctrl-C there is not for it
                 )
         except (OSError, HomeError) as error:

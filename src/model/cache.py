@@ -4,18 +4,16 @@ An artifact is a folder with a manifest, written last. It is filled beside its p
 step, under a lock of its own, so that an interrupted build is never found and two builders never collide.
 """
 
-import fcntl
 import json
 import os
 import shutil
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from src.home import home, utc_now
+from src.home import home, locked, utc_now
 from src.model import ModelError
 from src.model import recipe as recipes
 from src.model.embedded import file_sha256
@@ -71,12 +69,9 @@ def required(name: str, model: ModelSource) -> Artifact:
     return found
 
 
-@contextmanager
-def locked(name: str) -> Iterator[None]:
+def building(name: str) -> AbstractContextManager[None]:
     """Hold the build lock of one artifact; a second builder waits here."""
-    with open(root() / f".{name}.lock", "w") as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)
-        yield
+    return locked(root() / f".{name}.lock")
 
 
 def sweep() -> None:
@@ -88,7 +83,7 @@ def sweep() -> None:
 
 def discard(name: str, model: ModelSource) -> None:
     """Remove a recipe's artifact, so that it is built again when it is next needed."""
-    with locked(recipes.key(recipes.find(name), model)):
+    with building(recipes.key(recipes.find(name), model)):
         folder = place(name, model)
         (folder / MANIFEST).unlink(missing_ok=True)
         shutil.rmtree(folder, ignore_errors=True)
@@ -100,7 +95,7 @@ def build(made: Recipe, model: ModelSource) -> Artifact:
     Raises whatever the recipe raises; nothing is left in the cache then.
     """
     name = recipes.key(made, model)
-    with locked(name):
+    with building(name):
         found = find(made, model, verify=True)
         if found:
             return found

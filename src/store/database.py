@@ -1,6 +1,5 @@
 """The database: opened, migrated, its errors explained. SQLite in the home folder."""
 
-import fcntl
 import logging
 import os
 import sqlite3
@@ -15,7 +14,8 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event, exc, inspect, text
 from sqlalchemy.engine import URL, make_url
 
-from src.home import home
+from src.home import home, locked
+from src.store import neighbours
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 HEAD = "0002"  # the newest migration; a test compares
@@ -165,6 +165,11 @@ def open_store() -> Store:
 def opened(url: URL) -> Store:
     assert url.database
     path = Path(url.database)
+    if neighbours.others_use(path.parent):
+        raise StoreError(
+            f"Another container is using the folder {path.parent}. Give each its own AWIY_HOME, or let all "
+            "run in one container: neither could tell whether the other's runs are still measured."
+        )
     engine = create_engine(url, connect_args={"timeout": BUSY_S})
     event.listen(engine, "connect", prepare)
     event.listen(engine, "begin", begin)
@@ -208,8 +213,7 @@ def migrate(store: Store, scripts: Path = MIGRATIONS) -> None:
     if failure and time.monotonic() - when < RETRY_S:
         raise failure
     try:
-        with explained(store.path), open(store.path.with_suffix(".lock"), "wb") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with explained(store.path), locked(store.path.with_suffix(".lock")):
             upgrade(store, scripts)
     except OSError as error:
         raise StoreError(explain(f"unable to open: {error.strerror}", store.path)) from error

@@ -1,5 +1,6 @@
 """What an event from somebody's file must be, beyond its types."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from src.bench import plan
@@ -8,6 +9,7 @@ from src.bench.record import Failed, LeadIn, Loaded, Record, Slice, Warmed
 
 LARGEST_NUMBER = 1_000_000  # of what is counted: rounds, threads, tokens, texts
 LONGEST_NS = 3600 * 10**9
+CLOCKS_DIFFER = timedelta(hours=1)  # from host to host, at most
 
 
 def identifying(event: Loaded | Warmed | LeadIn | Slice | Failed) -> tuple[Any, ...]:
@@ -22,6 +24,15 @@ def identifying(event: Loaded | Warmed | LeadIn | Slice | Failed) -> tuple[Any, 
         case Loaded():
             return "loaded", event.group, event.engine, event.threads
     return "failed", event.engine, event.reason
+
+
+def check_time(started_at: str, refuse: Any) -> None:
+    try:
+        started = datetime.strptime(started_at, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    except ValueError as error:
+        raise refuse(f"“{started_at[:40]}” is no time.") from error
+    if started > datetime.now(UTC) + CLOCKS_DIFFER:
+        raise refuse(f"it was measured in the future, {started_at}, by this host's clock.")
 
 
 def check_case(case: Case, refuse: Any) -> None:

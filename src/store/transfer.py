@@ -6,9 +6,8 @@ not believed: every figure is computed again from its events.
 
 import hashlib
 import json
-import math
 import re
-from contextlib import suppress
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any
@@ -28,7 +27,6 @@ from sqlalchemy.exc import IntegrityError
 from src.bench import plan, results
 from src.bench.record import (
     READABLE,
-    SCHEMA_VERSION,
     TWIN,
     Begun,
     Ended,
@@ -41,14 +39,14 @@ from src.bench.record import (
     Warmed,
     from_json,
 )
-from src.store import runs
+from src.limits import disclosed
+from src.store import event_checks, reading, runs
 from src.store.database import Store
 from src.store.event_checks import LARGEST_NUMBER, check_case, check_lead_in, check_slice, identifying
+from src.store.reading import NoJson
 
 LARGEST_MB = 64  # a run of the preset `full` has some 30
-DEEPEST = 12  # levels of nesting; ours have 6
 MOST_EVENTS, MOST_CELLS = 200_000, 5_000
-STARTED = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 ENGINE = re.compile(r"[a-z0-9][a-z0-9.-]{0,70}")
 HASH = "events_sha256"
 LONGEST_TEXT = 5_000
@@ -70,7 +68,7 @@ def digest(events: list[dict[str, Any]]) -> str:
 
 def whole(record: Record) -> dict[str, Any]:
     """Return a run's JSON with its events and their hash, as `bench --json` and `export` write it."""
-    found = results.summarise(record, raw=True)
+    found = disclosed(results.summarise(record, raw=True))
     return {**found, HASH: digest(found["events"])}
 
 
@@ -124,103 +122,92 @@ def kind_of(event: Any) -> str | None:
     return event.get("kind") if isinstance(event, dict) else None
 
 
-class File(BaseModel):
-    """The part of a run's file that is read: its events."""
+class Piece(BaseModel):
+    """One event of a run's file."""
 
     model_config = ConfigDict(strict=True, allow_inf_nan=False)
-    schema_version: int
-    events: list[
-        Annotated[
-            Annotated[Begun, Tag("begun")]
-            | Annotated[Loaded, Tag("loaded")]
-            | Annotated[Warmed, Tag("warmed")]
-            | Annotated[LeadIn, Tag("leadin")]
-            | Annotated[Slice, Tag("slice")]
-            | Annotated[Failed, Tag("failed")]
-            | Annotated[Ended, Tag("ended")],
-            Discriminator(kind_of),
-        ]
+    event: Annotated[
+        Annotated[Begun, Tag("begun")]
+        | Annotated[Loaded, Tag("loaded")]
+        | Annotated[Warmed, Tag("warmed")]
+        | Annotated[LeadIn, Tag("leadin")]
+        | Annotated[Slice, Tag("slice")]
+        | Annotated[Failed, Tag("failed")]
+        | Annotated[Ended, Tag("ended")],
+        Discriminator(kind_of),
     ]
 
 
 @lru_cache
-def adapter() -> TypeAdapter[File]:
-    return TypeAdapter(File)
+def adapter() -> TypeAdapter[Piece]:
+    return TypeAdapter(Piece)
 
 
 def parse(data: bytes, name: str) -> Record:
     """Return the record in a run's file: the JSON of bench or export, or JSON lines of events.
 
-    A last line that was cut off, as its writer was killed, is left out. Raises BadRun.
+    A last line that was cut off, as its writer was killed, is left out. Of the text one event is in memory at
+    a time. Raises BadRun.
     """
     if len(data) > LARGEST_MB * 1_000_000:
         raise BadRun(
             f"{name} has {len(data) / 1e6:.0f} MB; at most {LARGEST_MB} MB are read. "
             "Measure fewer cases in one run."
         )
+    incoming = Incoming(name)
     try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise BadRun(f"{name} is no run: it is not text in UTF-8. {ADVICE}") from error
-    found = load(text, name)
-    check_depth(found, name)
-    version = found["schema_version"]
-    check_version(version, name)
-    if not isinstance(found.get("events"), list):
-        raise BadRun(f"{name} has no raw samples (events). {ADVICE}")
-    if len(found["events"]) > MOST_EVENTS:
-        raise BadRun(f"{name} has {len(found['events']):,} events; at most {MOST_EVENTS:,} are read.")
-    if HASH in found and found[HASH] != digest(found["events"]):
-        raise BadRun(f"{name} was changed or damaged after it was written: its hash does not fit. {ADVICE}")
-    kept = {"schema_version": version, "events": found["events"]}
-    try:
-        adapter().validate_json(json.dumps(kept), strict=True)
-    except ValidationError as error:
-        raise BadRun(f"{name} is no run: {first_fault(error)} {ADVICE}") from error
-    # From the file's own numbers, so that it goes out as it came in: 1 stays 1 where a float may be.
-    return checked([from_json(one) for one in found["events"]], name)
+        record = checked(incoming.events(data), name)
+    except NoJson as error:
+        raise BadRun(f"{name} is no run: {error}. {ADVICE}") from error
+    incoming.end()
+    return record
 
 
-def load(text: str, name: str) -> dict[str, Any]:
-    """Return the JSON object in a text, JSON lines as one with `events`. Raises BadRun."""
-    try:
-        found = strict(text)
-    except ValueError as whole_error:
-        *lines, rest = text.split("\n")
+class Incoming:
+    """One file while it is read."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.found: dict[str, Any] = {}
+        self.digest = hashlib.sha256(b"[")
+        self.count = 0
+
+    def events(self, data: bytes) -> Iterator[Event]:
+        """Yield the file's events, each by itself what an event must be. Raises BadRun, NoJson."""
+        for member, value, text in reading.parts(data):
+            if member == "schema_version":
+                check_version(value, self.name)
+            if member != "events":
+                if member in ("schema_version", HASH):
+                    self.found[member] = value
+            elif text == "[" and value is None:
+                self.found[member] = True
+            elif self.found.get(member):
+                yield self.event(value, text)
+        if "schema_version" not in self.found and not reading.is_event(data):
+            raise NoJson("it has no schema_version")
+        if "events" not in self.found:
+            raise BadRun(f"{self.name} has no raw samples (events). {ADVICE}")
+
+    def event(self, value: Any, text: str) -> Event:
+        if self.count >= MOST_EVENTS:
+            raise BadRun(f"{self.name} has more than the {MOST_EVENTS:,} events that are read.")
+        canonical = json.dumps(value, sort_keys=True, separators=(",", ":"))
+        self.digest.update(b"," * bool(self.count) + canonical.encode())
+        self.count += 1
         try:
-            events = [strict(line) for line in lines if line.strip()]
-        except ValueError:
-            raise BadRun(f"{name} is no run: {whole_error}. {ADVICE}") from whole_error
-        if not events:
-            raise BadRun(f"{name} is no run: {whole_error}. {ADVICE}") from whole_error
-        with suppress(ValueError):  # cut off, as its writer was killed
-            events.append(strict(rest))
-        return {"schema_version": SCHEMA_VERSION, "events": events}
-    if isinstance(found, dict) and found.get("kind") == "begun":
-        return {"schema_version": SCHEMA_VERSION, "events": [found]}
-    if not isinstance(found, dict) or "schema_version" not in found:
-        raise BadRun(f"{name} is no run: it has no schema_version. {ADVICE}")
-    return found
+            adapter().validate_json(f'{{"event":{text}}}', strict=True)
+            return from_json(value)  # from the file's own numbers: 1 stays 1 where a float may be
+        except ValidationError as error:
+            raise BadRun(f"{self.name} is no run: {first_fault(error)} {ADVICE}") from error
 
-
-def strict(text: str) -> Any:
-    """Return the value of a JSON text. Raises ValueError, also for NaN, a name given twice, and nesting that
-    is too deep to read.
-    """
-
-    def refuse(constant: str) -> None:
-        raise ValueError(f"it holds {constant}, which is no number of JSON")
-
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) != len(pairs):
-            raise ValueError("an object in it has a name twice")
-        return found
-
-    try:
-        return json.loads(text, parse_constant=refuse, object_pairs_hook=unique)
-    except RecursionError as error:
-        raise ValueError("it is nested too deeply") from error
+    def end(self) -> None:
+        """Check what holds for the whole file. Raises BadRun."""
+        self.digest.update(b"]")
+        if HASH in self.found and self.found[HASH] != self.digest.hexdigest():
+            raise BadRun(
+                f"{self.name} was changed or damaged after it was written: its hash does not fit. {ADVICE}"
+            )
 
 
 def check_version(version: Any, name: str) -> None:
@@ -231,24 +218,6 @@ def check_version(version: Any, name: str) -> None:
         )
 
 
-def check_depth(value: Any, name: str) -> None:
-    """Raise BadRun for a value nested deeper than DEEPEST or with a number no float can hold."""
-    level = [value]
-    for _ in range(DEEPEST):
-        below: list[Any] = []
-        for one in level:
-            if isinstance(one, dict):
-                below += one.values()
-            elif isinstance(one, list):
-                below += one
-            elif isinstance(one, float) and not math.isfinite(one):
-                raise BadRun(f"{name} is no run: it holds a number that is too large. {ADVICE}")
-        level = below
-        if not level:
-            return
-    raise BadRun(f"{name} is no run: it is nested deeper than {DEEPEST} levels. {ADVICE}")
-
-
 def first_fault(error: ValidationError) -> str:
     """Return where the first fault is, what it is, and how many there are."""
     fault = error.errors(include_url=False, include_input=False)[0]
@@ -257,20 +226,19 @@ def first_fault(error: ValidationError) -> str:
     return f"{where}: {fault['msg'].lower()}{more}."
 
 
-def checked(events: list[Event], name: str) -> Record:
-    """Return the record of events that fit together. Raises BadRun."""
+def checked(events: Iterator[Event], name: str) -> Record:
+    """Return the record of events that fit together. Raises BadRun, and what the events raise."""
 
     def refuse(why: str) -> BadRun:
         return BadRun(f"{name} is no run: {why} {ADVICE}")
 
-    if not events or not isinstance(events[0], Begun):
+    begun = next(events, None)
+    if not isinstance(begun, Begun):
         raise refuse("its head is missing.")
-    begun = events[0]
     check_version(begun.schema_version, name)
     if not runs.RUN_ID.fullmatch(begun.id):
         raise refuse(f"“{begun.id[:60]}” is no id of a run.")
-    if not STARTED.fullmatch(begun.started_at):
-        raise refuse(f"“{begun.started_at[:40]}” is no time.")
+    event_checks.check_time(begun.started_at, refuse)
     for what, model, facts in (("host", HostFacts, begun.host), ("model", ModelFacts, begun.model)):
         try:
             model.model_validate_json(json.dumps(facts))
@@ -283,12 +251,12 @@ def checked(events: list[Event], name: str) -> Record:
     if len(asked.baseline) > 80 or not ENGINE.fullmatch(asked.baseline):
         raise refuse("its baseline is no engine's id.")
     made = Record()
+    made.add(begun)
     seen: set[tuple[Any, ...]] = set()
-    for once in (Begun, Ended):
-        if sum(isinstance(event, once) for event in events) > 1:
-            raise refuse(f"it has more than one event “{once.__name__.lower()}”.")
     for event in events:
-        if not isinstance(event, Begun | Ended):
+        if isinstance(event, Begun) or (isinstance(event, Ended) and made.ended):
+            raise refuse(f"it has more than one event “{type(event).__name__.lower()}”.")
+        if not isinstance(event, Ended):
             if not ENGINE.fullmatch(event.engine.removesuffix(TWIN)):
                 raise refuse(f"“{event.engine[:60]}” is no engine's id.")
             if isinstance(event, Slice):

@@ -10,8 +10,8 @@ from src.bench.results import figure_ms
 from src.engines import registry
 from src.references.cost import Offer
 from src.store.runs import Point
-from src.ui import style
-from src.ui.format import interval, many, ms
+from src.ui import cut_axis, style
+from src.ui.format import interval, many, ms, unmarked
 
 ROW_PX = 46
 LEGEND_ABOVE = {"orientation": "h", "x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom"}
@@ -20,9 +20,7 @@ CONFIG = {
     "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"],
     "toImageButtonOptions": {"format": "png", "scale": 2},
 }
-TOO_FAR = (
-    8  # a stored number this many times beyond the slowest bar would squeeze the bars: it is named, not drawn
-)
+TOO_FAR = 8  # times the slowest bar: a stored number beyond would squeeze the bars, and is named, not drawn
 
 
 def latency_bars(rows: list[dict[str, Any]], stored: list[dict[str, Any]]) -> go.Figure:
@@ -35,22 +33,15 @@ def latency_bars(rows: list[dict[str, Any]], stored: list[dict[str, Any]]) -> go
     titles = [spec.title for spec in specs]
     colours = [style.colour(spec) for spec in specs]
     pipeline = [row["pipeline"] for row in rows]
+    values = [cell["median_ms"] for cell in pipeline]
     figure = go.Figure()
     figure.add_bar(
         name="pipeline",
         y=titles,
-        x=[cell["median_ms"] for cell in pipeline],
+        x=values,
         orientation="h",
         marker={"color": colours, "opacity": 0.4},
-        error_x={
-            "type": "data",
-            "symmetric": False,
-            "array": [cell["ci95_ms"][1] - cell["median_ms"] for cell in pipeline],
-            "arrayminus": [cell["median_ms"] - cell["ci95_ms"][0] for cell in pipeline],
-            "color": "#64748B",
-            "thickness": 1.5,
-            "width": 5,
-        },
+        error_x=whiskers(values, [cell["ci95_ms"] for cell in pipeline]),
         customdata=[interval(*cell["ci95_ms"]) for cell in pipeline],
         hovertemplate="%{y}, pipeline: %{x:.3g} ms (%{customdata})<extra></extra>",
     )
@@ -64,15 +55,23 @@ def latency_bars(rows: list[dict[str, Any]], stored: list[dict[str, Any]]) -> go
         customdata=[interval(*row["model"]["ci95_ms"]) for row in rows],
         hovertemplate="%{y}, model: %{x:.3g} ms (%{customdata})<extra></extra>",
     )
-    finish_bars(figure, len(rows), max(cell["ci95_ms"][1] for cell in pipeline), stored)
+    finish_bars(figure, titles, values, [cell["ci95_ms"][1] for cell in pipeline], stored)
     figure.update_layout(barmode="overlay")
     return figure
 
 
-def finish_bars(figure: go.Figure, count: int, longest: float, stored: Sequence[dict[str, Any]]) -> None:
-    """Add the stored numbers as dashed lines to horizontal bars of latency, and lay them out."""
+def finish_bars(
+    figure: go.Figure,
+    names: Sequence[str],
+    values: Sequence[float],
+    highs: Sequence[float],
+    stored: Sequence[dict[str, Any]],
+) -> None:
+    """Add the stored numbers as dashed lines to horizontal bars of latency (ms), and lay them out."""
+    longest = cut_axis.reach(values, highs)
     shown = [one for one in stored if one["value"] < TOO_FAR * longest]
     right = max([longest, *(one["value"] for one in shown)]) * 1.12
+    cut_axis.mark_cut(figure, names, values, highs, right)
     for one in shown:
         figure.add_shape(
             type="line",
@@ -87,7 +86,7 @@ def finish_bars(figure: go.Figure, count: int, longest: float, stored: Sequence[
         )
     figure.update_layout(
         bargap=0.35,
-        height=140 + ROW_PX * count,
+        height=140 + ROW_PX * len(names),
         margin={"l": 0, "r": 8, "t": 8, "b": 0},
         legend=LEGEND_ABOVE,
         xaxis={"title": "Latency in ms (lower is better)", "range": [0, right], "automargin": True},
@@ -101,12 +100,13 @@ def run_bars(rows: list[dict[str, Any]], stored: Sequence[dict[str, Any]]) -> go
 
     `rows` are results that have a figure, sorted; `stored` what stands beside them.
     """
+    titles = [unmarked(row["facts"]["title"]) for row in rows]
     values = [figure_ms(row) or 0.0 for row in rows]
     spans = [row["median_ci95_ms"] or (value, value) for row, value in zip(rows, values, strict=True)]
     figure = go.Figure()
     figure.add_bar(
         name="measured",
-        y=[row["facts"]["title"] for row in rows],
+        y=titles,
         x=values,
         orientation="h",
         marker={
@@ -124,7 +124,7 @@ def run_bars(rows: list[dict[str, Any]], stored: Sequence[dict[str, Any]]) -> go
         ],
         hovertemplate="%{y}: %{x:.3g} ms (%{customdata[0]}), %{customdata[1]}<extra></extra>",
     )
-    finish_bars(figure, len(rows), max(high for _, high in spans), stored)
+    finish_bars(figure, titles, values, [high for _, high in spans], stored)
     return figure
 
 
@@ -154,7 +154,7 @@ def length_lines(rows: list[dict[str, Any]], stored: Sequence[dict[str, Any]]) -
         spans = [row["median_ci95_ms"] or (value, value) for row, value in zip(own, values, strict=True)]
         spec = style.known(engine)
         figure.add_scatter(
-            name=own[0]["facts"]["title"],
+            name=unmarked(own[0]["facts"]["title"]),
             x=[row["sequence_length"] for row in own],
             y=values,
             mode="lines+markers",
@@ -198,7 +198,7 @@ def distribution(samples_ms: dict[str, list[float]], titles: dict[str, str]) -> 
     for engine, calls in samples_ms.items():
         spec = style.known(engine)
         figure.add_scatter(
-            name=f"{titles.get(engine, engine)} ({len(calls):,} calls)",
+            name=f"{unmarked(titles.get(engine, engine))} ({len(calls):,} calls)",
             x=np.quantile(calls, QUANTILES).tolist(),
             y=(100 * QUANTILES).tolist(),
             mode="lines",
@@ -232,7 +232,7 @@ def live_ratios(rows: list[dict[str, Any]], baseline: str) -> go.Figure:
     figure = go.Figure()
     figure.add_scatter(
         x=ratios,
-        y=[f"{row['title']}, {case_words(row, threads)}" for row, _ in shown],
+        y=[f"{unmarked(row['title'])}, {case_words(row, threads)}" for row, _ in shown],
         mode="markers",
         marker={
             "color": [style.engine_colour(row["engine"]) for row, _ in shown],
@@ -283,7 +283,7 @@ def trend(points: list[Point]) -> go.Figure:
         ]
         colour = style.COLOURS[number % len(style.COLOURS)]
         figure.add_scatter(
-            name=name,
+            name=unmarked(name),
             x=[point.started_at for point in own],
             y=values,
             mode="lines+markers",
@@ -337,7 +337,7 @@ def pareto(rows: list[dict[str, Any]], stored: Sequence[dict[str, Any]]) -> go.F
         span = row["median_ci95_ms"] or (value, value)
         missed = told["gate"] is False
         figure.add_scatter(
-            name=row["facts"]["title"] + (", misses the gate" if missed else ""),
+            name=unmarked(row["facts"]["title"]) + (", misses the gate" if missed else ""),
             x=[value],
             y=[100 * told["accuracy"]],
             mode="markers",
@@ -347,7 +347,9 @@ def pareto(rows: list[dict[str, Any]], stored: Sequence[dict[str, Any]]) -> go.F
                 "color": style.engine_colour(row["engine"]),
             },
             error_x=whiskers([value], [span]),
-            customdata=[[interval(*span), 100 * told["ci95"][0], 100 * told["ci95"][1], told["dataset"]]],
+            customdata=[
+                [interval(*span), 100 * told["ci95"][0], 100 * told["ci95"][1], unmarked(told["dataset"])]
+            ],
             hovertemplate="%{fullData.name}: %{x:.3g} ms (%{customdata[0]}), %{y:.2f} % "
             "(%{customdata[1]:.1f}–%{customdata[2]:.1f}) on %{customdata[3]}<extra></extra>",
         )
@@ -420,7 +422,7 @@ def costs(offers: dict[str, Offer], loads: Sequence[float], engine: str) -> go.F
     figure = go.Figure()
     for number, (name, offer) in enumerate(offers.items()):
         figure.add_scatter(
-            name=name,
+            name=unmarked(name),
             x=list(loads),
             y=[offer.per_year(load) for load in loads],
             mode="lines",

@@ -1,5 +1,6 @@
 """How numbers and foreign text are written on a page."""
 
+import html
 import math
 import re
 
@@ -37,6 +38,11 @@ def plain(text: str) -> str:
     """Return text that Markdown shows as it is: nothing in it becomes markup, a link, an image or a dash."""
     joined = JOINED.sub(lambda found: found[0] + WORD_JOINER, " ".join(text.split()))
     return MARKDOWN.sub(r"\\\1", joined)
+
+
+def unmarked(text: str) -> str:
+    """Return text that plotly shows as it is: it takes tags, links among them, for its own markup."""
+    return html.escape(text, quote=False)
 
 
 def duration(seconds: float) -> str:

@@ -155,7 +155,7 @@ def engine_states(job: Job, live: dict[str, Any]) -> pd.DataFrame:
 
 
 def draw_cancel(store: Store, job: Job) -> None:
-    token = st.query_params.get("token")
+    token = st.session_state.get("tokens", {}).get(job.id) or st.query_params.get("token")
     if not queue.is_theirs(store, job.id, token, user()):
         st.caption("Somebody else asked for this run: you may watch it.")
         return

@@ -5,6 +5,7 @@ import atexit
 import streamlit as st
 
 from src.bench.client import Client, Ticket
+from src.limits import public
 from src.ui.format import plain
 
 
@@ -44,6 +45,6 @@ def draw_waiting(ticket: Ticket) -> None:
         step = ticket.progress
         count = f" ({step['done']} of {step['total']})" if step["total"] else ""
         share = step["done"] / step["total"] if step["total"] else 0.0
-        st.progress(share, text=f"{plain(step['text'])}{count} …")
+        st.progress(share, text=f"{plain(public(step['text']))}{count} …")
         if step["stage"] == "build":
             st.caption("The first start builds each engine's files once. That takes about a minute.")

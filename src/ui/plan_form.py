@@ -8,14 +8,14 @@ from dataclasses import asdict, replace
 
 import streamlit as st
 
-from src.bench import estimate, host, inputs, plan
+from src.bench import host, inputs, plan
 from src.bench.plan import BadPlan, Plan
 from src.engines import registry
 from src.jobs import queue
 from src.jobs.queue import Refused
 from src.limits import OUT_OF_ORDER, hosted, limits
 from src.model import ModelError, source
-from src.store import runs
+from src.store import costs
 from src.store.database import Store
 from src.ui import tables
 from src.ui.format import duration, many, plain
@@ -215,13 +215,13 @@ def draw_run_button(store: Store, asked: Plan) -> None:
     try:
         accepted, _ = plan.accept(asked)
         queue.check_size(asked)
+        seconds = costs.accept(store, accepted)
         model = source.parse()
     except (BadPlan, Refused, registry.UnknownEngine, ModelError) as error:
         private = hosted() and isinstance(error, ModelError)
         st.warning(OUT_OF_ORDER if private else plain(str(error)), icon=":material/rule:")
         st.button("Run", disabled=True, key="run", icon=":material/play_arrow:")
         return
-    seconds = estimate.seconds(accepted, runs.typical_ms(store))
     cells = (len(accepted.engines)) * len(accepted.cases)
     with st.container(horizontal=True, vertical_alignment="center"):
         clicked = st.button("Run", key="run", icon=":material/play_arrow:")
@@ -245,7 +245,9 @@ def submit(store: Store, asked: Plan, model: str, seconds: float) -> None:
         job = queue.ask(store, asked, model, seconds, click, token, owner)
     st.query_params.pop("run", None)
     st.query_params["job"] = job.id
-    st.query_params["token"] = token
+    st.session_state.setdefault("tokens", {})[job.id] = token
+    if not hosted():  # there a link may be passed on, or be in a proxy's log
+        st.query_params["token"] = token
     st.rerun()
 
 

@@ -11,7 +11,7 @@ from src.bench import report
 from src.bench.record import TWIN, Cell, Record
 from src.bench.results import case_of, figure_ms
 from src.engines import registry
-from src.limits import public
+from src.limits import disclosed
 from src.store import runs, transfer
 from src.store.database import Store, open_store
 from src.ui import charts, tables
@@ -49,7 +49,7 @@ def kept_record(run_id: str, state: str) -> Record:
 
 def draw_run(store: Store, one: runs.Listed) -> None:
     """Draw a kept run with its controls and downloads."""
-    run = finished_run(one) if one.stopped else runs.run_json(store, one.id)
+    run = disclosed(finished_run(one) if one.stopped else runs.run_json(store, one.id))
     draw_head(one, run)
     rows = [row for row in run["results"] if figure_ms(row) is not None]
     if not rows:
@@ -317,18 +317,17 @@ def draw_host(run: dict[str, Any]) -> None:
                 st.markdown(f"**{plain(row['facts']['title'])}**")
                 st.json(row["facts"], expanded=False)
     with st.expander("Plan, protocol and command", icon=":material/checklist:"):
-        st.code(public(run["run"]["command"]), language=None, wrap_lines=True)
+        st.code(run["run"]["command"], language=None, wrap_lines=True)
         st.json({"plan": run["run"]["plan"], "protocol": run["run"]["protocol"], "time": run["run"]["time"]})
 
 
 def draw_failures(run: dict[str, Any]) -> None:
-    if not run["failures"]:
+    absent = report.not_measured(run)
+    if not absent:
         return
-    with st.expander(
-        f"{many(len(run['failures']), 'engine')} not measured, and why", icon=":material/error:"
-    ):
-        for one in run["failures"]:
-            st.markdown(f"- **{plain(one['engine'])}**: {plain(public(one['reason']))}")
+    with st.expander(f"Not measured, and why: {len(absent)}", icon=":material/error:"):
+        for text in absent:
+            st.markdown(f"- {plain(text)}")
 
 
 def draw_downloads(one: runs.Listed, run: dict[str, Any]) -> None:

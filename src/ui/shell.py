@@ -72,10 +72,15 @@ def gate() -> None:
 
 
 def user() -> str | None:
-    """Return the address of who is signed in; None where nobody need be."""
+    """Return who is signed in: the address if its provider has verified it, else the provider's own name for
+    them, with the provider; None where nobody need be.
+    """
     if not getattr(st.user, "is_logged_in", False):
         return None
-    return str(getattr(st.user, "email", None) or getattr(st.user, "sub", "")) or None
+    claims = {name: getattr(st.user, name, None) for name in ("email", "email_verified", "sub", "iss")}
+    if claims["email"] and claims["email_verified"] is True:
+        return str(claims["email"])
+    return f"{claims['sub']} at {claims['iss']}" if claims["sub"] else None
 
 
 @st.cache_resource(show_spinner=False)

@@ -406,7 +406,7 @@ def test_sign_in_stops_who_has_not(store: Store):
     assert not at.exception
     assert [one.label for one in at.button] == ["Sign in"]
     assert not at.dataframe
-    at.user = {"is_logged_in": True, "email": "me@example.org"}
+    at.user = {"is_logged_in": True, "email": "me@example.org", "email_verified": True}
     at.run()
     assert any("me" in one.value and "Signed in" in one.value for one in at.caption)
 

@@ -1,13 +1,17 @@
 """How answers are judged: flips, intervals, McNemar's test, the gate, padding, data sets."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from scipy.stats import binomtest
 
 from src.bench import accuracy
-from src.bench.accuracy import BadDataset, compare_padding, judge
+from src.bench.accuracy import compare_padding, judge
+from src.bench.datasets import BadDataset
 from src.bench.stats import mcnemar
+from tests.conftest import ROOT
 
 ROWS = [("good", 1), ("bad", 0), ("fine", 1), ("poor", 0)]
 YES, NO = (-1.0, 1.0), (1.0, -1.0)
@@ -101,3 +105,29 @@ def test_results_are_kept_and_joined(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     assert sorted(row["engine"] for row in found[0]["engines"]) == ["a", "b", "c"]
     (tmp_path / "accuracy" / "broken.json").write_text("{")
     assert len(accuracy.kept()) == 1
+
+
+KEEP = """
+import sys
+from src.bench import accuracy
+rows = (accuracy.judge(sys.argv[1], [(0.0, 1.0)], [(0.0, 1.0)], [("a", 1)], 1),)
+input()
+for number in range(20):
+    host = {"cpu": "A CPU"}
+    accuracy.keep(accuracy.Accuracy("d.tsv", 1, "M", f"2026-11-01T00:00:{number:02d}Z", host, rows, ()))
+"""
+
+
+def test_two_that_keep_results_at_once_lose_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setenv("AWIY_HOME", str(tmp_path))
+    accuracy.folder()
+    names = ["a", "b", "c", "d"]
+    command = [sys.executable, "-c", KEEP]
+    processes = [subprocess.Popen([*command, name], cwd=ROOT, stdin=subprocess.PIPE) for name in names]
+    for process in processes:
+        assert process.stdin
+        process.stdin.write(b"\n")
+        process.stdin.close()
+    assert [process.wait(60) for process in processes] == [0] * len(names)
+    (found,) = accuracy.kept()
+    assert sorted(row["engine"] for row in found["engines"]) == names

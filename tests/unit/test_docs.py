@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from src.bench import evidence, lead_ins, patience, protocol, ramp, stats
+from src.bench import evidence, lead_ins, patience, protocol, ramp, slicing, stats
 from src.bench.plan import PRESETS
 from tests.conftest import ROOT
 
@@ -40,7 +40,7 @@ def test_the_tests_that_hold_a_trap_exist(number: str, held_by: str):
         f"{ramp.VISITS} visits of up to {1000 * ramp.VISIT_S:.0f} ms",
         f"at most {ramp.CAP_CALLS} calls or {1000 * ramp.CAP_S:.0f} ms, whichever is more",
         f"After rounds {lead_ins.CHECKS[0]} and {lead_ins.CHECKS[1]} and at each look",
-        f"about {1000 * protocol.SLICE_S:.0f} ms",
+        f"about {1000 * slicing.SLICE_S:.0f} ms",
         f"{stats.FEWEST_SAMPLES[90]}, {stats.FEWEST_SAMPLES[95]}, {stats.FEWEST_SAMPLES[99]}",
         f"more than {100 * evidence.WAITED_LIMIT_CORES:.0f} % of the slice",
         f"more than {evidence.OTHERS_LIMIT_CORES} of a core",

@@ -1,5 +1,9 @@
 """What counts as a disturbance, and in which words it is told."""
 
+import os
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,6 +11,7 @@ import pytest
 
 from src.bench import cgroup, evidence, host
 from src.bench.evidence import Evidence, disturbances, explain
+from src.bench.sentence_noise import CpuUse, judge_noise
 from src.bench.worker import OwnUse
 
 QUIET = Evidence(1.98, 2, 0.004, 0.03, 0.0, 0, 0, 1)
@@ -125,3 +130,45 @@ def test_the_host_is_described():
     assert {"cpu", "isa", "cpus", "cores", "clock", "libraries", "system", "python"} <= found.keys()
     assert found["libraries"]["onnxruntime"]
     assert all(value not in (None, "", {}, []) for name, value in found.items() if name != "cpu_flags")
+
+
+def test_the_app_is_told_apart_from_others():
+    """What disturbs is often who asks: its own pages are drawn on the host that is measured."""
+    seen = {"effective_threads": 1.0, "threads_ran": 1, "waited_cores": 0.3, "steal_cores": 0.0}
+    seen |= {"throttled": 0, "overheated": 0, "involuntary_switches": 0}
+    ours = evidence.Evidence(**seen, others_cores=0.8, app_cores=0.7)
+    theirs = evidence.Evidence(**seen, others_cores=0.8, app_cores=0.1)
+    unknown = evidence.Evidence(**seen, others_cores=0.8)
+    for kind in ("others", "waited"):
+        assert "This app itself" in evidence.explain(kind, [ours], 3, 9)
+        for found in (theirs, unknown):
+            assert evidence.explain(kind, [found], 3, 9).startswith("Another process used 0.8")
+    before, after = CpuUse(0.0, 0.0, 0.0, 0.0), CpuUse(1.5, 0.0, 0.5, 0.9)
+    noise = judge_noise(before, after, 1.0)
+    assert noise.noisy
+    assert noise.app_cores == pytest.approx(0.9)
+    assert noise.reason.startswith("This app itself")
+    assert judge_noise(before, after._replace(app=0.1), 1.0).reason.startswith("Other processes")
+    assert judge_noise(before._replace(app=None), after._replace(app=None), 1.0).app_cores is None
+
+
+def test_a_watch_sees_what_the_app_uses(monkeypatch: pytest.MonkeyPatch):
+    """A process that computes stands for the app; this one started it, which is all the same."""
+    busy = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    monkeypatch.setenv(host.APP_VARIABLE, str(busy.pid))
+    watch = evidence.Watch(host.allowed_cpus()[:2])
+    try:
+        watch.forget()
+        watch.start(os.getpid())
+        time.sleep(0.3)
+        use = {"cpu_ns": 1, "wall_ns": 10**7, "waited_ns": 0, "threads_ran": 1, "involuntary_switches": 0}
+        seen = watch.stop(os.getpid(), use)
+    finally:
+        busy.kill()
+        busy.wait()
+        watch.close()
+    assert seen.app_cores is not None
+    assert seen.app_cores > 0.3
+    assert seen.others_cores is not None
+    assert seen.others_cores >= 0.9 * seen.app_cores
+    assert host.app_cpu_s() is None, "it has ended"

@@ -167,7 +167,7 @@ def test_a_lead_in_that_was_too_short_is_lengthened_and_the_rounds_begin_anew(
 @pytest.mark.usefixtures("fakes", "quiet")
 def test_a_lead_in_that_was_not_measured_is_found_in_the_rounds(pool: Pool, monkeypatch: pytest.MonkeyPatch):
     """There was no time for a single visit."""
-    monkeypatch.setattr(lead_ins, "MOST", 0.0)
+    monkeypatch.setattr(lead_ins, "LEAD_INS_SHARE", 0.0)
     record = measure(pool, "fake-ramp-20")
     cell = next(cell for cell in record.slices if cell.engine == "fake-ramp-20")
     assert all(not lead_in.visits and lead_in.from_round > 1 for lead_in in record.lead_ins[cell])

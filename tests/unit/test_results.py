@@ -192,10 +192,12 @@ def test_nothing_undisturbed_has_no_numbers(record: Record):
     assert "| – |" in report.to_markdown(summarise(record))
 
 
-def test_a_failed_engine_is_a_failure_and_no_result(record: Record):
+def test_what_an_engine_finished_stays_when_it_fails(record: Record):
+    (before,) = [row for row in summarise(record)["results"] if row["engine"] == "pytorch-fp32"]
     record.add(Failed("pytorch-fp32", "It crashed | <b>."))
     found = summarise(record)
-    assert not [row for row in found["results"] if row["engine"] == "pytorch-fp32"]
+    (row,) = [row for row in found["results"] if row["engine"] == "pytorch-fp32"]
+    assert row == {**before, "reasons": [*before["reasons"], "The engine failed later. It crashed | <b>."]}
     assert found["failures"] == [{"engine": "pytorch-fp32", "reason": "It crashed | <b>."}]
     assert "It crashed \\| &lt;b>." in report.to_markdown(found)
 

@@ -1,0 +1,40 @@
+"""How many timed calls the slices of a cell have."""
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+from src.bench.plan import Plan
+from src.bench.stats import looks
+
+SLICE_S = 0.03  # the aim; more where that would be too few calls
+# Slices have so many calls that the asked percentile has its samples by this round.
+SAMPLES_BY_ROUND = {50: 20, 90: 16, 95: 45, 99: 90}
+LONGEST_SLICE_S = 2.0  # but for slow calls, of which a slice has FEWEST_CALLS
+FEWEST_CALLS, MOST_CALLS = 3, 1000
+TIMED_SHARE = 0.5  # of its lead-in, that the timed part of a slice takes at least
+
+
+def settings() -> dict[str, Any]:
+    """Return these thresholds, which go with every run."""
+    return {"aim_s": SLICE_S, "samples_by_round": SAMPLES_BY_ROUND, "timed_share": TIMED_SHARE}
+
+
+def slice_calls(asked: Plan, call_s: float, lead_in: int = 0) -> int:
+    """Return how many timed calls a slice has whose calls take so many seconds, after so many untimed
+    ones.
+    """
+    call_s = max(1e-7, call_s)
+    each_s = call_s + asked.pace_s
+    aim_s = max(SLICE_S, TIMED_SHARE * lead_in * call_s)
+    wanted = max(math.ceil(asked.samples / SAMPLES_BY_ROUND[asked.percentile]), round(aim_s / each_s))
+    affordable = max(FEWEST_CALLS, math.floor(LONGEST_SLICE_S / each_s))
+    return min(max(wanted, FEWEST_CALLS), affordable, MOST_CALLS)
+
+
+def first_look(asked: Plan, calls_s: Iterable[float], after: int = 0) -> int:
+    """Return the first round, not before `after`, at whose end a run may stop: it is a look, and every cell
+    has its samples by then. `calls_s` are the seconds of a call of each cell.
+    """
+    rounds = [math.ceil(asked.samples / slice_calls(asked, call_s)) for call_s in calls_s]
+    return next(one for one in looks() if one >= max(after, *rounds, 0))

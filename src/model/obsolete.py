@@ -1,0 +1,71 @@
+"""Artifacts that this installation does not load any more: of older libraries or recipes, or other CPUs."""
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from src import environments
+from src.model import ModelError, cache
+from src.model import recipe as recipes
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """Stands for a model source of which only its fingerprint is known."""
+
+    value: str
+
+    def fingerprint(self) -> str:
+        return self.value
+
+
+@dataclass(frozen=True)
+class Obsolete:
+    """An artifact that nobody needs, and why. `mb` is its size."""
+
+    folder: Path
+    mb: float
+    why: str
+
+
+def find() -> list[Obsolete]:
+    """Return the artifacts that this installation does not load, whatever the model, by their names."""
+    folders = [folder for folder in sorted(cache.root().iterdir()) if folder.is_dir()]
+    reasons = {folder: why_obsolete(folder) for folder in folders if not folder.name.startswith(".")}
+    return [Obsolete(folder, size_mb(folder), why) for folder, why in reasons.items() if why]
+
+
+def why_obsolete(folder: Path) -> str:
+    """Return why an artifact is not loaded any more; empty where it is, or where that cannot be told."""
+    try:
+        manifest = json.loads((folder / cache.MANIFEST).read_text(encoding="utf-8"))
+        built, model = manifest["inputs"], Fingerprint(manifest["inputs"]["model"])
+        made = recipes.find(manifest["recipe"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return "it is damaged"
+    except (ImportError, AttributeError):
+        return "no engine has this recipe any more"
+    if made.environment != environments.MAIN and environments.trouble(made.environment):
+        return ""  # its environment may be made again
+    try:
+        wanted: dict[str, Any] = recipes.inputs(made, model)  # type: ignore[arg-type]
+        current = recipes.key(made, model)  # type: ignore[arg-type]
+    except ModelError:
+        return ""
+    if folder.name == current:
+        return ""
+    differing = [name for name in wanted if wanted[name] != built.get(name)]
+    return f"it was made from other {', '.join(differing) or 'names'}"
+
+
+def size_mb(folder: Path) -> float:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
+
+
+def remove(one: Obsolete) -> None:
+    """Remove an artifact: its manifest first, so that half of one is never found."""
+    with cache.building(one.folder.name):
+        (one.folder / cache.MANIFEST).unlink(missing_ok=True)
+        shutil.rmtree(one.folder, ignore_errors=True)

@@ -1,0 +1,76 @@
+"""Charts show what they are given as it is, and one disturbed engine does not flatten the rest."""
+
+from typing import Any
+
+import pytest
+
+from src.ui import charts, cut_axis
+
+MARKUP = '<a href="https://example.invalid/">click</a> & more'
+SHOWN = '&lt;a href="https://example.invalid/"&gt;click&lt;/a&gt; &amp; more'
+
+
+def row(title: str, median_ms: float, high_ms: float | None = None) -> dict[str, Any]:
+    return {
+        "engine": "onnxruntime-fp32",
+        "median_ms": median_ms,
+        "mean_ms": median_ms,
+        "median_ci95_ms": [median_ms * 0.9, high_ms or median_ms * 1.1],
+        "verdict": "valid",
+        "sequence_length": 16,
+        "batch_size": 1,
+        "threads": 2,
+        "scope": "model",
+        "facts": {"title": title},
+        "title": title,
+        "ratios": {"onnxruntime-fp32": {"ratio": 1.0, "ci95": [0.9, 1.1]}},
+        "known": {"accuracy": 0.9, "ci95": [0.88, 0.92], "gate": True, "dataset": MARKUP},
+    }
+
+
+def test_titles_and_names_from_a_file_are_no_markup():
+    rows = [row(MARKUP, 2.0)]
+    figures = {
+        "bars": charts.run_bars(rows, []),
+        "lengths": charts.length_lines(rows, []),
+        "distribution": charts.distribution({"x": [1.0, 2.0]}, {"x": MARKUP}),
+        "ratios": charts.live_ratios(rows, "onnxruntime-fp32"),
+        "pareto": charts.pareto(rows, []),
+    }
+    for name, figure in figures.items():
+        told = str(figure.to_plotly_json())
+        assert SHOWN in told, name
+        assert MARKUP not in told, name
+
+
+def test_bars_that_are_close_are_drawn_whole():
+    figure = charts.run_bars([row("a", 1.0), row("b", 4.0)], [])
+    assert not figure.layout.annotations
+    assert figure.layout.xaxis.range[1] >= 4.4
+
+
+def test_a_disturbed_engine_is_cut_and_marked():
+    """207 ms beside 1 to 9: the others stay readable, and its figure is told."""
+    rows = [row("a", 1.0), row("b", 2.0), row("c", 8.5), row("disturbed", 207.0, 400.0)]
+    figure = charts.run_bars(rows, [])
+    right = figure.layout.xaxis.range[1]
+    assert 8.5 < right < 40
+    (mark,) = figure.layout.annotations
+    assert (mark.y, mark.text) == ("disturbed", "207 ms ▸")
+    assert mark.x == right
+
+
+def test_a_long_whisker_is_cut_and_its_bar_is_not():
+    rows = [row("a", 1.0), row("b", 2.0, 90.0), row("c", 3.0)]
+    figure = charts.run_bars(rows, [])
+    assert 3.0 < figure.layout.xaxis.range[1] < 20
+    (mark,) = figure.layout.annotations
+    assert (mark.y, mark.text) == ("b", "to 90.0 ms ▸")
+
+
+@pytest.mark.parametrize(
+    ("values", "highs", "farthest"),
+    [([1.0], [1.2], 1.2), ([1.0, 2.0, 3.0], [1.1, 2.2, 3.3], 3.3), ([1.0, 1.0, 50.0], [1.1, 1.1, 60.0], 6.0)],
+)
+def test_how_far_an_axis_reaches(values: list[float], highs: list[float], farthest: float):
+    assert cut_axis.reach(values, highs) == pytest.approx(farthest)
