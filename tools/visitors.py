@@ -21,7 +21,9 @@ from urllib.parse import quote_plus, urlsplit
 import psutil
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
-from tornado.websocket import WebSocketClientConnection, websocket_connect
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+from websockets.typing import Subprotocol
 
 LONGEST_S = 900.0
 LARGEST_MESSAGE = 64 * 1024 * 1024
@@ -30,7 +32,7 @@ REFUSALS = ("sentences wait already", "sentences of yours wait already")
 
 @dataclass
 class Visitor:
-    """One browser session: its sentences, how long each took until its answer, and what went wrong."""
+    """One person: the sentences, how long each took until its answer, and what went wrong."""
 
     url: str
     number: int
@@ -42,35 +44,32 @@ class Visitor:
         return f"Visitor {self.number} liked film number {turn} of this evening."
 
     async def visit(self, turns: int) -> None:
-        """Type so many sentences, one after the other."""
+        """Type so many sentences, one after the other, each in a session of its own: as who opens a link."""
         address = f"{self.url.replace('http', 'ws', 1)}/_stcore/stream"
-        connection = await websocket_connect(
-            address, subprotocols=["streamlit"], max_message_size=LARGEST_MESSAGE
-        )
         for turn in range(turns):
             began = time.monotonic()
             try:
-                told = await asyncio.wait_for(self.ask(connection, self.text(turn)), LONGEST_S)
-            except TimeoutError:
-                self.wrong.append(f"visitor {self.number}: no answer within {LONGEST_S:.0f} s")
-                break
+                async with connect(
+                    address, subprotocols=[Subprotocol("streamlit")], max_size=LARGEST_MESSAGE
+                ) as connection:
+                    told = await asyncio.wait_for(self.ask(connection, self.text(turn)), LONGEST_S)
+            except (TimeoutError, ConnectionClosed) as error:
+                self.wrong.append(f"visitor {self.number}: no answer ({type(error).__name__})")
+                return
             if told:
                 self.refused.append(told)
             else:
                 self.waits_s.append(time.monotonic() - began)
-        connection.close()
 
-    async def ask(self, connection: WebSocketClientConnection, text: str) -> str:
+    async def ask(self, connection: ClientConnection, text: str) -> str:
         """Have the page drawn for a text; return why it was refused, empty where it was answered."""
         message = BackMsg()
         message.rerun_script.query_string = f"sentence={quote_plus(text)}"
-        await connection.write_message(message.SerializeToString(), binary=True)
+        await connection.send(message.SerializeToString())
         download, errors = "", []
         while True:
-            data = await connection.read_message()
-            if data is None:
-                self.wrong.append(f"visitor {self.number}: the connection was closed")
-                return ""
+            data = await connection.recv()
+            assert isinstance(data, bytes)
             forward = ForwardMsg()
             forward.ParseFromString(data)
             kind = forward.WhichOneof("type")

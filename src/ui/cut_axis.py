@@ -5,6 +5,7 @@ from statistics import median
 
 import plotly.graph_objects as go
 
+from src.ui import style
 from src.ui.format import ms
 
 FARTHEST = 6.0  # times the median of the values: what lies beyond is cut, marked, and told
@@ -30,7 +31,7 @@ def mark_cut(
                 text=text,
                 xanchor="right",
                 showarrow=False,
-                font={"size": 12},
-                bgcolor="#FFFFFF" if value > right else None,
-                bordercolor="#64748B" if value > right else None,
+                font={"size": 12, "color": "#0F172A"},  # on its own ground, whatever the theme and the bar
+                bgcolor="#FFFFFF",
+                bordercolor=style.NEUTRAL,
             )
