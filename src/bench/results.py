@@ -68,10 +68,10 @@ def summarise(record: Record, raw: bool = False) -> dict[str, Any]:
 def cells(record: Record) -> list[Cell]:
     """Return the cells that have results, by case, in loading order."""
     order = {key: number for number, key in enumerate(record.loaded)}
-    return sorted(
-        record.slices,
-        key=lambda cell: (cell.case, order.get((cell.group, cell.engine, cell.case.threads), 0)),
+    loaded = sorted(
+        record.slices, key=lambda cell: order.get((cell.group, cell.engine, cell.case.threads), 0)
     )
+    return sorted(loaded, key=lambda cell: cell.case)
 
 
 def round_medians_ms(record: Record, cell: Cell) -> dict[int, float]:
@@ -196,7 +196,6 @@ def floors(record: Record) -> Floors:
 def ratios(record: Record, cell: Cell, judged: str, pairs: Floors) -> dict[str, Any]:
     """Return {baseline id: {ratio, ci95, verdict, rounds, noise_floor}}: latency ÷ the baseline's in the same
     rounds; empty for the baseline itself, for `null`, and without a baseline. `judged` is the cell's verdict.
-    A baseline that failed later gives none: what ended it may have slowed it before.
     """
     assert record.begun
     baseline = record.begun.plan["baseline"]
@@ -207,13 +206,12 @@ def ratios(record: Record, cell: Cell, judged: str, pairs: Floors) -> dict[str, 
     if pair is None:
         return {}
     floor = pairs[cell.group, cell.case][1]
+    counts = judged != "invalid" and baseline not in record.failed  # what ended it may have slowed it before
     return {
         baseline: {
             "ratio": pair.ratio,
             "ci95": pair.ci95,
-            "verdict": verdict(pair, floor)
-            if judged != "invalid" and baseline not in record.failed
-            else None,
+            "verdict": verdict(pair, floor) if counts else None,
             "rounds": pair.rounds,
             "noise_floor": floor,
         }

@@ -347,9 +347,7 @@ def pareto(rows: list[dict[str, Any]], stored: Sequence[dict[str, Any]]) -> go.F
                 "color": style.engine_colour(row["engine"]),
             },
             error_x=whiskers([value], [span]),
-            customdata=[
-                [interval(*span), 100 * told["ci95"][0], 100 * told["ci95"][1], unmarked(told["dataset"])]
-            ],
+            customdata=[[interval(*span), *(100 * edge for edge in told["ci95"]), unmarked(told["dataset"])]],
             hovertemplate="%{fullData.name}: %{x:.3g} ms (%{customdata[0]}), %{y:.2f} % "
             "(%{customdata[1]:.1f}–%{customdata[2]:.1f}) on %{customdata[3]}<extra></extra>",
         )
