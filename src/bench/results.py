@@ -67,11 +67,8 @@ def summarise(record: Record, raw: bool = False) -> dict[str, Any]:
 
 def cells(record: Record) -> list[Cell]:
     """Return the cells that have results, by case, in loading order."""
-    order = {key: number for number, key in enumerate(record.loaded)}
-    loaded = sorted(
-        record.slices, key=lambda cell: order.get((cell.group, cell.engine, cell.case.threads), 0)
-    )
-    return sorted(loaded, key=lambda cell: cell.case)
+    at = {key: number for number, key in enumerate(record.loaded)}
+    return sorted(record.slices, key=lambda cell: (cell.case, at[cell.group, cell.engine, cell.case.threads]))
 
 
 def round_medians_ms(record: Record, cell: Cell) -> dict[int, float]:
