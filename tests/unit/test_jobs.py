@@ -240,7 +240,7 @@ def test_a_job_measures_its_plan_and_keeps_it(store: Store, supervised: Supervis
     assert listed[0].samples == runs.record(store, job.run_id).samples > 0
     run = runs.run_json(store, job.run_id)
     assert [one["engine"] for one in run["failures"]] == ["fake-crash"]
-    assert {row["engine"] for row in run["results"]} >= {BASELINE, "fake-negative"}, "the others went on"
+    assert {row["engine"] for row in run["results"]} == {BASELINE, "fake-negative"}
 
 
 def test_progress_and_results_so_far_are_told_while_it_runs(store: Store, supervised: Supervisor):
@@ -368,7 +368,7 @@ def test_kill_9_of_a_worker_in_a_slice_is_that_engines_failure(store: Store, sup
     run = runs.run_json(store, end.run_id or "")
     assert [one["engine"] for one in run["failures"]] == ["fake-long-sleeping"]
     assert "SIGKILL" in run["failures"][0]["reason"]
-    assert {row["engine"] for row in run["results"]} == {BASELINE, "fake-negative"}
+    assert {row["engine"] for row in run["results"]} >= {BASELINE, "fake-negative"}, "the others went on"
 
 
 ONLY_SUPERVISOR = """

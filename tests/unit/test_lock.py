@@ -178,3 +178,34 @@ def test_a_private_folder_for_temporary_files_is_no_way_around(
     tried = lock.HostLock(lock.open_lock(), "x", time.sleep)
     assert not getattr(tried, "seize", lambda: lock.try_lock(tried.fd, 2))()
     os.close(tried.fd)
+
+
+def test_sentences_one_after_the_other_do_not_keep_a_benchmark_from_beginning():
+    """Each lets go of the lock and takes it again at once; a benchmark looks every quarter of a second."""
+    done = threading.Event()
+    held = 0
+
+    def type_on() -> None:
+        nonlocal held
+        while not done.is_set():
+            with lock.host_lock("a sentence", lambda holder: None, urgent=True):
+                held += 1
+                done.wait(0.3)
+
+    typist = threading.Thread(target=type_on)
+    typist.start()
+    try:
+        while not held:
+            time.sleep(0.01)
+        began = time.monotonic()
+        with lock.host_lock("a benchmark", lambda holder: None, pause=lambda s: out_of_patience(began, s)):
+            before = held
+    finally:
+        done.set()
+        typist.join()
+    assert before <= 4
+
+
+def out_of_patience(began: float, seconds: float) -> None:
+    assert time.monotonic() - began < 10.0, "it waits for ever"
+    time.sleep(seconds)
