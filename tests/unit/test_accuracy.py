@@ -108,11 +108,17 @@ def test_results_are_kept_and_joined(monkeypatch: pytest.MonkeyPatch, tmp_path: 
 
 
 KEEP = """
-import sys
+import sys, time
 from src.bench import accuracy
+real = accuracy.kept
+def kept():  # slow, so that another one comes between reading and writing
+    found = real()
+    time.sleep(0.05)
+    return found
+accuracy.kept = kept
 rows = (accuracy.judge(sys.argv[1], [(0.0, 1.0)], [(0.0, 1.0)], [("a", 1)], 1),)
 input()
-for number in range(20):
+for number in range(5):
     host = {"cpu": "A CPU"}
     accuracy.keep(accuracy.Accuracy("d.tsv", 1, "M", f"2026-11-01T00:00:{number:02d}Z", host, rows, ()))
 """
