@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from src.bench.lock import host_lock
-from src.model import obsolete
+from src.model import cache, obsolete
 from src.store import retention, runs
 from src.store.database import open_store
 from src.ui.format import many
@@ -33,7 +33,7 @@ class Item:
 def found(keep_runs: int | None) -> list[Item]:
     """Return what can be removed: obsolete artifacts, and the runs beyond the newest if a number is given."""
     items = [
-        Item("artifact", one.folder.name, one.why, one.mb, partial(obsolete.remove, one))
+        Item("artifact", one.folder.name, one.why, one.mb, partial(cache.remove, one.folder.name))
         for one in obsolete.find()
     ]
     if keep_runs is not None:

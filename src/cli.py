@@ -40,8 +40,7 @@ EXPLAINED = (
     plan.BadPlan,
     inputs.BadSentences,
     *(transfer.BadRun, runs.NoRun, runs.RunBusy),
-    StoreError,
-    UnknownEnvironment,
+    *(StoreError, UnknownEnvironment),
     environments.EnvironmentFailed,
 )
 out = Console(emoji=False)

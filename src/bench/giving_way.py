@@ -29,8 +29,11 @@ class GivingWay:
 
     def __call__(self) -> None:
         """Let a sentence that waits go first."""
-        if not self.due():
-            return
+        if self.due():
+            self.now()
+
+    def now(self) -> None:
+        """Let go of the lock for a sentence that is due, and take it back."""
         began = time.monotonic()
         try:
             self.lock.give_way()

@@ -42,7 +42,7 @@ def run(command: list[str], listen: Callable[[str], object], lock: HostLock) -> 
             if give_way.due():
                 os.killpg(process.pid, signal.SIGSTOP)
                 try:
-                    give_way()
+                    give_way.now()
                 finally:
                     os.killpg(process.pid, signal.SIGCONT)
 

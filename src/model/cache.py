@@ -83,10 +83,14 @@ def sweep() -> None:
 
 def discard(name: str, model: ModelSource) -> None:
     """Remove a recipe's artifact, so that it is built again when it is next needed."""
-    with building(recipes.key(recipes.find(name), model)):
-        folder = place(name, model)
-        (folder / MANIFEST).unlink(missing_ok=True)
-        shutil.rmtree(folder, ignore_errors=True)
+    remove(recipes.key(recipes.find(name), model))
+
+
+def remove(key: str) -> None:
+    """Remove an artifact: its manifest first, so that half of one is never found."""
+    with building(key):
+        (root() / key / MANIFEST).unlink(missing_ok=True)
+        shutil.rmtree(root() / key, ignore_errors=True)
 
 
 def build(made: Recipe, model: ModelSource) -> Artifact:

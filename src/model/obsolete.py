@@ -1,7 +1,6 @@
 """Artifacts that this installation does not load any more: of older libraries or recipes, or other CPUs."""
 
 import json
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,11 +49,10 @@ def why_obsolete(folder: Path) -> str:
     if made.environment != environments.MAIN and environments.trouble(made.environment):
         return ""  # its environment may be made again
     try:
+        if folder.name == recipes.key(made, model):  # type: ignore[arg-type]
+            return ""
         wanted: dict[str, Any] = recipes.inputs(made, model)  # type: ignore[arg-type]
-        current = recipes.key(made, model)  # type: ignore[arg-type]
     except ModelError:
-        return ""
-    if folder.name == current:
         return ""
     differing = [name for name in wanted if wanted[name] != built.get(name)]
     return f"it was made from other {', '.join(differing) or 'names'}"
@@ -62,10 +60,3 @@ def why_obsolete(folder: Path) -> str:
 
 def size_mb(folder: Path) -> float:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
-
-
-def remove(one: Obsolete) -> None:
-    """Remove an artifact: its manifest first, so that half of one is never found."""
-    with cache.building(one.folder.name):
-        (one.folder / cache.MANIFEST).unlink(missing_ok=True)
-        shutil.rmtree(one.folder, ignore_errors=True)

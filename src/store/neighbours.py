@@ -5,6 +5,8 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+from src.bench.lock import try_lock
+
 NAMESPACE = Path("/proc/self/ns/pid")  # see pid_namespaces(7)
 held: dict[Path, int] = {}  # the files whose lock this process holds, until it ends
 
@@ -39,11 +41,10 @@ def is_held(path: Path) -> bool:
     except OSError:
         return False
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        with suppress(OSError):
-            path.unlink()
-        return False
-    except BlockingIOError:
-        return True
+        free = try_lock(fd, fcntl.LOCK_EX)
+        if free:
+            with suppress(OSError):
+                path.unlink()
+        return not free
     finally:
         os.close(fd)
