@@ -48,10 +48,12 @@ class RampingLittle(Ramping):
 
 
 class NeverSteady(Ramping):
-    """Still gets faster when its lead-in has been as long as one may be."""
+    """Still gets faster, and by more than noise, when its lead-in has been as long as one may be."""
+
+    HEIGHT = 2.0
 
     def share(self):
-        return math.exp(-self.position / 400)
+        return math.exp(-self.position / 150)
 
 
 class CrashingWhenPaced(Plausible):
