@@ -11,7 +11,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 OLD_ZONE := src/__init__.py src/cpu.py src/environments.py src/home.py src/process.py src/engines src/model/__init__.py src/model/isolated src/bench/hot_loop.py src/bench/wire.py src/bench/worker.py
 TORCH := $(shell grep '^torch==' requirements.txt)
 
-.PHONY: app dev test lint format unit quiet measuring soak browser ipex 2021 screenshots clean
+.PHONY: app dev test lint format unit measuring soak browser ipex 2021 screenshots clean
 
 app: $(VENV)/.app
 	@test "$(HOST)" = 127.0.0.1 || echo "Listening on $(HOST): whoever reaches this machine can run, upload, delete and build here. For others: docs/hosting.md"
@@ -22,10 +22,10 @@ dev: $(VENV)/.app
 	$(BIN)/streamlit run app.py --server.port $(PORT) --server.fileWatcherType auto --server.runOnSave true \
 		$(addprefix --server.folderWatchBlacklist ,$(VENV) .git docs data tests tools)
 
-# Lint and the tests that measure nothing take two minutes beside the first of the others, which build files; those
-# that must have the host for themselves come later.
+# What has the host for itself comes after what runs beside each other.
 test: $(VENV)/.dev
-	$(MAKE) -j 3 lint quiet measuring
+	$(MAKE) -j 2 lint unit
+	$(MAKE) measuring
 	$(MAKE) browser
 
 lint: $(VENV)/.dev
@@ -34,19 +34,13 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff check --isolated --select F,E9 --target-version py39 $(OLD_ZONE)
 	$(BIN)/mypy
 
-unit: quiet measuring
-
-# What takes the host's lock or asserts how long something takes, those that mind a neighbour last.
-MEASURING := $(addprefix tests/unit/test_,adding_an_engine.py engines.py environments.py isolated.py cache.py cli.py \
-	runs_cli.py budget.py retention.py hosted.py hot_loops.py ramp.py paced.py client.py jobs.py queue_faults.py \
-	lock.py pool.py probe.py sentence.py worker.py protocol.py) \
-	tests/app/test_engines_page.py tests/app/test_home.py
-
-quiet: $(VENV)/.dev
-	$(BIN)/python -m pytest tests/unit tests/app $(addprefix --ignore=,$(MEASURING))
+# In two processes, each with a home and a host's lock of its own.
+unit: $(VENV)/.dev
+	$(BIN)/python -m pytest tests/unit tests/app -m "not measuring and not one_cpu" -n 2 --dist loadfile
 
 measuring: $(VENV)/.dev
-	$(BIN)/python -m pytest $(MEASURING)
+	AWIY_TESTS_SHARE=1 $(BIN)/python -m pytest tests/unit -m one_cpu -n 2 --maxschedchunk=1
+	$(BIN)/python -m pytest tests/unit tests/app -m measuring
 
 # Long checks, by hand.
 soak: $(VENV)/.dev

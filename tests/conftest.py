@@ -8,6 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from src.bench import lock
 from src.bench.pool import Pool
 from src.home import default_home
 
@@ -55,6 +56,12 @@ def shared_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     BUILT.mkdir(parents=True, exist_ok=True)
     (home / "artifacts").symlink_to(BUILT)
     os.environ["AWIY_HOME"] = str(home)
+    if "PYTEST_XDIST_WORKER" in os.environ:  # processes beside each other: each has a host's lock of its own
+        lock.PATH = home / "host.lock"
+        os.environ["AWIY_LOCK"] = str(lock.PATH)
+    if "AWIY_TESTS_SHARE" in os.environ:  # and a share of its CPUs
+        cpus, number = sorted(os.sched_getaffinity(0)), int(os.environ["PYTEST_XDIST_WORKER"].removeprefix("gw"))
+        os.sched_setaffinity(0, cpus[number :: int(os.environ["PYTEST_XDIST_WORKER_COUNT"])])
     os.environ.pop("AWIY_MODEL", None)
     os.environ.pop("AWIY_EXTRA_ENGINES", None)
     # Most tests need some engines, not all: those of all ask for them.

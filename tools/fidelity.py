@@ -2,6 +2,7 @@
 plans of several sizes.
 
     python -m tools.fidelity [ENGINE …] [--lengths 16,128] [--sizes 2,6,12,all] [--pairs 6] [--json FILE]
+    python -m tools.fidelity --within …       # continuous calls of the worker's own process instead
     python -m tools.fidelity --predict        # the home page's figures of one sentence instead of plans
 
 A row outside 0.98 to 1.02 is marked “<”. Ctrl-C ends it with what has been measured.
@@ -14,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from src.bench import fidelity
+from src.bench import fidelity, fidelity_sentences
 from src.bench.fidelity_ratios import Observation, table, to_json
 from src.bench.lock import LockError
 from src.bench.plan import SCOPES, BadPlan
@@ -35,8 +36,9 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--pairs", type=int, default=6, help="an even number, as loading alternates")
     options.add_argument("--scope", default="model", help=f"{' or '.join(SCOPES)}, comma separated")
     options.add_argument("--seconds", type=float, default=1.0, help="that a hot loop is timed for")
+    options.add_argument("--within", action="store_true", help="the worker's own continuous calls instead")
     options.add_argument("--predict", action="store_true", help="one sentence, as the home page measures it")
-    options.add_argument("--text", default=fidelity.DEMO, help="that sentence")
+    options.add_argument("--text", default=fidelity_sentences.DEMO, help="that sentence")
     options.add_argument("--model", help="embedded, hub, or a checkpoint's folder")
     options.add_argument("--json", type=Path, metavar="FILE", help="write all figures there, too")
     return options
@@ -53,6 +55,7 @@ def settings_of(arguments: argparse.Namespace) -> fidelity.Settings:
         arguments.pairs,
         scopes,
         arguments.seconds,
+        arguments.within,
     )
 
 
@@ -63,11 +66,11 @@ def measure(arguments: argparse.Namespace, settings: fidelity.Settings) -> Itera
     def tell(text: str) -> None:
         print(f"{(time.monotonic() - began) / 60:5.1f} min  {text}", flush=True)
 
-    estimate = fidelity.estimate_sentences_s if arguments.predict else fidelity.estimate_s
+    estimate = fidelity_sentences.estimate_sentences_s if arguments.predict else fidelity.estimate_s
     minutes = estimate(settings) / 60
     print(f"{len(settings.engines)} engines, about {minutes:.0f} min on a quiet host", flush=True)
     if arguments.predict:
-        return fidelity.sentences(settings, model, tell, arguments.text)
+        return fidelity_sentences.sentences(settings, model, tell, arguments.text)
     return fidelity.plans(settings, model, tell)
 
 

@@ -6,13 +6,13 @@ can be compared. Plans of different sizes tell what a crowd of loaded engines co
 of a plan is in memory twice; which is loaded first alternates, as that one was found some 3 % slower.
 """
 
-import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 
-from src.bench import asking, host, inputs, protocol, results, sentence
+from src.bench import host, inputs, protocol, results
+from src.bench.continuous import own_loops
 from src.bench.fidelity_ratios import (
     VISITS,
     Figure,
@@ -23,11 +23,10 @@ from src.bench.fidelity_ratios import (
     partition,
     plan_count,
     schedule,
-    turns_around,
     turns_between,
 )
 from src.bench.hot_loops import SETTLE_S, HotLoops, Tell, build, covered, lock
-from src.bench.judging import judge, middle
+from src.bench.judging import judge
 from src.bench.plan import BadPlan, Plan
 from src.bench.pool import Pool
 from src.bench.record import Record
@@ -35,14 +34,12 @@ from src.bench.stats import geometric_mean, median
 from src.engines import registry
 from src.model import source
 
-DEMO = "This Live-event is great. I will sign up for Infinity."  # Infinity's: 16 tokens
 ALL = 0  # as a plan's size: every engine in one plan
 ROUNDS = 12  # of a plan
-SENTENCES = 4  # of a pair, each between two hot loops of every engine
 UNREACHED_PRECISION = 0.001  # so that the rounds alone end a plan
 # For the estimate, in seconds: a process until it has answered; a cell's warm-up, as a worker's and as a hot
-# loop's; a cell's round; an engine's part of a sentence; what comes with each visit of a hot loop.
-LOAD_S, WARM_UP_S, HOT_WARM_UP_S, ROUND_S, SENTENCE_S, AROUND_S = 3.5, 0.7, 1.0, 0.09, 0.5, 0.1
+# loop's; a cell's round; what comes with each visit of a hot loop.
+LOAD_S, WARM_UP_S, HOT_WARM_UP_S, ROUND_S, AROUND_S = 3.5, 0.7, 1.0, 0.09, 0.1
 BUDGET_FACTOR, LEAST_BUDGET_S = 4, 120.0  # of a plan, should the host be disturbed
 
 
@@ -58,6 +55,7 @@ class Settings:
     pairs: int = 6  # an even number, as every other pair loads hot loops first
     scopes: tuple[str, ...] = ("model",)
     seconds: float = 1.0
+    within: bool = False  # plans only: the workers' own continuous calls instead of hot loops
 
     @property
     def cells(self) -> int:
@@ -113,13 +111,6 @@ def visit_s(settings: Settings) -> float:
     return SETTLE_S + settings.seconds + AROUND_S
 
 
-def estimate_sentences_s(settings: Settings) -> float:
-    """Return about how many seconds the sentences and their hot loops take on a quiet host."""
-    engines = len(settings.engines)
-    loading_s = engines * (LOAD_S + HOT_WARM_UP_S) + (engines + 1) * LOAD_S
-    return settings.pairs * (loading_s + (1 + SENTENCES) * engines * (SENTENCE_S + visit_s(settings)))
-
-
 def plans(settings: Settings, model: source.ModelSource, tell: Tell) -> Iterator[Observation]:
     """Compare plans with hot loops; yield an observation for each pair, plan size, engine, length and scope.
 
@@ -135,33 +126,14 @@ def plans(settings: Settings, model: source.ModelSource, tell: Tell) -> Iterator
                 for part in partition(settings.engines, size, pair):
                     tell(f"Pair {pair} of {settings.pairs}, plan of {size}: {', '.join(part)}")
                     load = partial(loops.load, part, texts, settings.scopes)
-                    if loops_first(pair):
+                    first = loops_first(pair) and not settings.within
+                    if first:
                         with lock(tell):
                             load()
-                    gaps = Gaps(loops, keys(settings, part), pair, None if loops_first(pair) else load)
+                    gaps = Gaps(loops, keys(settings, part), pair, None if first else load)
                     measure_plan(settings, part, pair, model, gaps)
                     loops.unload()
                     yield from gaps.observations(pair, size)
-
-
-def sentences(settings: Settings, model: source.ModelSource, tell: Tell, text: str) -> Iterator[Observation]:
-    """Compare what the home page tells of a sentence with hot loops over this one text, scope pipeline.
-
-    Of the settings, lengths, sizes and scopes are not used. Yields and raises as `plans` does, and
-    BadSentence.
-    """
-    text = asking.clean(text)
-    accept(settings)
-    build(settings.engines, model, tell)
-    with closing(HotLoops(model, host.default_threads(), settings.seconds)) as loops:
-        for pair in range(1, settings.pairs + 1):
-            tell(f"Pair {pair} of {settings.pairs}")
-            observations = measure_sentences(settings, loops, pair, text, model, tell)
-            loops.unload()
-            yield from observations
-
-
-# --- plans
 
 
 def keys(settings: Settings, part: tuple[str, ...]) -> list[Key]:
@@ -247,53 +219,7 @@ def measure_plan(
         seed=seed,
     )
     with closing(Pool()) as pool:
+        if settings.within:
+            gaps.load = lambda: gaps.loops.take(own_loops(pool, part))
         record = protocol.run(pool, plan, model, between_rounds=gaps.between_rounds, stop=gaps.ended)
     gaps.take(record)
-
-
-# --- sentences
-
-
-def measure_sentences(
-    settings: Settings, loops: HotLoops, pair: int, text: str, model: source.ModelSource, tell: Tell
-) -> list[Observation]:
-    """Measure the text again and again by workers of their own, hot loops before and after each time.
-
-    The order of those is turned round each time, so that each is as long before the worker's turn as after
-    it. The first time loads and warms up, and does not count; hot loops are loaded before or after it.
-    """
-    tokens = min(loops.count_tokens(text) + inputs.FRAME, inputs.LONGEST)
-    cells: list[Key] = [(id, tokens, "pipeline") for id in settings.engines]
-    workers_ms: dict[Key, list[float | None]] = {cell: [] for cell in cells}
-    loops_ms: dict[Key, list[float | None]] = {cell: [] for cell in cells}
-    reasons: dict[Key, str] = {}
-    order = random.Random(pair).sample(cells, len(cells))
-
-    def load() -> None:
-        with lock(tell):
-            loops.load(settings.engines, {tokens: (text,)}, ("pipeline",))
-
-    with closing(Pool()) as pool:
-        for number in range(1 + SENTENCES):
-            if not number and loops_first(pair):
-                load()
-            answer = sentence.answer(pool, text, list(settings.engines), model)
-            if not number and not loops_first(pair):
-                load()
-            if number:
-                rows = {row.engine: row.pipeline.median_ms for row in answer.engines}
-                for cell in cells:
-                    workers_ms[cell].append(None if answer.noise.noisy else rows.get(cell[0]))
-            reasons |= {(failure.engine, tokens, "pipeline"): failure.reason for failure in answer.failures}
-            if answer.noise.noisy:
-                reasons |= dict.fromkeys(cells, answer.noise.reason)
-            with lock(tell):
-                for cell in order:
-                    loops_ms[cell].append(loops.visit_ms(cell, reasons))
-            order.reverse()
-    observations = []
-    for cell in cells:
-        turns = turns_around(workers_ms[cell], loops_ms[cell])
-        typical_ms, ratio = middle(workers_ms[cell]), middle(turn.ratio for turn in turns)
-        observations.append(observe(pair, len(cells), cell, typical_ms, ratio, turns, "", reasons))
-    return observations

@@ -9,7 +9,6 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from tokenizers import Tokenizer
 
 from src import environments
 from src.bench import evidence, host, hot_loop
+from src.bench.continuous import Disturbed, HotFigure, Loop, LoopFailed
 from src.bench.evidence import Counters, read_counters, slowdowns
 from src.bench.fidelity_ratios import Key
 from src.bench.lock import HostLock, host_lock
@@ -39,23 +39,6 @@ PROBES = 40  # at first, of 1 ms each: the best twentieth of all is how fast the
 QUIET_S, QUIET_LOOK_S = 2.0, 0.02  # how long a loop waits for slowed CPUs
 
 Tell = Callable[[str], None]
-
-
-class LoopFailed(Exception):
-    """A hot loop's process failed. The message is the reason to show."""
-
-
-class Disturbed(Exception):
-    """The host stayed disturbed. The message says by what."""
-
-
-@dataclass(frozen=True)
-class HotFigure:
-    """What one hot loop took."""
-
-    median_ms: float
-    p05_ms: float
-    calls: int
 
 
 def loader(spec: EngineSpec) -> str:
@@ -170,7 +153,7 @@ class HotLoops:
         self.probe = Probe(self.cpus)
         self.speeds: list[Speed] = []
         self.counter: Tokenizer | None = None
-        self.running: dict[str, HotLoop] = {}
+        self.running: dict[str, Loop] = {}
         self.failures: dict[str, str] = {}  # reasons by engine
 
     @property
@@ -188,8 +171,7 @@ class HotLoops:
         """End all processes and start one for each engine, which loads and warms up for `texts`, by their
         token count, in each scope. One that fails is in `failures`.
         """
-        self.unload()
-        self.speeds = self.speeds or [self.probe.measure() for _ in range(PROBES)]
+        self.take({})
         for engine in engines:
             spec = registry.get(engine)
             assert spec.recipe, f"{engine} has no file to load"
@@ -208,6 +190,12 @@ class HotLoops:
                 self.running[engine] = HotLoop(spec.environment, request)
             except LoopFailed as failure:
                 self.failures[engine] = str(failure)
+
+    def take(self, running: dict[str, Loop]) -> None:
+        """End all processes; these loops take their place."""
+        self.unload()
+        self.speeds = self.speeds or [self.probe.measure() for _ in range(PROBES)]
+        self.running = running
 
     def visit_ms(self, cell: Key, reasons: dict[Key, str]) -> float | None:
         """Return what a loop took; None, with the reason in `reasons`, where there is no figure."""

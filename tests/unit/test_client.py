@@ -18,6 +18,8 @@ from src.bench.lock import holder_now
 from src.bench.measurer import AppGone, Measurer
 from src.limits import limits
 
+pytestmark = pytest.mark.measuring
+
 VISITORS = 500
 CROWDS = {"emoji": "😀" * 1000, "long": "a fine film " * 75, "short": "A fine film."}
 ROUNDS = int(os.environ.get("AWIY_SOAK_ROUNDS", "1"))  # make soak: 3

@@ -22,6 +22,7 @@ from src.bench.fidelity_ratios import (
     turns_around,
     turns_between,
 )
+from src.bench.fidelity_sentences import estimate_sentences_s
 from src.bench.hot_loops import covered, disturbances, loader
 from src.bench.plan import BadPlan
 from src.engines import registry
@@ -118,7 +119,7 @@ def test_what_cannot_be_compared_is_refused(settings: Settings, message: str):
 def test_the_estimate_grows_with_what_is_asked():
     small, large = Settings(ENGINES[:3], pairs=1), Settings(ENGINES, pairs=5)
     assert 10 < fidelity.estimate_s(small) < fidelity.estimate_s(large) / 10
-    assert fidelity.estimate_sentences_s(small) < fidelity.estimate_sentences_s(large)
+    assert estimate_sentences_s(small) < estimate_sentences_s(large)
 
 
 # --- the statistic

@@ -19,6 +19,8 @@ from tests.unit.test_protocol import plan as fake_plan
 from tests.unit.test_results import QUIET, made
 from tests.unit.test_store import kept, store  # noqa: F401 (a fixture)
 
+pytestmark = pytest.mark.one_cpu
+
 CASE = Case(1, 16, 2, "pipeline")
 
 

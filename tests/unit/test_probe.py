@@ -11,6 +11,8 @@ from src.bench.evidence import slowdowns
 from src.bench.probe import KEPT_NS, Probe, Speed
 from tests.unit.test_pool import state
 
+pytestmark = pytest.mark.measuring
+
 REFERENCE = Speed(200.0, 80.0)
 
 

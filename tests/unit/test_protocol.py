@@ -23,7 +23,7 @@ from src.model.source import ModelSource
 from tests.conftest import runs
 from tests.unit.test_pool import state
 
-pytestmark = pytest.mark.usefixtures("fakes", "fake_answers", "calm")
+pytestmark = [pytest.mark.one_cpu, pytest.mark.usefixtures("fakes", "fake_answers", "calm")]
 BASELINE = "fake-sleeping"
 
 

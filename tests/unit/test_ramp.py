@@ -18,6 +18,8 @@ from src.model.source import ModelSource
 from tests import ramp_fakes
 from tests.conftest import DEMO
 
+pytestmark = pytest.mark.one_cpu
+
 RAMPS = {
     "fake-ramp-5": ramp_fakes.Ramping,
     "fake-ramp-20": ramp_fakes.Ramping20,

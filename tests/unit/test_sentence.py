@@ -12,6 +12,8 @@ from src.engines import registry
 from src.references import beside
 from tests.conftest import DEMO, SIX
 
+pytestmark = pytest.mark.measuring
+
 
 @pytest.fixture(scope="module")
 def warm_pool() -> Pool:

@@ -11,6 +11,8 @@ import pytest
 from src.bench import host
 from src.bench.worker import Worker, check, thread_times, time_calls, warm_up
 
+pytestmark = pytest.mark.one_cpu
+
 
 class Engine:
     """Notes whether the garbage collector is on whenever it is called."""

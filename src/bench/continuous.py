@@ -1,0 +1,81 @@
+"""Continuous calls, which a worker's slices are compared with: a hot loop's, or the worker's own.
+
+A hot loop (hot_loops.py) differs from a worker in two ways: it does not stop between slices, and it is
+another process, whose memory lies elsewhere. Continuous calls in the worker's own process differ in the
+first alone.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+from subprocess import Popen
+from typing import Any, Protocol
+
+from src.bench.agreement import shape_name
+from src.bench.pool import Pool, Worker, WorkerFailed
+from src.bench.record import TWIN
+
+GUESS_CALLS = 8  # to learn how long a call takes
+
+
+class LoopFailed(Exception):
+    """Continuous calls failed. The message is the reason to show."""
+
+
+class Disturbed(Exception):
+    """The host stayed disturbed. The message says by what."""
+
+
+@dataclass(frozen=True)
+class HotFigure:
+    """What one loop took."""
+
+    median_ms: float
+    p05_ms: float
+    calls: int
+
+
+class Loop(Protocol):
+    """What calls an engine without a pause, in one process that is stopped otherwise."""
+
+    process: Popen[bytes]
+
+    def ask(self, message: dict[str, Any], timeout_s: float) -> dict[str, Any]: ...
+
+    def end(self) -> None: ...
+
+
+class OwnLoop:
+    """The loop of a worker itself."""
+
+    def __init__(self, pool: Pool, worker: Worker) -> None:
+        self.pool, self.worker = pool, worker
+        self.process = worker.process
+
+    def ask(self, message: dict[str, Any], timeout_s: float) -> dict[str, Any]:
+        """Let it call untimed for `settle_s` and then timed for `seconds`, about; return {median_ns, p05_ns,
+        calls}. Raises LoopFailed.
+        """
+        try:
+            few = self.slice(message, 0, GUESS_CALLS, timeout_s)
+            call_s = median(few) / 1e9
+            lead_in, count = (max(1, round(message[name] / call_s)) for name in ("settle_s", "seconds"))
+            calls = sorted(self.slice(message, lead_in, count, timeout_s))
+        except WorkerFailed as failure:
+            raise LoopFailed(str(failure)) from failure
+        return {"median_ns": median(calls), "p05_ns": calls[len(calls) // 20], "calls": len(calls)}
+
+    def slice(self, message: dict[str, Any], lead_in: int, count: int, timeout_s: float) -> list[int]:
+        case = {"case": shape_name(1, message["length"]), "scope": message["scope"]}
+        question = {"do": "slice", **case, "lead_in": lead_in, "count": count}
+        calls: list[int] = self.pool.ask(self.worker, question, timeout_s)["ns"]
+        return calls
+
+    def end(self) -> None:
+        """Nothing: the worker is the pool's."""
+
+
+def own_loops(pool: Pool, engines: Sequence[str]) -> dict[str, Loop]:
+    """Return the loops of a plan's engines that are loaded."""
+    workers = {worker.spec.id: worker for key, worker in pool.workers.items() if TWIN not in key}
+    return {id: OwnLoop(pool, workers[id]) for id in engines if id in workers}
