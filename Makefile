@@ -45,6 +45,7 @@ measuring: $(VENV)/.dev
 # Long checks, by hand.
 soak: $(VENV)/.dev
 	AWIY_SOAK_ROUNDS=3 $(BIN)/python -m pytest tests/unit/test_client.py
+	$(BIN)/python -m tools.crowd
 
 browser: $(VENV)/.dev tests/e2e/node_modules/.done
 	$(BIN)/python -m pytest tests/e2e

@@ -50,7 +50,12 @@ def own_home(tmp_path_factory: pytest.TempPathFactory, shared_home: Path) -> Pat
 
 @pytest.fixture(scope="module")
 def served(own_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = Server(tmp_path_factory.mktemp("story-server") / "log.txt", AWIY_HOME=str(own_home))
+    # Three engines, not six: the story is about the pages.
+    server = Server(
+        tmp_path_factory.mktemp("story-server") / "log.txt",
+        AWIY_HOME=str(own_home),
+        AWIY_ENGINES="pytorch-fp32,onnxruntime-fp32,onnxruntime-int8",
+    )
     yield server
     server.stop()
     end_jobs(own_home)
@@ -120,10 +125,13 @@ def test_from_a_sentence_to_a_link(page: Page, browser: Browser, served: Server,
 
     go(page, "Cost")
     expect(page.get_by_text(re.compile("A million answers cost"))).to_be_visible()
+    shown = page.get_by_text(re.compile("A million answers cost"))
+    of_16_tokens = shown.inner_text()
     page.locator(".st-key-c_tokens").get_by_role("radio", name="128").click()
+    expect(shown).not_to_have_text(of_16_tokens)
     settled(page)
     expect(page).to_have_url(re.compile("c_tokens=128"))
-    headline = page.get_by_text(re.compile("A million answers cost")).inner_text()
+    headline = shown.inner_text()
     link = page.url
     other = browser.new_context().new_page()
     other.goto(link)
