@@ -35,7 +35,7 @@ def the_run(store: Store, job: Job | None) -> runs.Listed | None:
     id = st.query_params.get("run") or (job.run_id if job and not job.open else None)
     if not id:
         return None
-    found = next((one for one in runs.listed(store) if one.id == id), None)
+    found = next(iter(runs.listed(store, id)), None)
     if found is None:
         st.warning(
             f"There is no run {plain(id[:40])} here. It may have been deleted.", icon=":material/link_off:"

@@ -31,7 +31,7 @@ def side(one: runs.Listed) -> compare.Side:
 @st.cache_data(max_entries=32, show_spinner="Comparing …")
 def compared(base: str, new: str, states: tuple[str, str]) -> dict:
     """Return the comparison of two runs that have ended, which are told from others by their states."""
-    found = {one.id: one for one in runs.listed(open_store())}
+    found = {one.id: one for one in runs.listed(open_store(), base, new)}
     return compare.compare(side(found[base]), side(found[new]))
 
 

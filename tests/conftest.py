@@ -61,7 +61,7 @@ def shared_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         os.environ["AWIY_LOCK"] = str(lock.PATH)
     if "AWIY_TESTS_SHARE" in os.environ:  # and a share of its CPUs
         cpus, number = sorted(os.sched_getaffinity(0)), os.environ["PYTEST_XDIST_WORKER"].removeprefix("gw")
-        os.sched_setaffinity(0, cpus[int(number) :: int(os.environ["PYTEST_XDIST_WORKER_COUNT"])])
+        os.sched_setaffinity(0, cpus[int(number) :: int(os.environ["PYTEST_XDIST_WORKER_COUNT"])] or cpus)
     os.environ.pop("AWIY_MODEL", None)
     os.environ.pop("AWIY_EXTRA_ENGINES", None)
     # Most tests need some engines, not all: those of all ask for them.

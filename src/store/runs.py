@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, true, update
 
 from src.bench import identity, results
 from src.bench.plan import Case
@@ -209,16 +209,14 @@ class Listed:
     commit: str | None
 
 
-def listed(store: Store) -> list[Listed]:
-    """Return every kept run, newest first."""
+def listed(store: Store, *ids: str) -> list[Listed]:
+    """Return every kept run, or those of the given ids, newest first."""
     runs, hosts = schema.runs.c, schema.hosts.c
-    plain = (runs.title, runs.source, runs.started_at, runs.model, runs.preset, runs.stopped)
-    numbers = (runs.rounds, runs.slices, runs.samples, runs.noisy)
+    own = (runs.id, runs.title, runs.source, runs.started_at, runs.model, runs.preset, runs.stopped)
     asked = (
         select(
-            runs.id,
-            *plain,
-            *numbers,
+            *own,
+            *(runs.rounds, runs.slices, runs.samples, runs.noisy),
             hosts.name.label("host"),
             hosts.cpu,
             hosts.cpus,
@@ -226,6 +224,7 @@ def listed(store: Store) -> list[Listed]:
             runs.head["host"]["git_commit"].as_string().label("commit"),
         )
         .join_from(schema.runs, schema.hosts)
+        .where(runs.id.in_(ids) if ids else true())
         .order_by(runs.started_at.desc(), runs.id.desc())
     )
     with store.read() as connection:

@@ -61,6 +61,8 @@ def test_a_run_comes_out_as_it_went_in(store: Store):
     assert (one.id, one.rounds, one.slices, one.samples) == (id, 20, 60, 600)
     assert one.stopped == "precision"
     assert one.noisy is False
+    assert [listed.id for listed in runs.listed(store, id)] == [id]
+    assert runs.listed(store, "20260101-000000-0000") == []
 
 
 def test_every_event_is_on_the_disk_before_the_call_returns(store: Store):
