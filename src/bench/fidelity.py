@@ -94,7 +94,7 @@ def accept(settings: Settings) -> None:
 def estimate_s(settings: Settings) -> float:
     """Return about how many seconds the plans and their hot loops take on a quiet host."""
     plans = [len(part) for size in settings.plan_sizes for part in partition(settings.engines, size, 0)]
-    loading_s = sum(plans) * (LOAD_S + settings.cells * HOT_WARM_UP_S)
+    loading_s = 0.0 if settings.within else sum(plans) * (LOAD_S + settings.cells * HOT_WARM_UP_S)
     return settings.pairs * (loading_s + sum(plan_s(engines, settings) for engines in plans))
 
 
