@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from src.bench import ramp
+from src.bench.events import engine_id
 from src.bench.inputs import COUNT
 from src.bench.plan import Case, Plan
-from src.bench.record import Cell, engine_id
+from src.bench.record import Cell
 from src.bench.slicing import slice_calls
 from src.bench.stats import FEWEST_ROUNDS
 

@@ -12,8 +12,8 @@ from subprocess import Popen
 from typing import Any, Protocol
 
 from src.bench.agreement import shape_name
+from src.bench.events import TWIN
 from src.bench.pool import Pool, Worker, WorkerFailed
-from src.bench.record import TWIN
 
 GUESS_CALLS = 8  # to learn how long a call takes
 

@@ -37,7 +37,7 @@ class Counters:
     own_s: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """What the host did during one slice. Cores are CPU seconds per second; None where it cannot be known.
 

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from src.bench import evidence, ramp
-from src.bench.record import Cell, Record, Slice
+from src.bench.events import Slice
+from src.bench.record import Cell, Record
 from src.bench.stats import FEWEST_ROUNDS, Ratio, median
 
 # A cell is noisy when more than this share of its rounds stayed disturbed, repeats and all; a run when more

@@ -11,8 +11,9 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from src.bench import judging
+from src.bench.events import TWIN
 from src.bench.plan import Plan
-from src.bench.record import TWIN, Cell, Record, round_medians
+from src.bench.record import Cell, Record, round_medians
 from src.bench.sentence import Progress
 from src.bench.stats import FEWEST_ROUNDS, median, median_interval
 from src.engines import registry

@@ -22,27 +22,25 @@ from src.bench import evidence, giving_way, host, inputs, lead_ins, paced, plan,
 from src.bench.agreement import compare, shape_name
 from src.bench.asking import Failure
 from src.bench.budget import WARM_UP_CAP_S, Budget, OutOfBudget
+from src.bench.events import (
+    SCHEMA_VERSION,
+    TWIN,
+    Begun,
+    Ended,
+    Event,
+    Failed,
+    Loaded,
+    Sink,
+    Slice,
+    Warmed,
+    engine_id,
+)
 from src.bench.evidence import Watch
 from src.bench.lock import HostLock, host_lock
 from src.bench.patience import Patience
 from src.bench.plan import Case, Plan
 from src.bench.pool import NoRoom, Pool, Worker, WorkerFailed
-from src.bench.record import (
-    SCHEMA_VERSION,
-    TWIN,
-    Begun,
-    Cell,
-    Ended,
-    Event,
-    Failed,
-    Loaded,
-    Record,
-    Sink,
-    Slice,
-    Warmed,
-    engine_id,
-    round_medians,
-)
+from src.bench.record import Cell, Record, round_medians
 from src.bench.sentence import CHECKPOINT, Progress, build_artifacts, telling_who_waits
 from src.bench.stats import PERCENTILE_DEFINITION, looks, median, paired_ratio
 from src.engines import registry

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from src.bench import paced, ramp
+from src.bench.events import SCHEMA_VERSION, TWIN, to_json
 from src.bench.judging import (
     NOISY_SHARE,
     WAITED_SHARE,
@@ -15,7 +16,7 @@ from src.bench.judging import (
     waited,
 )
 from src.bench.plan import Case
-from src.bench.record import SCHEMA_VERSION, TWIN, Cell, Record, round_medians, to_json
+from src.bench.record import Cell, Record, round_medians
 from src.bench.stats import (
     Ratio,
     geometric_mean,

@@ -12,10 +12,11 @@ import time
 from typing import Any
 
 from src.bench import plan, protocol, results, slicing
+from src.bench.events import Begun, Ended, Event, Failed, Loaded, Slice
 from src.bench.inputs import BadSentences
 from src.bench.lock import LockError
 from src.bench.pool import Pool
-from src.bench.record import Begun, Ended, Event, Failed, Loaded, Record, Slice
+from src.bench.record import Record
 from src.bench.sentence import Progress
 from src.bench.stopping import Stop
 from src.engines import registry

@@ -1,15 +1,23 @@
 """What an event from somebody's file must be, beyond its types."""
 
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from src.bench import plan
+from src.bench.events import Failed, LeadIn, Loaded, Slice, Warmed
 from src.bench.plan import Case
-from src.bench.record import Failed, LeadIn, Loaded, Record, Slice, Warmed
+from src.bench.record import Record
 
 LARGEST_NUMBER = 1_000_000  # of what is counted: rounds, threads, tokens, texts
 LONGEST_NS = 3600 * 10**9
 CLOCKS_DIFFER = timedelta(hours=1)  # from host to host, at most
+
+
+def longest_text(event: Loaded | Warmed | LeadIn | Slice | Failed) -> int:
+    """Return the number of characters of an event's longest text."""
+    values = [getattr(event, field.name) for field in fields(event)]
+    return max(len(value) for value in values if isinstance(value, str))
 
 
 def identifying(event: Loaded | Warmed | LeadIn | Slice | Failed) -> tuple[Any, ...]:

@@ -16,8 +16,8 @@ from typing import Any, TypeVar
 
 from sqlalchemy.exc import IntegrityError
 
+from src.bench.events import SCHEMA_VERSION, Begun
 from src.bench.plan import Case, Plan
-from src.bench.record import SCHEMA_VERSION, Begun
 from src.bench.report import CSV_COLUMNS, RUNTIMES
 from src.engines import registry
 from src.store import runs, transfer

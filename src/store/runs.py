@@ -10,20 +10,9 @@ from typing import Any
 from sqlalchemy import Connection, delete, func, insert, select, true, update
 
 from src.bench import identity, results
+from src.bench.events import Begun, Ended, Event, Failed, LeadIn, Loaded, Slice, Warmed, from_json, to_json
 from src.bench.plan import Case
-from src.bench.record import (
-    Begun,
-    Ended,
-    Event,
-    Failed,
-    LeadIn,
-    Loaded,
-    Record,
-    Slice,
-    Warmed,
-    from_json,
-    to_json,
-)
+from src.bench.record import Record
 from src.store import schema
 from src.store.database import Store, open_store
 from src.store.samples import read_slices, slice_row

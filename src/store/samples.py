@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Connection, select
 
+from src.bench.events import Slice, from_json
 from src.bench.plan import Case
-from src.bench.record import Slice, from_json
 from src.store import schema
 
 WIDTHS = {4: "<u4", 8: "<u8"}  # bytes of a nanosecond count; four reach to 4.3 s

@@ -25,7 +25,7 @@ from pydantic import (
 from sqlalchemy.exc import IntegrityError
 
 from src.bench import plan, results
-from src.bench.record import (
+from src.bench.events import (
     READABLE,
     TWIN,
     Begun,
@@ -34,11 +34,11 @@ from src.bench.record import (
     Failed,
     LeadIn,
     Loaded,
-    Record,
     Slice,
     Warmed,
     from_json,
 )
+from src.bench.record import Record
 from src.limits import disclosed
 from src.store import event_checks, reading, runs
 from src.store.database import Store
@@ -267,8 +267,7 @@ def checked(events: Iterator[Event], name: str) -> Record:
                 check_case(event.case, refuse)
             if not isinstance(event, Failed) and not 0 <= event.group <= LARGEST_NUMBER:
                 raise refuse(f"there is no group {str(event.group)[:20]}.")
-            texts = [value for value in vars(event).values() if isinstance(value, str)]
-            if max(map(len, texts)) > LONGEST_TEXT:
+            if event_checks.longest_text(event) > LONGEST_TEXT:
                 raise refuse("it has a text that is far too long.")
             key = identifying(event)
             if key in seen:

@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from src.bench.record import TWIN
+from src.bench.events import TWIN
 from src.engines import registry
 from src.jobs import queue, supervisor
 from src.jobs.job import QUEUED, Job

@@ -8,7 +8,8 @@ import streamlit as st
 
 from src import references
 from src.bench import report
-from src.bench.record import TWIN, Cell, Record
+from src.bench.events import TWIN
+from src.bench.record import Cell, Record
 from src.bench.results import case_of, figure_ms
 from src.engines import registry
 from src.limits import disclosed

@@ -2,7 +2,7 @@
 marker.
 """
 
-from src.bench.record import engine_id
+from src.bench.events import engine_id
 from src.engines.registry import UnknownEngine, all_engines, get
 from src.engines.spec import EngineSpec
 

@@ -9,7 +9,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from src.bench import plan
-from src.bench.record import TWIN
+from src.bench.events import TWIN
 from src.jobs import queue
 from src.limits import HOSTED, OUT_OF_ORDER
 from src.store import runs

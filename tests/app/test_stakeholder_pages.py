@@ -9,7 +9,8 @@ import streamlit as st
 
 from src.bench import accuracy
 from src.bench.accuracy import judge
-from src.bench.record import TWIN, Record
+from src.bench.events import TWIN
+from src.bench.record import Record
 from src.references.cost import Offer
 from src.store import runs
 from src.store.database import Store, open_store
@@ -42,13 +43,13 @@ def in_both_scopes() -> Record:
     """A run of 16 tokens in scope model, and the same figures a tenth slower in scope pipeline."""
     record = with_id(made(TIMES), RUN, model=EMBEDDED)
     for cell, slices in list(record.slices.items()):
-        case = cell.case.__class__(**{**cell.case.__dict__, "scope": "pipeline"})
+        case = replace(cell.case, scope="pipeline")
         other = cell._replace(case=case)
         warmed = record.warmed[cell]
-        record.add(warmed.__class__(**{**warmed.__dict__, "case": case}))
+        record.add(replace(warmed, case=case))
         for one in slices:
             ns = tuple(int(1.1 * value) for value in one.ns)
-            record.add(one.__class__(**{**one.__dict__, "case": case, "ns": ns}))
+            record.add(replace(one, case=case, ns=ns))
         assert other in record.slices
     return record
 

@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from sqlalchemy.engine import URL
 
-from src.bench.record import TWIN
+from src.bench.events import TWIN
 from src.references import verdict
 from src.store import transfer
 from src.store.database import opened

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from src.bench import sentence
 from src.bench.compare import Side, compare, ratio_of_medians
-from src.bench.record import TWIN, Record, Slice
+from src.bench.events import TWIN, Slice
+from src.bench.record import Record
 from src.bench.results import summarise
 from src.bench.stats import median
 from src.jobs.check import estimators

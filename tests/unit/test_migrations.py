@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, text
 
-from src.bench.record import SCHEMA_VERSION, Cell, Loaded, Record, Slice, Warmed, to_json
+from src.bench.events import SCHEMA_VERSION, Loaded, Slice, Warmed, to_json
+from src.bench.record import Cell, Record
 from src.store import database, runs, samples
 from src.store.database import MIGRATIONS, open_store
 from tests.unit.test_results import CASE, made

@@ -7,9 +7,10 @@ from dataclasses import asdict, replace
 import pytest
 
 from src.bench import paced, plan, report
+from src.bench.events import Slice, from_json, to_json
 from src.bench.plan import Case, Plan
 from src.bench.pool import Pool
-from src.bench.record import Cell, Record, Slice, from_json, to_json
+from src.bench.record import Cell, Record
 from src.bench.results import summarise
 from src.references.pacing import paced_cells
 from src.store import runs, transfer

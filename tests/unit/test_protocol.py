@@ -12,10 +12,11 @@ import psutil
 import pytest
 
 from src.bench import evidence, lead_ins, patience, protocol, ramp, slicing
+from src.bench.events import TWIN, Begun, Ended, Event, LeadIn, Loaded, Slice, Warmed
 from src.bench.lock import PATH, host_lock
 from src.bench.plan import Case, Plan
 from src.bench.pool import Pool
-from src.bench.record import TWIN, Begun, Cell, Ended, Event, LeadIn, Loaded, Record, Slice, Warmed
+from src.bench.record import Cell, Record
 from src.bench.results import floors, summarise
 from src.bench.stats import paired_ratio
 from src.engines import registry

@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from src.bench import evidence, lead_ins, protocol, ramp, sentence
+from src.bench.events import LeadIn
 from src.bench.plan import Plan
 from src.bench.pool import Pool
-from src.bench.record import LeadIn, Record
+from src.bench.record import Record
 from src.bench.results import summarise
 from src.engines import registry
 from src.model.source import ModelSource

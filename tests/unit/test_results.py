@@ -11,22 +11,21 @@ import pytest
 
 from src.bench import report
 from src.bench.compare import Side, compare
-from src.bench.evidence import Evidence
-from src.bench.plan import Case, Plan
-from src.bench.record import (
+from src.bench.events import (
     SCHEMA_VERSION,
     TWIN,
     Begun,
-    Cell,
     Ended,
     Failed,
     Loaded,
-    Record,
     Slice,
     Warmed,
     from_json,
     to_json,
 )
+from src.bench.evidence import Evidence
+from src.bench.plan import Case, Plan
+from src.bench.record import Cell, Record
 from src.bench.results import summarise
 
 CASE = Case(1, 16, 2, "model")

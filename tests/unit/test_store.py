@@ -19,8 +19,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from src.bench import results
+from src.bench.events import TWIN
 from src.bench.plan import Case
-from src.bench.record import TWIN, Record
+from src.bench.record import Record
 from src.store import database, runs, samples, schema
 from src.store.database import MIGRATIONS, Store, StoreError, open_store
 from tests.conftest import ROOT

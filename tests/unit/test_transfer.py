@@ -12,7 +12,7 @@ import pytest
 
 from src import references
 from src.bench import report, results
-from src.bench.record import TWIN
+from src.bench.events import TWIN
 from src.store import ort_csv, runs, transfer
 from src.store.database import Store, open_store
 from src.store.transfer import BadRun
