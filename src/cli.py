@@ -15,34 +15,16 @@ from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColum
 from rich.progress import Progress as Bar
 
 from src import clean_cli, references, runs_cli, terminal
-from src.bench import accuracy, doctor, environments, gpu_check, inputs, plan, sentence, timer_check
-from src.bench.asking import BadSentence, Failure
-from src.bench.datasets import BadDataset
-from src.bench.lock import LockError
+from src.bench import accuracy, doctor, environments, gpu_check, plan, sentence, timer_check
+from src.bench.asking import Failure
 from src.bench.pool import Pool
 from src.engines import registry
-from src.environments import ENVIRONMENTS, UnknownEnvironment
-from src.home import HomeError
+from src.environments import ENVIRONMENTS
+from src.errors import Explained
 from src.jobs import check
-from src.model import ModelError, source
-from src.store import runs, transfer
-from src.store.database import StoreError
+from src.model import source
 from src.ui.format import interval, significant, times
 
-EXPLAINED = (
-    BadSentence,
-    BadDataset,
-    registry.UnknownEngine,
-    ModelError,
-    HomeError,
-    LockError,
-    references.ReferenceError,
-    plan.BadPlan,
-    inputs.BadSentences,
-    *(transfer.BadRun, runs.NoRun, runs.RunBusy),
-    *(StoreError, UnknownEnvironment),
-    environments.EnvironmentFailed,
-)
 out = Console(emoji=False)
 err = Console(stderr=True, emoji=False)
 
@@ -375,7 +357,7 @@ def main(given: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.DEBUG if arguments.debug else logging.ERROR, stream=sys.stderr)
     try:
         code: int = arguments.run(arguments)
-    except EXPLAINED as error:
+    except Explained as error:
         if arguments.debug:
             raise
         if arguments.json:

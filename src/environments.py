@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Dict, Optional, Tuple
 
+from src.errors import Explained
 from src.home import ROOT, home
 
 MAIN = "main"
@@ -55,7 +56,7 @@ ENVIRONMENTS: Tuple[Environment, ...] = (
 )
 
 
-class UnknownEnvironment(ValueError):
+class UnknownEnvironment(Explained, ValueError):
     """An environment that there is not. The message lists those there are."""
 
 

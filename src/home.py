@@ -11,10 +11,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from src.errors import OfTheMachine
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
-class HomeError(Exception):
+class HomeError(OfTheMachine):
     """The home folder cannot be used. The message names the fix."""
 
 

@@ -3,12 +3,16 @@
 `AWIY_HOSTED=1` is the demo that stakeholders open (docs/hosting.md).
 """
 
+import logging
 import os
 import re
 from dataclasses import dataclass
 from typing import Any
 
+from src.errors import Explained
+
 # What strangers are told of troubles that they can do nothing about.
+log = logging.getLogger(__name__)
 OUT_OF_ORDER = "This is out of order at the moment. Whoever runs this service finds the reason in its log."
 
 
@@ -71,6 +75,16 @@ def hosted() -> bool:
 def limits() -> Limits:
     """Return what holds here."""
     return HOSTED if hosted() else LOCAL
+
+
+def told(error: Exception) -> str:
+    """Return what whoever asked may read of an error. Of the machine's troubles strangers read only that they
+    are there; the log has the rest.
+    """
+    if not hosted() or (isinstance(error, Explained) and error.for_strangers):
+        return str(error)
+    log.error("%s", error)
+    return OUT_OF_ORDER
 
 
 # A path: from a slash that begins a word, or a scheme of local files, to what cannot be in one; after a blank

@@ -2,8 +2,8 @@
 plans of several sizes.
 
     python -m tools.fidelity [ENGINE …] [--lengths 16,128] [--sizes 2,6,12,all] [--pairs 6] [--json FILE]
-    python -m tools.fidelity --within …       # continuous calls of the worker's own process instead
     python -m tools.fidelity --predict        # the home page's figures of one sentence instead of plans
+    python -m tools.fidelity --within …       # continuous calls of the workers themselves, no hot loops
 
 A row outside 0.98 to 1.02 is marked “<”. Ctrl-C ends it with what has been measured.
 """
@@ -17,13 +17,9 @@ from pathlib import Path
 
 from src.bench import fidelity, fidelity_sentences
 from src.bench.fidelity_ratios import Observation, table, to_json
-from src.bench.lock import LockError
 from src.bench.plan import SCOPES, BadPlan
-from src.engines import registry
-from src.home import HomeError
-from src.model import ModelError, source
-
-EXPLAINED = (BadPlan, registry.UnknownEngine, ModelError, HomeError, LockError, ValueError)
+from src.errors import Explained
+from src.model import source
 
 
 def parser() -> argparse.ArgumentParser:
@@ -83,7 +79,7 @@ def main() -> None:
             observations.append(observation)
     except KeyboardInterrupt:
         print("Interrupted: this is what had been measured by then.")
-    except EXPLAINED as error:
+    except (Explained, ValueError) as error:
         raise SystemExit(f"Error: {error}") from error
     print("\n".join(table(observations)))
     if arguments.json:

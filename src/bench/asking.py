@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from src.bench import host
 from src.engines import registry
 from src.engines.spec import EngineSpec
+from src.errors import Explained
 from src.limits import hosted, limits
 
 NOTHING = "There is nothing to measure in this text. Type a sentence."
 
 
-class BadSentence(ValueError):
+class BadSentence(Explained, ValueError):
     """The text cannot be measured. The message says why and what to do."""
 
 

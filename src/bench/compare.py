@@ -5,7 +5,6 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from scipy.stats import bootstrap
 
 from src.bench.record import Cell, Record
 from src.bench.results import Floors, case_of, cells, figure_ms, floors, round_medians_ms
@@ -37,6 +36,7 @@ def ratio_of_medians(new: list[float], base: list[float]) -> Ratio | None:
     """
     if min(len(new), len(base)) < FEWEST_ROUNDS:
         return None
+    from scipy.stats import bootstrap  # here: it takes half a second, which no other command should wait for
 
     def statistic(a: Any, b: Any, axis: int) -> Any:
         return np.median(a, axis=axis) / np.median(b, axis=axis)

@@ -46,10 +46,10 @@ class Loop(Protocol):
 
 
 class OwnLoop:
-    """The loop of a worker itself."""
+    """The loop of a worker itself. `case` is the name of its inputs there; "" for those of a shape."""
 
-    def __init__(self, pool: Pool, worker: Worker) -> None:
-        self.pool, self.worker = pool, worker
+    def __init__(self, pool: Pool, worker: Worker, case: str) -> None:
+        self.pool, self.worker, self.case = pool, worker, case
         self.process = worker.process
 
     def ask(self, message: dict[str, Any], timeout_s: float) -> dict[str, Any]:
@@ -66,8 +66,8 @@ class OwnLoop:
         return {"median_ns": median(calls), "p05_ns": calls[len(calls) // 20], "calls": len(calls)}
 
     def slice(self, message: dict[str, Any], lead_in: int, count: int, timeout_s: float) -> list[int]:
-        case = {"case": shape_name(1, message["length"]), "scope": message["scope"]}
-        question = {"do": "slice", **case, "lead_in": lead_in, "count": count}
+        inputs = {"case": self.case or shape_name(1, message["length"]), "scope": message["scope"]}
+        question = {"do": "slice", **inputs, "lead_in": lead_in, "count": count}
         calls: list[int] = self.pool.ask(self.worker, question, timeout_s)["ns"]
         return calls
 
@@ -75,7 +75,7 @@ class OwnLoop:
         """Nothing: the worker is the pool's."""
 
 
-def own_loops(pool: Pool, engines: Sequence[str]) -> dict[str, Loop]:
-    """Return the loops of a plan's engines that are loaded."""
+def own_loops(pool: Pool, engines: Sequence[str], case: str = "") -> dict[str, Loop]:
+    """Return the loops of those of the engines that are loaded."""
     workers = {worker.spec.id: worker for key, worker in pool.workers.items() if TWIN not in key}
-    return {id: OwnLoop(pool, workers[id]) for id in engines if id in workers}
+    return {id: OwnLoop(pool, workers[id], case) for id in engines if id in workers}

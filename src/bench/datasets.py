@@ -3,6 +3,7 @@
 import csv
 from pathlib import Path
 
+from src.errors import Explained
 from src.model import calibration
 
 SENTENCES = calibration.SENTENCES  # the data set without another one
@@ -10,7 +11,7 @@ HUB = "hub"  # SST-2's validation part, fetched
 HUB_REPOSITORY, HUB_FILE = "stanfordnlp/sst2", "data/validation-00000-of-00001.parquet"
 
 
-class BadDataset(ValueError):
+class BadDataset(Explained, ValueError):
     """The data set cannot be read. The message names the line and what was expected."""
 
 

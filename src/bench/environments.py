@@ -17,6 +17,7 @@ from src.bench.pool import Pool
 from src.bench.sentence import Progress
 from src.engines import registry
 from src.environments import Environment
+from src.errors import OfTheMachine
 from src.home import explain, home, utc_now, write_whole
 from src.model.source import ModelSource
 
@@ -27,7 +28,7 @@ TELL_S = 0.5
 QUESTION = "import sys, venv, ensurepip; print('%d.%d' % sys.version_info[:2])"
 
 
-class EnvironmentFailed(Exception):
+class EnvironmentFailed(OfTheMachine):
     """An environment could not be made or removed. The message says why and what to do next."""
 
 

@@ -55,7 +55,7 @@ class Settings:
     pairs: int = 6  # an even number, as every other pair loads hot loops first
     scopes: tuple[str, ...] = ("model",)
     seconds: float = 1.0
-    within: bool = False  # plans only: the workers' own continuous calls instead of hot loops
+    within: bool = False  # the workers' own continuous calls instead of hot loops
 
     @property
     def cells(self) -> int:

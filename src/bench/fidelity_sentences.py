@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import closing
 
 from src.bench import asking, host, inputs, sentence
+from src.bench.continuous import own_loops
 from src.bench.fidelity import HOT_WARM_UP_S, LOAD_S, Settings, accept, visit_s
 from src.bench.fidelity_ratios import Key, Observation, loops_first, observe, turns_around
 from src.bench.hot_loops import HotLoops, Tell, build, lock
@@ -56,17 +57,21 @@ def measure_sentences(
     reasons: dict[Key, str] = {}
     order = random.Random(pair).sample(cells, len(cells))
 
-    def load() -> None:
+    def load(pool: Pool) -> None:
         with lock(tell):
-            loops.load(settings.engines, {tokens: (text,)}, ("pipeline",))
+            if settings.within:
+                loops.take(own_loops(pool, settings.engines, sentence.CASE))
+            else:
+                loops.load(settings.engines, {tokens: (text,)}, ("pipeline",))
 
+    first = loops_first(pair) and not settings.within
     with closing(Pool()) as pool:
         for number in range(1 + SENTENCES):
-            if not number and loops_first(pair):
-                load()
+            if not number and first:
+                load(pool)
             answer = sentence.answer(pool, text, list(settings.engines), model)
-            if not number and not loops_first(pair):
-                load()
+            if not number and not first:
+                load(pool)
             if number:
                 rows = {row.engine: row.pipeline.median_ms for row in answer.engines}
                 for cell in cells:

@@ -9,6 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from src.engines.text import MAX_TOKENS
+from src.errors import Explained
 from src.home import ROOT
 
 PATH = ROOT / "data" / "sentences.csv"
@@ -18,7 +19,7 @@ FRAME = 2  # [CLS] and [SEP]
 TRIES = 2000
 
 
-class BadSentences(ValueError):
+class BadSentences(Explained, ValueError):
     """The file of sentences cannot be used. The message says why."""
 
 

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from src.errors import OfTheMachine
+
 # Fixed and outside AWIY_HOME, so that two homes and two users of one host still exclude each other.
 PATH = Path(os.environ.get("AWIY_LOCK") or "/tmp/are-we-infinity-yet.lock").absolute()
 RETRY_S = 0.25
@@ -19,7 +21,7 @@ SOMEBODY = "somebody who does not say"
 let_go_at = -1.0  # when this process let go of the lock last, as one that was urgent (monotonic seconds)
 
 
-class LockError(Exception):
+class LockError(OfTheMachine):
     """The host's lock cannot be used. The message names the fix."""
 
 

@@ -20,17 +20,14 @@ from dataclasses import asdict
 from typing import Any
 
 from src.bench import sentence
-from src.bench.asking import BadSentence
-from src.bench.lock import LockError, host_lock
+from src.bench.lock import host_lock
 from src.bench.pool import Pool
 from src.bench.wire import receive, send
 from src.engines import registry
-from src.home import HomeError
-from src.limits import OUT_OF_ORDER, hosted, limits
+from src.errors import Explained
+from src.limits import OUT_OF_ORDER, hosted, limits, told
 from src.model import ModelError, cache, source
 
-FOR_ALL = (BadSentence, registry.UnknownEngine)
-EXPLAINED = (*FOR_ALL, ModelError, HomeError, LockError)
 PLACES_S = 1.0
 # Longer than any living app leaves unread what it is told. Then this process ends, and lets the host go.
 UNREAD_S = 30
@@ -132,15 +129,12 @@ class Measurer:
             done = self.build(asked) if "build" in asked else self.answer(asked)
         except Forgotten:
             log.info("a sentence was withdrawn")
-        except EXPLAINED as error:
-            private = hosted() and not isinstance(error, FOR_ALL)
-            if private:
-                log.error("%s", error)
-            self.tell(id, "error", message=OUT_OF_ORDER if private else str(error))
+        except Explained as error:
+            self.tell(id, "error", message=told(error))
         except Exception as error:
             log.exception("a sentence could not be measured")
-            told = f"The measurement failed ({type(error).__name__}: {error}). Try again."
-            self.tell(id, "error", message=OUT_OF_ORDER if hosted() else told)
+            failed = f"The measurement failed ({type(error).__name__}: {error}). Try again."
+            self.tell(id, "error", message=OUT_OF_ORDER if hosted() else failed)
         else:
             self.tell(id, "answer", answer=done)
 

@@ -14,6 +14,7 @@ from src.bench import host, inputs
 from src.bench.stats import FEWEST_SAMPLES
 from src.engines import registry
 from src.engines.spec import EngineSpec
+from src.errors import Explained
 
 SCOPES = ("model", "pipeline")
 LARGEST_BATCH = 1024
@@ -22,7 +23,7 @@ DEFAULT_PRECISION = 0.02
 DEMO_PACE_S = 0.5  # between two requests of Infinity's demo
 
 
-class BadPlan(ValueError):
+class BadPlan(Explained, ValueError):
     """A plan that cannot be carried out. The message says why and what to ask for instead."""
 
 

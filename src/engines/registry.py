@@ -8,6 +8,7 @@ from typing import Any, Dict, List, Optional, Tuple, Type
 
 from src.engines.base import Engine
 from src.engines.spec import EngineSpec, Missing
+from src.errors import Explained
 
 ACCURACY_BASELINE = "pytorch-fp32"
 BASELINE = "onnxruntime-fp32"  # of ratios
@@ -315,7 +316,7 @@ ENGINES: Tuple[EngineSpec, ...] = (
 )
 
 
-class UnknownEngine(ValueError):
+class UnknownEngine(Explained, ValueError):
     """An engine id that the registry does not have. The message lists those it has."""
 
 
@@ -348,8 +349,7 @@ def get(id: str) -> EngineSpec:
 
 def engine_class(spec: EngineSpec) -> Type[Engine]:
     """Return the class behind a row."""
-    found: Type[Engine] = resolve(spec.implementation)
-    return found
+    return resolve(spec.implementation)
 
 
 def availability(spec: EngineSpec) -> Optional[Missing]:

@@ -11,27 +11,24 @@ import sys
 import time
 from typing import Any
 
-from src.bench import plan, protocol, results, slicing
+from src.bench import protocol, results, slicing
 from src.bench.events import Begun, Ended, Event, Failed, Loaded, Slice
-from src.bench.inputs import BadSentences
-from src.bench.lock import LockError
 from src.bench.pool import Pool
 from src.bench.record import Record
 from src.bench.sentence import Progress
 from src.bench.stopping import Stop
-from src.engines import registry
+from src.errors import Explained
 from src.home import HomeError
 from src.jobs import queue
 from src.jobs.job import Job
 from src.limits import public
-from src.model import ModelError, source
+from src.model import source
 from src.store import runs
 from src.store.database import Store, StoreError, open_store
 
 TELL_S = 1.0  # how often progress is written, and a cancel looked for
 LIVE_S = 8.0  # how often the results so far are computed for the page, at most
 LIVE_SHARE = 0.03  # of the job's time that may go into that
-EXPLAINED = (plan.BadPlan, registry.UnknownEngine, ModelError, HomeError, LockError, BadSentences)
 
 log = logging.getLogger(__name__)
 
@@ -163,7 +160,9 @@ def carry_out(store: Store, job: Job) -> tuple[str, str]:
                 measuring.stopped,
                 f"asked for on the page, job {job.id}",
             )
-    except EXPLAINED as error:
+    except StoreError:
+        raise
+    except Explained as error:
         return "failed", str(error)
     except KeyboardInterrupt:
         return "interrupted", "It was asked to stop at once."

@@ -17,6 +17,7 @@ from sqlalchemy.exc import IntegrityError
 
 from src.bench import identity, plan
 from src.bench.plan import Plan
+from src.errors import Explained
 from src.home import utc_now
 from src.jobs.job import ACTIVE, ENDS, OPEN, QUEUED, RUNNING, STARTING, Job, readable
 from src.limits import limits
@@ -24,16 +25,14 @@ from src.store import costs, schema
 from src.store.database import Store
 
 TABLE = schema.jobs.c
-UNREADABLE = (
-    "Its plan cannot be read: another version of this program wrote it, or it is damaged. Ask for it again."
-)
+UNREADABLE = "Its plan cannot be read: it is damaged, or of another version of this program. Ask again."
 
 
-class Refused(ValueError):
+class Refused(Explained, ValueError):
     """A job that is not taken. The message says why and what to do."""
 
 
-class NotYours(ValueError):
+class NotYours(Explained, ValueError):
     """Somebody else asked for this job."""
 
 

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 from urllib.parse import urlsplit
 
+from src.errors import Explained
+
 T = TypeVar("T")
 
 DEFAULT = Path(__file__).resolve().parents[2] / "data" / "references.csv"
@@ -49,7 +51,7 @@ UNITS = tuple(dict.fromkeys(unit for units in STATISTICS.values() for unit in un
 HEADLINE = {"cpu": ("infinity-cpu-16", "infinity-cpu-128"), "cuda": ("infinity-t4-16", "infinity-t4-128")}
 
 
-class ReferenceError(ValueError):
+class ReferenceError(Explained, ValueError):
     """The references file, or an id asked of it, is not what it must be."""
 
 

@@ -208,11 +208,17 @@ def splits(run: dict[str, Any]) -> list[Split]:
     for runtime, id in (("torchscript", "writeup-torchscript-1.9"), ("onnxruntime", "writeup-onnxruntime")):
         for precision in ("fp32", "int8"):
             for length in LENGTHS:
-                then = find(run, f"2021-{runtime}-{precision}", length, "model")
-                now = find(run, f"{runtime}-{precision}", length, "model")
-                if then and now:
-                    published = by_id(f"{id}-{precision}-cpu-{length}-mean").value
-                    found.append(
-                        Split(runtime, precision, length, published, then["median_ms"], now["median_ms"])
-                    )
+                reference = by_id(f"{id}-{precision}-cpu-{length}-mean")
+                then, now = (
+                    divisible(run, reference, f"{age}{runtime}-{precision}", length) for age in ("2021-", "")
+                )
+                if then and now and then["threads"] == now["threads"]:
+                    ms = (reference.value, then["median_ms"], now["median_ms"])
+                    found.append(Split(runtime, precision, length, *ms))
     return found
+
+
+def divisible(run: dict[str, Any], reference: Reference, engine: str, length: int) -> dict[str, Any] | None:
+    """Return an engine's result in scope `model` that may be divided by a published number, or None."""
+    side = beside(run, reference, engine, find(run, engine, length, "model"))
+    return side.row if side.row and side.row["verdict"] != "invalid" and side.ratio is not None else None

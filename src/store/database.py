@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event, exc, inspect, text
 from sqlalchemy.engine import URL, make_url
 
+from src.errors import OfTheMachine
 from src.home import home, locked
 from src.store import neighbours
 
@@ -28,7 +29,7 @@ FileId = tuple[int, int]  # device and inode
 log = logging.getLogger(__name__)
 
 
-class StoreError(Exception):
+class StoreError(OfTheMachine):
     """The database cannot be used. The message says why and what to do."""
 
 

@@ -13,6 +13,7 @@ from src.bench import identity, results
 from src.bench.events import Begun, Ended, Event, Failed, LeadIn, Loaded, Slice, Warmed, from_json, to_json
 from src.bench.plan import Case
 from src.bench.record import Record
+from src.errors import Explained
 from src.store import schema
 from src.store.database import Store, open_store
 from src.store.samples import read_slices, slice_row
@@ -23,11 +24,11 @@ LONGEST_TITLE = 200
 TABLES: dict[type, Any] = {Loaded: schema.loaded, Warmed: schema.warmed, LeadIn: schema.lead_ins}
 
 
-class NoRun(ValueError):
+class NoRun(Explained, ValueError):
     """There is no such run in the store. The message says what to give instead."""
 
 
-class RunBusy(ValueError):
+class RunBusy(Explained, ValueError):
     """The run is still being written, so that cannot be done to it now."""
 
 

@@ -39,6 +39,7 @@ from src.bench.events import (
     from_json,
 )
 from src.bench.record import Record
+from src.errors import Explained
 from src.limits import disclosed
 from src.store import event_checks, reading, runs
 from src.store.database import Store
@@ -54,7 +55,7 @@ STOPPED = ("precision", "budget", "interrupted", "failed")
 ADVICE = "Give a file that bench or export wrote."
 
 
-class BadRun(ValueError):
+class BadRun(Explained, ValueError):
     """What was given is no run that can be read. The message says why and what to give."""
 
 

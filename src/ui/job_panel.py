@@ -7,10 +7,11 @@ import streamlit as st
 
 from src.bench.events import TWIN
 from src.engines import registry
+from src.errors import Explained
 from src.jobs import queue, supervisor
 from src.jobs.job import QUEUED, Job
-from src.limits import OUT_OF_ORDER, hosted, public
-from src.store.database import Store, StoreError
+from src.limits import OUT_OF_ORDER, hosted, public, told
+from src.store.database import Store
 from src.ui import charts, shell, style
 from src.ui.format import duration, interval, many, ms, plain, times
 from src.ui.shell import explained, user
@@ -173,10 +174,8 @@ def draw_cancel(store: Store, job: Job) -> None:
 def cancel(store: Store, id: str, token: str | None) -> None:
     try:
         queue.cancel(store, id, token, user())
-    except queue.NotYours as error:
-        st.session_state.cancel_problem = str(error)
-    except StoreError as error:
-        st.session_state.cancel_problem = OUT_OF_ORDER if hosted() else str(error)
+    except Explained as error:
+        st.session_state.cancel_problem = told(error)
 
 
 def draw_end(job: Job) -> None:

@@ -9,12 +9,12 @@ from dataclasses import asdict, replace
 import streamlit as st
 
 from src.bench import host, inputs, plan
-from src.bench.plan import BadPlan, Plan
+from src.bench.plan import Plan
 from src.engines import registry
+from src.errors import Explained
 from src.jobs import queue
-from src.jobs.queue import Refused
-from src.limits import OUT_OF_ORDER, hosted, limits
-from src.model import ModelError, source
+from src.limits import hosted, limits, told
+from src.model import source
 from src.store import costs
 from src.store.database import Store
 from src.ui import tables
@@ -217,9 +217,8 @@ def draw_run_button(store: Store, asked: Plan) -> None:
         queue.check_size(asked)
         seconds = costs.accept(store, accepted)
         model = source.parse()
-    except (BadPlan, Refused, registry.UnknownEngine, ModelError) as error:
-        private = hosted() and isinstance(error, ModelError)
-        st.warning(OUT_OF_ORDER if private else plain(str(error)), icon=":material/rule:")
+    except Explained as error:
+        st.warning(plain(told(error)), icon=":material/rule:")
         st.button("Run", disabled=True, key="run", icon=":material/play_arrow:")
         return
     cells = (len(accepted.engines)) * len(accepted.cases)

@@ -9,15 +9,11 @@ from typing import NoReturn
 
 import streamlit as st
 
-from src.bench.plan import BadPlan
-from src.engines.registry import UnknownEngine
+from src.errors import Explained
 from src.home import HomeError
-from src.jobs.queue import NotYours, Refused
 from src.jobs.supervisor import Supervisor
-from src.limits import OUT_OF_ORDER, hosted
+from src.limits import hosted, told
 from src.store.database import Store, StoreError, open_store
-from src.store.runs import NoRun, RunBusy
-from src.store.transfer import BadRun
 from src.ui.format import plain
 
 PRODUCT = "Are We Infinity Yet?"
@@ -32,10 +28,6 @@ PAGES = (
     ("pages/engines.py", "Engines", ":material/memory:"),
     ("pages/methodology.py", "Methodology", ":material/menu_book:"),
 )
-# What somebody did or can mend is told to everybody; what concerns the machine only where it is one's own.
-FOR_ALL = (BadPlan, UnknownEngine, NotYours, Refused, NoRun, RunBusy, BadRun)
-FOR_OWNERS = (StoreError, HomeError)
-
 ICON = Path(__file__).parent / "icon.png"
 
 log = logging.getLogger(__name__)
@@ -97,11 +89,7 @@ def supervisor() -> Supervisor:
 
 def show_error(error: Exception) -> None:
     """Show an error that says what to do next; not the machine's own troubles in the hosted demo."""
-    if isinstance(error, FOR_OWNERS) and hosted():
-        log.error("%s", error)
-        st.error(OUT_OF_ORDER, icon=":material/error:")
-    else:
-        st.error(plain(str(error)), icon=":material/error:")
+    st.error(plain(told(error)), icon=":material/error:")
 
 
 @contextmanager
@@ -109,7 +97,7 @@ def explained() -> Iterator[None]:
     """Show the errors of a block that people can do something about."""
     try:
         yield
-    except (*FOR_ALL, *FOR_OWNERS) as error:
+    except Explained as error:
         show_error(error)
 
 

@@ -172,6 +172,22 @@ def test_software_and_hardware_multiply_to_the_whole():
     assert one.hardware * one.software == pytest.approx(one.whole)
 
 
+@pytest.mark.parametrize("change", [{"verdict": "invalid"}, {"threads": 1}, {"median_ms": None}])
+def test_what_is_not_comparable_is_not_split(change: dict[str, Any]):
+    then = row("2021-onnxruntime-int8", 128, "model", 6.0)
+    now = row("onnxruntime-int8", 128, "model", 9.0)
+    assert len(verdict.splits(run(then, now))) == 1
+    for rows in ((then | change, now), (then, now | change)):
+        assert verdict.splits(run(*rows)) == []
+
+
+def test_another_model_is_not_split():
+    rows = [row(engine, 128, "model", 6.0) for engine in ("2021-onnxruntime-int8", "onnxruntime-int8")]
+    other = run(*rows)
+    other["run"]["model"] = {**MODEL, "architecture": "BERT-L12-H768"}
+    assert verdict.splits(other) == []
+
+
 def test_more_threads_than_two_are_taken_where_two_were_not_measured():
     rows = [row("onnxruntime-fp32", 16, "model", ms, threads=threads) for threads, ms in ((1, 5.0), (4, 2.0))]
     found = verdict.find(run(*rows), "onnxruntime-fp32", 16, "model")
