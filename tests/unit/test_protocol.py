@@ -11,9 +11,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from src.bench import evidence, lead_ins, patience, protocol, ramp, slicing
+from src.bench import evidence, lead_ins, lock, patience, protocol, ramp, slicing
 from src.bench.events import TWIN, Begun, Ended, Event, LeadIn, Loaded, Slice, Warmed
-from src.bench.lock import PATH, host_lock
+from src.bench.lock import host_lock
 from src.bench.plan import Case, Plan
 from src.bench.pool import Pool
 from src.bench.record import Cell, Record
@@ -435,7 +435,6 @@ def test_a_killed_measurer_leaves_no_worker_and_a_readable_file(tmp_path: Path):
     from tests.conftest import ROOT, gone_within
 
     store = open_store()
-
     for kill, times in ((signal.SIGKILL, 1), (signal.SIGINT, 1), (signal.SIGINT, 2)):
         home = os.environ["AWIY_HOME"]
         before = {one.id for one in kept.listed(store)}
@@ -471,4 +470,4 @@ def test_a_killed_measurer_leaves_no_worker_and_a_readable_file(tmp_path: Path):
         assert found["run"]["interrupted"]
         if times == 1:
             assert found["run"]["stopped"] == ("unfinished" if kill == signal.SIGKILL else "interrupted")
-        assert PATH.exists()
+        assert lock.PATH.exists()
