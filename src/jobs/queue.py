@@ -19,7 +19,7 @@ from src.bench import identity, plan
 from src.bench.plan import Plan
 from src.errors import Explained
 from src.home import utc_now
-from src.jobs.job import ACTIVE, ENDS, OPEN, QUEUED, RUNNING, STARTING, Job, readable
+from src.jobs.job import ACTIVE, ENDS, OPEN, QUEUED, RUNNING, STARTING, Job, end_if_stopped, readable
 from src.limits import limits
 from src.store import costs, schema
 from src.store.database import Store
@@ -184,8 +184,8 @@ def cancel(store: Store, id: str, token: str | None, user: str | None = None) ->
         )
     with store.read() as connection:
         process = connection.execute(select(TABLE.process).where(TABLE.id == id)).scalar()
-    if process and identity.stopped(process):
-        identity.kill(process)
+    if process:
+        end_if_stopped(store, process)
     with store.write() as connection:
         connection.execute(
             update(schema.jobs)

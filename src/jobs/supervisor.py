@@ -28,7 +28,7 @@ from src.store.database import Store, StoreError, open_store
 LOOK_S = 1.0
 ORPHANS_S = 30.0  # how often runs are looked for whose writer was killed
 TERM_AFTER_S, KILL_AFTER_S = 8.0, 20.0  # after a job was asked to end and has not
-HALTED_S = 30.0  # how long a stopped job may hold the database
+HALTED_S = 10.0  # how long a stopped job may hold the database; who waits to write gives up after BUSY_S
 STANDSTILL_S = 300.0  # without a word of progress, before that is told
 KEPT_LOGS = 100
 TAIL_BYTES = 8_000

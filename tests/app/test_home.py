@@ -10,6 +10,8 @@ from src.engines import registry
 from src.ui import format, gates
 from tests.conftest import DEMO, ROOT, SIX
 
+pytestmark = pytest.mark.measuring
+
 
 @pytest.fixture(scope="module")
 def page() -> AppTest:

@@ -119,6 +119,26 @@ def test_a_job_that_was_stopped_while_it_holds_the_database_can_be_cancelled(
 
 
 @pytest.mark.parametrize("halted", ["holds"], indirect=True)
+def test_a_job_that_stops_only_once_its_write_is_done_can_be_cancelled(
+    store: Store, halted: tuple[Job, psutil.Process], monkeypatch: pytest.MonkeyPatch
+):
+    """At the first look it is still in the kernel: a signal stops it only when it comes back from there."""
+    looks = iter([False])
+    stopped = identity.stopped
+    monkeypatch.setattr(identity, "stopped", lambda process: next(looks, None) is None and stopped(process))
+    cancelling = threading.Thread(
+        target=queue.cancel, args=(store, halted[0].id, "token of halted"), daemon=True
+    )
+    cancelling.start()
+    cancelling.join(10)
+    try:
+        assert not cancelling.is_alive(), "it waits for the database"
+    finally:
+        halted[1].kill()
+        cancelling.join(10)
+
+
+@pytest.mark.parametrize("halted", ["holds"], indirect=True)
 def test_who_was_stopped_with_the_database_in_its_hand_is_ended(
     store: Store, supervised: Supervisor, halted: tuple[Job, psutil.Process], monkeypatch: pytest.MonkeyPatch
 ):
