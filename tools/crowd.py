@@ -29,7 +29,7 @@ from playwright.async_api import Browser, Page, async_playwright
 
 from src.bench.lock import holder_now
 from src.bench.plan import Plan
-from src.home import ROOT, home
+from src.home import ROOT, home, write_whole
 from src.jobs import queue
 from src.limits import limits
 from src.store.database import Store, open_store
@@ -80,9 +80,8 @@ def crowds(people: int) -> None:
             ends = list(threads.map(visit, [TEXTS[line.strip()]] * people))
         while not loading.done:
             loading.wait(0.5)
-        with open(os.environ["AWIY_HOME"] + "/ends.part", "w") as stream:
-            json.dump([*ends, ("answered" if loading.answer else loading.error, 0.0)], stream)
-        os.replace(stream.name, home() / "ends.json")
+        ends.append(("answered" if loading.answer else str(loading.error), 0.0))
+        write_whole(home() / "ends.json", json.dumps(ends))
 
 
 # --- beside it

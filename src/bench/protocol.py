@@ -596,7 +596,7 @@ class Benchmark:
             cell.engine,
             cell.case,
             at_s,
-            tuple(measured["ns"]),
+            measured["ns"],
             sum(measured["lead_ns"]),
             seen,
             evidence.disturbances(

@@ -274,8 +274,7 @@ def case_of(row: dict[str, Any]) -> Case:
 
 def figure_ms(row: dict[str, Any]) -> float | None:
     """Return a result's typical latency in ms: its median, or its mean where that is all a table told."""
-    found: float | None = row["median_ms"] if row["median_ms"] is not None else row["mean_ms"]
-    return found
+    return row["median_ms"] if row["median_ms"] is not None else row["mean_ms"]
 
 
 def summary(rows: list[dict[str, Any]], baseline: str) -> list[dict[str, Any]]:

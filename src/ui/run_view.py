@@ -323,8 +323,7 @@ def draw_host(run: dict[str, Any]) -> None:
 
 
 def draw_failures(run: dict[str, Any]) -> None:
-    absent = report.not_measured(run)
-    if not absent:
+    if not (absent := report.not_measured(run)):
         return
     with st.expander(f"Not measured, and why: {len(absent)}", icon=":material/error:"):
         for text in absent:

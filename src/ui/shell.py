@@ -12,7 +12,7 @@ import streamlit as st
 from src.errors import Explained
 from src.home import HomeError
 from src.jobs.supervisor import Supervisor
-from src.limits import hosted, told
+from src.limits import OUT_OF_ORDER, hosted, told
 from src.store.database import Store, StoreError, open_store
 from src.ui.format import plain
 
@@ -89,7 +89,8 @@ def supervisor() -> Supervisor:
 
 def show_error(error: Exception) -> None:
     """Show an error that says what to do next; not the machine's own troubles in the hosted demo."""
-    st.error(plain(told(error)), icon=":material/error:")
+    message = told(error)
+    st.error(message if message == OUT_OF_ORDER else plain(message), icon=":material/error:")
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from src.store import runs
 from src.store.database import Store
 from tests.conftest import ROOT
 from tests.unit.test_results import made
-from tests.unit.test_store import TIMES, kept, store, with_id
+from tests.unit.test_store import TIMES, asked_for_on_a_page, kept, store, with_id
 
 __all__ = ["store"]  # a fixture
 
@@ -36,13 +36,7 @@ def test_the_hosted_demo_does_not_keep_every_run_of_its_visitors(
     for number in range(5):
         id, at = f"20261110-00000{number}-abcd", f"2026-11-10T00:00:0{number}Z"
         kept(store, with_id(made(TIMES, rounds=6), id, started_at=at))
-        with store.write() as connection:
-            connection.exec_driver_sql(
-                "INSERT INTO jobs (id, click, token_sha256, model, plan, estimate_s, state, created_at, "
-                "ended_at, run_id, cancel_asked) "
-                "VALUES (?, ?, 'x', 'embedded', '{}', 1, 'succeeded', ?, ?, ?, 0)",
-                (id, id, at, at, id),
-            )
+        asked_for_on_a_page(store, id, at)
     Supervisor().look(store)
     assert sorted(listed.id[-6] for listed in runs.listed(store)) == ["3", "4"]
 

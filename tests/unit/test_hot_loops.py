@@ -8,7 +8,7 @@ from typing import Any
 import psutil
 import pytest
 
-from src.bench import fidelity, fidelity_sentences, hot_loops, sentence
+from src.bench import evidence, fidelity, fidelity_sentences, hot_loops, sentence
 from src.bench.fidelity import Settings
 from src.bench.hot_loops import HotFigure, HotLoops
 from src.model import cache, source
@@ -101,6 +101,8 @@ def within(monkeypatch: pytest.MonkeyPatch) -> Settings:
     monkeypatch.setattr(HotLoops, "load", lambda *_: pytest.fail("a hot loop was loaded"))
     monkeypatch.setattr(hot_loops, "disturbances", lambda *_: set())
     monkeypatch.setattr(hot_loops, "slowdowns", lambda *_: ())
+    monkeypatch.setattr(evidence, "disturbances", lambda *_: ())
+    monkeypatch.setattr(evidence, "slowdowns", lambda *_: ())
     for module in (fidelity, fidelity_sentences):
         monkeypatch.setattr(module, "accept", lambda _: None)
         monkeypatch.setattr(module, "build", lambda *_: None)
@@ -114,7 +116,7 @@ def test_a_workers_own_continuous_calls_stand_in_for_hot_loops(
     monkeypatch.setattr(fidelity, "ROUNDS", 6)
     monkeypatch.setattr(fidelity, "judge", lambda *_: ("valid", []))
     (pair,) = fidelity.plans(within, model, lambda _: None)
-    assert 1 <= len(pair.turns) <= 2, pair.reason  # a round may have been disturbed
+    assert len(pair.turns) == 2, pair.reason
     assert pair.worker_ms == pytest.approx(5.1, abs=0.2)
     assert pair.ratio == pytest.approx(1.0, abs=0.02)
 
@@ -125,7 +127,7 @@ def test_and_for_those_of_a_sentence(
     quiet = sentence.Noise(0.0, 0.0, False, "")
     monkeypatch.setattr(sentence, "judge_noise", lambda *_: quiet)
     (pair,) = fidelity_sentences.sentences(within, model, lambda _: None, DEMO)
-    assert 1 <= len(pair.turns) <= fidelity_sentences.SENTENCES, pair.reason
+    assert len(pair.turns) == fidelity_sentences.SENTENCES, pair.reason
     assert pair.ratio == pytest.approx(1.0, abs=0.03)
 
 

@@ -15,7 +15,7 @@ from src.store import retention, runs
 from src.store.database import Store
 from tests.conftest import ROOT
 from tests.unit.test_results import made
-from tests.unit.test_store import TIMES, kept, store, with_id
+from tests.unit.test_store import TIMES, asked_for_on_a_page, kept, store, with_id
 
 __all__ = ["store"]  # a fixture
 MODEL = ModelSource("embedded")
@@ -29,13 +29,7 @@ def some_runs(store: Store, count: int, asked_on_page: bool) -> list[str]:
         kept(store, with_id(made(TIMES, rounds=6), id, started_at=started))
         ids.append(id)
         if asked_on_page:
-            with store.write() as connection:
-                connection.exec_driver_sql(
-                    "INSERT INTO jobs (id, click, token_sha256, model, plan, estimate_s, state, created_at, "
-                    "ended_at, run_id, cancel_asked) "
-                    "VALUES (?, ?, 'x', 'embedded', '{}', 1, 'succeeded', ?, ?, ?, 0)",
-                    (id, id, started, started, id),
-                )
+            asked_for_on_a_page(store, id, started)
     return ids
 
 

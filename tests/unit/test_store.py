@@ -45,6 +45,17 @@ def kept(store: Store, record: Record) -> str:
     return sink.run_id
 
 
+def asked_for_on_a_page(store: Store, id: str, at: str) -> None:
+    """Put the job there that somebody asked for and that made this run."""
+    with store.write() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO jobs (id, click, token_sha256, model, plan, estimate_s, state, created_at, "
+            "ended_at, run_id, cancel_asked) "
+            "VALUES (?, ?, 'x', 'embedded', '{}', 1, 'succeeded', ?, ?, ?, 0)",
+            (id, id, at, at, id),
+        )
+
+
 def with_id(record: Record, id: str, **head: object) -> Record:
     assert record.begun
     record.begun = replace(record.begun, id=id, **head)  # type: ignore[arg-type]
