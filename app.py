@@ -10,11 +10,12 @@ from src.bench.plan import QUICK
 from src.engines import registry
 from src.limits import disclosed, hosted, limits
 from src.model import ModelError, source
-from src.ui import charts, gates, tables
-from src.ui.format import ms, plain, times
+from src.ui import charts, tables
+from src.ui.format import ms, plain
 from src.ui.measuring import measurer, wait
 from src.ui.plan_form import asker, draw_missing, thread_choices
 from src.ui.shell import PRODUCT, page_setup
+from src.ui.spoken import draw_spoken
 from src.ui.stored import draw_stored
 
 DEMO_16 = "This Live-event is great. I will sign up for Infinity."
@@ -65,43 +66,14 @@ def measure(text: str, engines: list[str], threads: int) -> dict | str:
     return result
 
 
-def headline(answer: dict, best: dict, stored: dict | None) -> str:
-    """Return the one sentence that answers the page's question for this text.
-
-    `best` is the fastest engine that is faithful to FP32; `stored` what it may be divided by, or None.
-    """
-    fastest = f"**{registry.get(best['engine']).title}** answers in **{ms(best['pipeline']['median_ms'])}**"
-    if not stored:
-        if answer["tokens"] in (16, 128):
-            return f"{fastest}. Infinity's numbers are of another model, so nothing is divided."
-        return (
-            f"{fastest}. Infinity's numbers are for 16 and 128 tokens; this text has {answer['tokens']}, "
-            "so nothing is divided."
-        )
-    low, high = best["pipeline"]["ci95_ms"]
-    if answer["noise"]["noisy"]:
-        verdict = "Measured on a busy host, so no verdict"
-    elif not best["pipeline"]["steady"]:
-        verdict = "Not steady within the time of a sentence, so no verdict"
-    elif high < stored["value"]:
-        verdict = "Yes, this time"
-    elif low > stored["value"]:
-        verdict = "No, not this time"
-    else:
-        verdict = "Too close to call"
-    ratio = stored["ratios"][best["engine"]]["pipeline"]
-    return f"{verdict}: {fastest}, {times(ratio)} of Infinity's stored {ms(stored['value'])}."
-
-
 def draw_answer(answer: dict) -> None:
     stored = references.beside(answer)
     payload = disclosed({**answer, "references": stored})
     rows = sorted(answer["engines"], key=lambda row: row["pipeline"]["median_ms"])
     comparable = next((one for one in stored if one["comparisons"]["pipeline"]["comparable"]), None)
-    below_gate = gates.below(answer["model"]["name"])
-    faithful = [row for row in rows if row["agrees"] is not False and row["engine"] not in below_gate]
-    if faithful:
-        st.markdown(f"### {headline(answer, faithful[0], comparable)}")
+    figures = references.figures_of_sentence(answer)
+    for device in dict.fromkeys(figure.measurement.device for figure in figures):
+        draw_spoken(references.answer(figures, device))
     if answer["noise"]["noisy"]:
         st.warning(plain(answer["noise"]["reason"]), title="Noisy", icon=":material/warning:")
     if answer["truncated"]:
@@ -137,12 +109,7 @@ def draw_answer(answer: dict) -> None:
         f"{fastest['pipeline']['rounds']} interleaved rounds. Δ: largest difference of a logit to "
         "PyTorch FP32."
     )
-    if below_gate.keys() & {row["engine"] for row in rows}:
-        st.caption(
-            "Accuracy: as the page Accuracy tells, not measured now. Below 99 % of FP32's an engine "
-            "is flagged and does not count in the headline."
-        )
-    st.table(tables.latencies(rows, comparable, below_gate), alt="Latency, ratios and answer of each engine")
+    st.table(tables.latencies(rows, comparable), alt="Latency, ratios and answer of each engine")
     left, right = st.columns(2, vertical_alignment="center")
     with left:
         draw_stored([(one, one["comparisons"]["pipeline"]) for one in stored])

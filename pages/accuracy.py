@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from src.bench.accuracy import GATE
+from src.bench.gate import GATE, HOLDS, MISSES, NOT_PROVEN
 from src.model import ModelError, source
 from src.ui import charts, gates, tables
 from src.ui.format import many, moment, plain, significant
@@ -14,12 +14,24 @@ from src.ui.style import known
 
 COMMAND = "python -m src accuracy --dataset FILE.tsv"
 BASELINE = "pytorch-fp32"
+STATES = {HOLDS: "holds for", MISSES: "is missed by", NOT_PROVEN: "is not proven for"}
 
 
 def describe(one: dict[str, Any]) -> str:
     """Return a result's name in a list, which is also its name in the link."""
     origin = "stored with the model" if one.get("stored") else "this host"
     return f"{one['dataset']}, {one['n']} sentences, {origin}"
+
+
+def gate_text(row: dict[str, Any]) -> str:
+    """Return what is known of the gate in words; results of earlier versions have no interval."""
+    gate = row["gate"]
+    return gate["state"] if isinstance(gate, dict) else "not recorded"
+
+
+def bound(row: dict[str, Any], name: str) -> float | None:
+    """Return a figure of the gate, as a share; None where there is none."""
+    return row["gate"][name] if isinstance(row["gate"], dict) else None
 
 
 def as_frame(one: dict[str, Any]) -> pd.DataFrame:
@@ -30,7 +42,11 @@ def as_frame(one: dict[str, Any]) -> pd.DataFrame:
         rows.append(
             {
                 "Engine": known(row["engine"]).title,
-                "Gate": {True: "passed", False: "missed", None: "–"}[row["gate"]],
+                "Gate": gate_text(row),
+                "Drop": bound(row, "drop"),
+                "Drop, low": bound(row, "low"),
+                "Drop, high": bound(row, "high"),
+                "To settle": bound(row, "more_sentences"),
                 "Accuracy": row["accuracy"],
                 "Low": row["ci95"][0],
                 "High": row["ci95"][1],
@@ -58,8 +74,13 @@ def draw_table(one: dict[str, Any]) -> None:
         column_config={
             "Engine": st.column_config.TextColumn(pinned=True),
             "Gate": st.column_config.TextColumn(
-                help=f"Passed at {GATE:.0%} of PyTorch FP32's accuracy or more"
+                help=f"holds: the drop is below {1 - GATE:.0%} of PyTorch FP32's accuracy, as sure as 95 %; "
+                "misses: it is above, as sure; else not proven"
             ),
+            "Drop": number(**share, help="(FP32 − engine) / FP32 of the accuracies; lower is better"),
+            "Drop, low": number(**share, help="One-sided 95 % bound, by the score method for pairs"),
+            "Drop, high": number(**share, help="One-sided 95 % bound, by the score method for pairs"),
+            "To settle": number(help="How many more sentences would settle it, if they went as these did"),
             "Accuracy": number(**share, help="Higher is better"),
             "Low": number(**share, help="95 % interval (Wilson)"),
             "High": number(**share, help="95 % interval (Wilson)"),
@@ -121,8 +142,8 @@ page_setup("Accuracy", wide=True)
 st.title("Accuracy")
 st.markdown(
     "A fast wrong answer is no answer. Each engine reads the same sentences as PyTorch FP32, one at a time, "
-    f"as they are timed; below {GATE:.0%} of its accuracy an engine carries a badge wherever its latency is "
-    "shown."
+    f"as they are timed. Which keep {GATE:.0%} of its accuracy? Where that is not proven, an engine gives no "
+    "plain yes to the question of this site."
 )
 try:
     model = source.parse().name
@@ -137,19 +158,16 @@ if not results:
 names = [describe(one) for one in results]
 chosen = st.selectbox("Data set", names, key="a_dataset", bind="query-params")
 one = results[names.index(chosen)]
-missed = [known(row["engine"]).title for row in one["engines"] if row["gate"] is False]
-if missed:
-    st.markdown(
-        f"### {len(missed)} of {many(len(one['engines']), 'engine')} "
-        f"{'misses' if len(missed) == 1 else 'miss'} the gate: {plain(', '.join(missed))}"
-    )
-else:
-    st.markdown(
-        f"### All {many(len(one['engines']), 'engine')} keep at least {GATE:.0%} of PyTorch FP32's accuracy"
-    )
+states = {state: [row for row in one["engines"] if gate_text(row) == state] for state in STATES}
+parts = [f"{verb} {len(states[state])}" for state, verb in STATES.items() if states[state]]
+st.markdown(f"### The gate of {GATE:.0%} {', '.join(parts) or 'is not recorded'}")
+for state, words in ((MISSES, "Below it"), (NOT_PROVEN, "Not proven either way")):
+    if states[state]:
+        titles = ", ".join(known(row["engine"]).title for row in states[state])
+        st.markdown(f"{words}: {plain(titles)}")
 st.caption(
-    f"{plain(model)} · {moment(one['measured_at'])} · {plain(one['host']['cpu'])}. An interval of {one['n']} "
-    "sentences is wide: the test beside it compares the same sentences, and sees more."
+    f"{plain(model)} · {moment(one['measured_at'])} · {plain(one['host']['cpu'])}. The gate compares "
+    "the same sentences in pairs; not proven is no miss: more sentences would settle it."
 )
 st.plotly_chart(
     charts.accuracies(one["engines"], BASELINE, GATE),
@@ -162,7 +180,8 @@ st.subheader("Flips", divider="gray")
 draw_flips(one)
 with st.expander("Measure it again, or on other sentences", icon=":material/terminal:"):
     st.code(
-        f"{COMMAND}   # lines of text<TAB>label, 1 = positive\npython -m src accuracy                       "
+        f"{COMMAND}   # text<TAB>label, 1 = positive; several are pooled\n"
+        "python -m src accuracy                       "
         "# the project's own sentences\n"
         "python -m src accuracy --dataset hub         # SST-2's validation part, where the hub can be "
         "reached",

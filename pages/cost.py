@@ -5,11 +5,13 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from src import references
 from src.references import load, verdict
+from src.references.answer import NO, UNKNOWN, YES, faithful
 from src.references.cost import HOURS_PER_YEAR, Offer, factor_to_pay, loads
 from src.references.reference import Reference, by_id
 from src.store import runs
-from src.ui import charts, gates
+from src.ui import charts
 from src.ui.format import moment, ms, plain, significant
 from src.ui.run_view import finished_run
 from src.ui.shell import page_setup, the_store
@@ -20,6 +22,12 @@ DEFAULT_INSTANCE = "aws-c6i-xlarge-price"  # two physical cores, as Infinity's d
 LICENCES = {
     "per machine and model": ("infinity-price-per-year", "as a presenter told, by ELS-RD"),
     "per CPU": ("infinity-price-per-cpu-year", "in the write-up only"),
+}
+
+
+ACCURACY = {
+    NO: "This engine misses the accuracy gate: its answers are worth less than FP32's.",
+    UNKNOWN: "This engine's accuracy is not proven here: its answers may be worth less than FP32's.",
 }
 
 
@@ -53,6 +61,11 @@ def ask_price() -> float:
     return row.value
 
 
+def is_best(row: dict[str, Any], spoken: references.Answer) -> bool:
+    """Tell whether a result is that of the engine which answers the question."""
+    return spoken.best is not None and row["engine"] == spoken.best.engine
+
+
 def measured(run: dict[str, Any], length: int) -> list[dict[str, Any]]:
     """Return the results of a run in scope pipeline at this length, fastest first."""
     rows = [
@@ -80,12 +93,14 @@ if not found:
     st.code("python -m src bench --preset writeup", language=None)
     st.stop()
 ids = [one.id for one, _ in found]
-preferred = next((one.id for one, _ in found if one.preset == "writeup"), ids[0])
+preferred = runs.preferred([one for one, _ in found]).id
 left, middle, right = st.columns(3)
 with left:
     st.markdown("**Measured**")
     chosen = st.selectbox("Run", ids, index=ids.index(preferred), key="c_run", bind="query-params")
     one, run = found[ids.index(chosen)]
+    if one.source == "imported":
+        st.caption(":material/upload: From a file: measured on another host")
     lengths = sorted({row["sequence_length"] for row in run["results"] if row["scope"] == "pipeline"})
     length = st.segmented_control(
         "Tokens", lengths, default=lengths[0], required=True, key="c_tokens", bind="query-params"
@@ -94,8 +109,8 @@ with left:
     if not rows:
         st.info("Nothing in this run counts at this length. Choose another run.", icon=":material/info:")
         st.stop()
-    missed = gates.below(run["run"]["model"].get("name", ""))
-    best = next((number for number, row in enumerate(rows) if row["engine"] not in missed), 0)
+    spoken = references.answer(references.figures(run, rows))
+    best = next((number for number, row in enumerate(rows) if is_best(row, spoken)), 0)
     engine = st.selectbox(
         "Engine",
         [row["engine"] for row in rows],
@@ -105,6 +120,9 @@ with left:
         bind="query-params",
     )
     row = next(row for row in rows if row["engine"] == engine)
+    accuracy = faithful(references.figures(run, [row])[0])
+    if accuracy != YES:
+        st.warning(ACCURACY[accuracy], icon=":material/target:")
     st.caption(
         f"{significant(row['throughput_per_s'])} texts/s: one at a time, {row['threads']} threads, derived "
         f"from the mean of {ms(row['mean_ms'])}, {moment(one.started_at)}"

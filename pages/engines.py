@@ -42,7 +42,7 @@ with explained():
         model = source.parse()
     except ModelError as error:
         st.error(plain(str(error)), icon=":material/error:")
-below_gate = gates.below(model.name) if model else {}
+said = gates.stated(model.name) if model else {}
 loaded = runs.latest_loaded(the_store())
 
 for heading in wanted or groups:
@@ -58,7 +58,7 @@ for heading in wanted or groups:
     columns = st.columns(2)
     for number, spec in enumerate(shown_here):
         with columns[number % 2]:
-            engine_card.draw(spec, found[spec.id], model, loaded.get(spec.id), below_gate)
+            engine_card.draw(spec, found[spec.id], model, loaded.get(spec.id), said.get(spec.id))
 
 st.subheader("Environments", divider="gray")
 st.caption("Engines whose libraries cannot live beside the others have an environment of their own.")

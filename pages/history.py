@@ -7,7 +7,7 @@ import streamlit as st
 
 from src.bench.plan import Case
 from src.limits import limits
-from src.store import ort_csv, runs, transfer
+from src.store import ort_csv, runs, transfer, trends
 from src.store.database import Store
 from src.ui import charts
 from src.ui.format import many, moment, plain
@@ -201,7 +201,7 @@ def draw_upload(store: Store) -> None:
 def draw_trend(store: Store) -> None:
     """Draw the latency of any engine and case over time."""
     st.subheader("Over time", anchor=False)
-    engines = runs.engines(store)
+    engines = trends.engines(store)
     if not engines:
         st.info("The first run that ends gives the first point.", icon=":material/show_chart:")
         return
@@ -215,12 +215,12 @@ def draw_trend(store: Store) -> None:
         key="h_engine",
         bind="query-params",
     )
-    cases = {str(case): case for case in runs.cases(store, engine)}
+    cases = {str(case): case for case in trends.cases(store, engine)}
     if not cases:
         return
     name = right.selectbox("Case", list(cases), key="h_case", bind="query-params")
     case: Case = cases[name]
-    points = runs.trend(store, engine, case)
+    points = trends.trend(store, engine, case)
     if not points:
         st.info("This engine has no median of this case.", icon=":material/show_chart:")
         return
@@ -231,7 +231,8 @@ def draw_trend(store: Store) -> None:
         alt=f"Median latency of {engines[engine]} over {len(points)} runs, a line per host",
     )
     st.caption(
-        "A line per host: different hosts are not one series. Whiskers: 95 % intervals. "
+        "A line per host, weights, artifact and runtime: what differs in them is not one series. "
+        "Whiskers: 95 % intervals. "
         "×: not judged valid; hollow: imported."
     )
 

@@ -1,103 +1,79 @@
 """Are we there yet? A stored run beside Infinity's numbers and the write-up's tables. Measures nothing."""
 
+from dataclasses import asdict
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
+from src.bench import fingerprint, known_accuracy
 from src.engines import registry
 from src.references import verdict
+from src.references.answer import APART, FASTER, LEVEL, SLOWER, UNDECIDED
 from src.references.reference import infinity
 from src.references.verdict import Beside, Cell
 from src.store import runs
-from src.ui import charts, gates, provenance, tables
-from src.ui.format import interval, moment, ms, plain, times
+from src.ui import charts, provenance, tables
+from src.ui.format import moment, ms, plain, times
 from src.ui.paced import draw_paced
 from src.ui.run_view import finished_run, host_line
 from src.ui.shell import page_setup, the_store
 from src.ui.splits import draw_splits
+from src.ui.spoken import draw_spoken
 from src.ui.style import known
 
-WORDS = {
-    verdict.FASTER: "Yes",
-    verdict.SLOWER: "No",
-    verdict.LEVEL: "Too close to call",
-    verdict.UNDECIDED: "Undecided, as the host was too noisy",
-    "": "Not comparable",
-}
 ICONS = {
-    verdict.FASTER: ":material/check:",
-    verdict.SLOWER: ":material/close:",
-    verdict.LEVEL: ":material/drag_handle:",
-    verdict.UNDECIDED: ":material/question_mark:",
-    "": ":material/block:",
+    FASTER: ":material/check:",
+    SLOWER: ":material/close:",
+    LEVEL: ":material/drag_handle:",
+    UNDECIDED: ":material/question_mark:",
+    APART: ":material/block:",
 }
 
 
 def choose_run(listed: list[runs.Listed]) -> runs.Listed:
     """Let somebody choose among the runs that have ended; the latest of the write-up's plan comes first."""
     ids = [one.id for one in listed]
-    default = next((one.id for one in listed if one.preset == "writeup"), ids[0])
+    default = runs.preferred(listed).id
     chosen = st.selectbox(
         "Run", ids, index=ids.index(default), key="v_run", bind="query-params", format_func=str
     )
     return next(one for one in listed if one.id == chosen)
 
 
-def sentence(found: verdict.Answer) -> str:
-    """Return the answer for one length in a sentence."""
-    stated, frames = found.stated, found.frames
-    if not stated or not stated.row:
-        return f"**{found.length} tokens: nothing to say.** No engine with proven accuracy has a result."
-    word = WORDS[stated.verdict]
-    row = stated.row
-    title = f"{plain(row['facts']['title'])} answers in **{ms(row['median_ms'])}**"
-    if row["median_ci95_ms"]:
-        title += f" ({interval(*row['median_ci95_ms'])})"
-    if stated.ratio is None:
-        return f"**{found.length} tokens:** {title}. Nothing is divided; its provenance says why."
-    shown = f" and {times(frames.ratio)} of the {ms(frames.reference.value)} on its video" if frames else ""
-    return (
-        f"**{found.length} tokens: {word}.** {title}, {times(stated.ratio)} of Infinity's stated "
-        f"{ms(stated.reference.value)}{shown}."
-    )
-
-
-def draw_answers(run: dict[str, Any], passed: dict[str, bool | None]) -> None:
+def draw_answers(run: dict[str, Any]) -> None:
     """Draw the answer for each length, and its numbers with their provenance."""
-    found = [verdict.answer(run, "cpu", length, passed) for length in verdict.LENGTHS]
-    if not any(found):
+    answers = {length: verdict.answer(run, "cpu", length) for length in verdict.LENGTHS}
+    if not any(answers.values()):
         st.info(
             "This run has no result that counts in scope **pipeline**, which is what Infinity's numbers "
             "enclose. Ask for both scopes: the preset **writeup** does.",
             icon=":material/info:",
         )
         return
-    for one in found:
-        if one:
-            st.markdown(f"### {sentence(one)}")
+    for length, answer in answers.items():
+        if answer:
+            draw_spoken(answer, f"{length} tokens – ")
     st.markdown(
-        "On this host, which is not Infinity's; text in, label out, batch 1, back to back. Accuracy at "
-        "99 % of FP32's or better."
+        "On the run's host, which is not Infinity's; text in, label out, batch 1, back to back. Accuracy: "
+        "proven to be within 1 % of FP32's, or the answer says so."
     )
-    for one in found:
-        if not one or not one.stated:
+    for length, answer in answers.items():
+        if not answer or not answer.best or not answer.standing or not answer.standing.reference:
             continue
+        row = verdict.find(run, answer.best.engine, length, "pipeline")
+        stated = verdict.beside(run, answer.standing.reference, answer.best.engine, row)
+        frames = verdict.on_video(run, answer)
         first, second, third, fourth = st.columns((1, 2, 2, 3), vertical_alignment="center")
-        first.markdown(f"**{one.length} tokens**")
+        first.markdown(f"**{length} tokens**")
         with second:
-            draw_number(one.stated, "stated")
+            draw_number(stated, "stated")
         with third:
-            if one.frames:
-                draw_number(one.frames, "on the video")
+            if frames:
+                draw_number(frames, "on the video")
+                st.caption(f"{times(frames.ratio)} of it")
         with fourth:
-            draw_side(one.stated, run)
-        if one.unproven:
-            titles = ", ".join(plain(known(engine).title) for engine in one.unproven)
-            st.caption(
-                f"Faster at {one.length} tokens, and not counted, as their accuracy misses the gate or is "
-                f"not known: {titles}"
-            )
+            draw_side(stated, run)
 
 
 def draw_number(side: Beside, how: str) -> None:
@@ -158,7 +134,7 @@ def as_frame(cells: list[Cell]) -> pd.DataFrame:
                 "measured_ms": side.row["median_ms"] if side.row else None,
                 **dict(zip(("low_ms", "high_ms"), interval_of(side), strict=True)),
                 "ratio": side.ratio,
-                "verdict": side.verdict or None,
+                "verdict": None if side.verdict == APART else side.verdict,
             }
             for cell in cells
             for side in cell.beside
@@ -166,7 +142,14 @@ def as_frame(cells: list[Cell]) -> pd.DataFrame:
     )
 
 
-def draw_charts(run: dict[str, Any], accuracies: dict[str, dict[str, Any]]) -> None:
+def known_of(run: dict[str, Any], row: dict[str, Any]) -> dict[str, Any] | None:
+    """Return what is known of a result's accuracy in figures, as JSON; None where nothing is."""
+    now = known_accuracy.of(fingerprint.of_result(run, row))
+    found = known_accuracy.best(row["facts"].get("accuracy"), now)
+    return asdict(found) if found and found.accuracy is not None else None
+
+
+def draw_charts(run: dict[str, Any]) -> None:
     rows = [
         row
         for row in run["results"]
@@ -200,9 +183,9 @@ def draw_charts(run: dict[str, Any], accuracies: dict[str, dict[str, Any]]) -> N
             bind="query-params",
         )
         points = [
-            {**row, "known": accuracies[row["engine"]]}
+            {**row, "known": found}
             for row in rows
-            if row["sequence_length"] == length and row["engine"] in accuracies
+            if row["sequence_length"] == length and (found := known_of(run, row))
         ]
         if points:
             st.plotly_chart(
@@ -228,7 +211,8 @@ if not listed:
     st.stop()
 one = choose_run(listed)
 run = finished_run(one)
-accuracies = gates.known(run["run"]["model"].get("name", ""))
+if one.source == "imported":
+    st.info("This run came from a file: its host is not this one.", icon=":material/upload:")
 st.caption(
     f"{moment(one.started_at)} UTC · {plain(host_line(run['run']['host']))} · "
     f"{plain(run['run']['model']['name'])}"
@@ -237,7 +221,7 @@ if run["noise"]["noisy"]:
     st.warning(
         plain(" ".join(run["noise"]["reasons"][:1]) or "This run was noisy."), icon=":material/graphic_eq:"
     )
-draw_answers(run, {engine: row["gate"] for engine, row in accuracies.items()})
+draw_answers(run)
 st.subheader("As the demo was driven", divider="gray")
 draw_paced(run)
 st.subheader("The write-up's CPU table", divider="gray")
@@ -245,13 +229,13 @@ st.markdown(
     "Published 2021 beside this run, scope **model** (token ids in, logits out), batch 1, two threads. "
     "Lower is better; ×1.00 is as fast as published. Click a number to see where it comes from."
 )
-draw_table(run, "cpu", ("Published 2021", "The like, on this host", "Its heir, on this host"))
+draw_table(run, "cpu", ("Published 2021", "The like, on the run's host", "Its heir, on the run's host"))
 st.subheader("Software or hardware?", divider="gray")
 draw_splits(run)
 st.subheader("Length, accuracy and latency", divider="gray")
-draw_charts(run, accuracies)
+draw_charts(run)
 st.subheader("The write-up's GPU table", divider="gray")
 st.markdown(
     "Measured there on an A100, and without waiting for the GPU where it is TorchScript: launch times."
 )
-draw_table(run, "cuda", ("Published 2021", "The like, on this host"))
+draw_table(run, "cuda", ("Published 2021", "The like, on the run's host"))

@@ -1,62 +1,25 @@
 """The commands behind `python -m src`: what they print, for people and, with --json, for machines."""
 
 import argparse
-import json
 import logging
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.progress import Progress as Bar
 
-from src import clean_cli, references, runs_cli, terminal
-from src.bench import accuracy, doctor, environments, gpu_check, plan, sentence, timer_check
-from src.bench.asking import Failure
+from src import accuracy_cli, clean_cli, references, runs_cli, terminal
+from src.bench import doctor, environments, gpu_check, sentence, timer_check
 from src.bench.pool import Pool
+from src.bench.progress import Progress
+from src.console import err, listed, out, print_failures, print_spoken, progress_bar, show_json
 from src.engines import registry
 from src.environments import ENVIRONMENTS
 from src.errors import Explained
 from src.jobs import check
 from src.model import source
 from src.ui.format import interval, significant, times
-
-out = Console(emoji=False)
-err = Console(stderr=True, emoji=False)
-
-
-def show_json(value: Any) -> None:
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
-
-
-def listed(text: str | None) -> list[str] | None:
-    """Return the ids in a comma-separated list; None for no list and for `all`."""
-    ids = [part.strip() for part in text.split(",") if part.strip()] if text else None
-    return None if ids == [plan.ALL] else ids
-
-
-@contextmanager
-def progress_bar() -> Iterator[Callable[[sentence.Progress], None]]:
-    """Draw progress on standard error where that is a terminal. It is redrawn only when told something."""
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.completed}/{task.total}"),
-        TimeElapsedColumn(),
-    )
-    with Bar(*columns, console=err, transient=True, auto_refresh=False) as bar:
-        task = bar.add_task("Starting", total=None)
-
-        def tell(step: sentence.Progress) -> None:
-            bar.update(task, description=escape(step.text), completed=step.done, total=step.total or None)
-            bar.refresh()
-
-        yield tell
 
 
 def engines(arguments: argparse.Namespace) -> int:
@@ -140,6 +103,9 @@ def print_answer(answer: sentence.Answer, beside: list[dict[str, Any]]) -> None:
     for one in beside:
         table.add_row(f"[dim]{one['title']}, stored[/]", f"[dim]{significant(one['value'])}[/]")
     out.print(table)
+    figures = references.figures_of_sentence(answer.to_json())
+    for device in dict.fromkeys(figure.measurement.device for figure in figures):
+        print_spoken(references.answer(figures, device))
     print_failures(answer.failures)
     if answer.noise.noisy:
         out.print(f"[yellow]Noisy:[/] {escape(answer.noise.reason)}")
@@ -147,11 +113,6 @@ def print_answer(answer: sentence.Answer, beside: list[dict[str, Any]]) -> None:
 
 def spread(latency: sentence.Latency) -> str:
     return f"{significant(latency.median_ms)} [dim]({interval(*latency.ci95_ms)})[/]"
-
-
-def print_failures(failures: tuple[Failure, ...]) -> None:
-    for failure in failures:
-        out.print(f"[red]{failure.engine} failed:[/] {escape(failure.reason)}")
 
 
 def create_environment(arguments: argparse.Namespace) -> int:
@@ -198,39 +159,6 @@ def remove_environment(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def measure_accuracy(arguments: argparse.Namespace) -> int:
-    pool = Pool()
-    try:
-        with progress_bar() as tell:
-            result = accuracy.measure(
-                pool, arguments.dataset, listed(arguments.engines), source.parse(arguments.model), tell
-            )
-    finally:
-        pool.close()
-    accuracy.keep(result)
-    if arguments.json:
-        show_json(result.to_json())
-        return 0 if result.engines else 1
-    title = f"Accuracy on {escape(result.dataset)}, {result.n} sentences"
-    numbers = ("accuracy", "95 % interval", "flips", "max |Δlogit|", "mean", "p", "padded", "gate")
-    table = terminal.table(title, "Engine", *numbers, right=numbers, whole="Engine")
-    for row in result.engines:
-        compared = ("–",) * 6
-        if row.mean_abs_delta_logit is not None and row.max_abs_delta_logit is not None:
-            compared = (
-                str(row.flips),
-                f"{row.max_abs_delta_logit:.2g}",
-                f"{row.mean_abs_delta_logit:.2g}",
-                f"{row.mcnemar_p:.2g}",
-                f"{row.padding.flips} flips" if row.padding else "–",
-                "[green]passed[/]" if row.gate else "[red]failed[/]",
-            )
-        table.add_row(row.engine, f"{row.accuracy:.4f}", f"{row.ci95[0]:.4f}–{row.ci95[1]:.4f}", *compared)
-    out.print(table)
-    print_failures(result.failures)
-    return 0 if result.engines else 1
-
-
 def list_references(arguments: argparse.Namespace) -> int:
     rows = references.load()
     if arguments.json:
@@ -256,7 +184,7 @@ def examine(arguments: argparse.Namespace) -> int:
     if arguments.measure:
         with progress_bar() as tell:
             findings += timer_check.check(
-                source.parse(arguments.model), lambda text: tell(sentence.Progress("measure", text))
+                source.parse(arguments.model), lambda text: tell(Progress("measure", text))
             )
     if arguments.json:
         show_json([finding.to_json() for finding in findings])
@@ -307,14 +235,7 @@ def parser() -> argparse.ArgumentParser:
         help="threads of each engine (default: 2, or fewer if the host has fewer)",
     )
     model_options(made)
-    made = command("accuracy", measure_accuracy, "Measure each engine's accuracy on labelled sentences.")
-    made.add_argument(
-        "--dataset",
-        metavar="FILE.tsv",
-        help="lines of text<TAB>label, 1 = positive; a .csv with these columns; or hub, which fetches SST-2 "
-        "(default: data/sentences.csv)",
-    )
-    model_options(made)
+    accuracy_cli.add_command(command, model_options)
     runs_cli.add_commands(command, model_options)
     clean_cli.add_command(command)
     commands_of_environments(commands)

@@ -9,7 +9,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console, Group
+from rich.console import Group
 from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
@@ -19,11 +19,13 @@ from src import terminal
 from src.bench import compare, plan, protocol, report, results
 from src.bench.plan import BadPlan, Plan
 from src.bench.pool import Pool
+from src.bench.progress import Progress
 from src.bench.record import Record
-from src.bench.sentence import Progress
 from src.bench.stopping import Stop
+from src.console import err, out, print_spoken
 from src.home import write_whole
 from src.model import source
+from src.references import verdict
 from src.store import costs, ort_csv, runs, transfer
 from src.store.database import open_store
 from src.ui.format import duration, interval, significant
@@ -32,8 +34,6 @@ INTERRUPTED = 130
 WIDE = 110  # columns of a terminal
 COLOURS = {"valid": "green", "noisy": "yellow", "invalid": "red", None: "dim"}
 VERDICTS = {"faster": "green", "slower": "red", "tie": "dim"}
-out = Console(emoji=False)
-err = Console(stderr=True, emoji=False)
 
 
 class Screen:
@@ -208,12 +208,9 @@ def print_run(run: dict[str, Any]) -> None:
         if row["verdict"] == "invalid":
             where = f"{row['engine']}, {report.title(row)}"
             out.print(f"[red]{escape(where)}:[/] {escape(row['reasons'][0])}", highlight=False)
-    for engine, stored in below_gate(run).items():
-        out.print(
-            f"[yellow]{escape(engine)}[/] misses the accuracy gate: {stored['accuracy']:.4f} on "
-            f"{stored['dataset']} (measured {stored['measured']}), less than 99 % of FP32's.",
-            highlight=False,
-        )
+    for length in verdict.LENGTHS:
+        if spoken := verdict.answer(run, "cpu", length):
+            print_spoken(spoken, f"{length} tokens – ")
     for text in report.not_measured(run):
         out.print(f"[red]{escape(text)}[/]", highlight=False)
     left_out = f"{noise['disturbed_slices']} of {noise['slices']} slices were disturbed and left out."
@@ -221,15 +218,6 @@ def print_run(run: dict[str, Any]) -> None:
         out.print(line, highlight=False, markup=False)
     for reason in noise["reasons"]:
         out.print(f"[yellow]Noise:[/] {escape(reason)}", highlight=False)
-
-
-def below_gate(run: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return the engines of a run that missed the accuracy gate, with their stored accuracy."""
-    return {
-        row["engine"]: row["facts"]["accuracy"]
-        for row in run["results"]
-        if row["facts"]["accuracy"] and row["facts"]["accuracy"]["gate"] is False
-    }
 
 
 def read_run(given: str) -> dict[str, Any]:

@@ -28,7 +28,7 @@ def settle(page: Page) -> None:
 def calm(page: Page) -> None:
     """Measure again where the browser's own start disturbed the measurement, a few times at most."""
     for _ in range(TRIES):
-        if not page.get_by_text("Measured on a busy host").count():
+        if not page.get_by_text("too busy for a verdict").count():
             break
         page.wait_for_timeout(3000)
         page.get_by_role("button", name="Measure").click()

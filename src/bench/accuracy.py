@@ -1,32 +1,30 @@
 """Accuracy per engine on labelled sentences, beside the baseline's answers.
 
-Takes the host's lock, as it loads the CPU. The latest result of each data set is kept in the home folder.
+Takes the host's lock, as it loads the CPU.
 """
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any
 
-from src.bench import giving_way, host
+from src.bench import fingerprint, gate, giving_way, host
 from src.bench.asking import Failure, choose
-from src.bench.datasets import read
+from src.bench.confirming import Logits, answers, cpu_key
+from src.bench.datasets import pool as pool_sets
+from src.bench.fingerprint import Fingerprint
+from src.bench.gate import Gate, Pairs
 from src.bench.lock import host_lock
 from src.bench.pool import Pool, WorkerFailed
-from src.bench.sentence import CHECKPOINT, Progress, Sitting, label, telling_who_waits
+from src.bench.progress import Progress, telling_who_waits
+from src.bench.sentence import Sitting, label
 from src.bench.stats import mcnemar, wilson_interval
 from src.engines import registry
-from src.home import home, locked, utc_now, write_whole
-from src.model import cache, source
+from src.home import utc_now
+from src.model import source
 
-GATE = 0.99  # of the baseline's accuracy, MLPerf's target for its datacentre and edge divisions
-CHUNK = 50  # sentences a message
 # INT8 ranges may move with padding: the first so many sentences are answered again, padded to so many tokens.
 PADDED, PADDED_TO = 200, 128
 MOST_FLIPS = 50  # told as sentences
-
-Logits = list[tuple[float, float]]
 
 
 @dataclass(frozen=True)
@@ -56,7 +54,8 @@ class EngineAccuracy:
     """One engine on a data set.
 
     `agreement` to `gate` compare with the baseline and are None without it. `mcnemar_p` is the exact p-value
-    of the difference in accuracy; `flipped` the first MOST_FLIPS sentences with another label.
+    of the difference in accuracy; `flipped` the first MOST_FLIPS sentences with another label. `fingerprint`
+    says what exactly answered, and `measured_at` when.
     """
 
     engine: str
@@ -67,16 +66,26 @@ class EngineAccuracy:
     max_abs_delta_logit: float | None
     mean_abs_delta_logit: float | None
     mcnemar_p: float | None
-    gate: bool | None
+    pairs: Pairs | None
+    gate: Gate | None
     flipped: tuple[Flip, ...] = ()
     padding: Padding | None = None
+    fingerprint: Fingerprint | None = None
+    measured_at: str = ""
 
 
 @dataclass(frozen=True)
 class Accuracy:
+    """Engines on the same `n` sentences, of one data set or of several that were pooled. The hash of the
+    sentences and labels, that of the weights and the CPU's key say what it may be held against.
+    """
+
     dataset: str
+    dataset_sha256: str
     n: int
     model: str
+    model_fingerprint: str
+    cpu_key: str
     measured_at: str
     host: dict[str, Any]
     engines: tuple[EngineAccuracy, ...]
@@ -88,15 +97,16 @@ class Accuracy:
 
 def measure(
     pool: Pool,
-    dataset: str | None = None,
+    datasets: Sequence[str] = (),
     ids: list[str] | None = None,
     model: source.ModelSource | None = None,
     progress: Callable[[Progress], None] = lambda _: None,
 ) -> Accuracy:
-    """Return each engine's accuracy on a data set, answered one sentence at a time without padding, as a
-    sentence is; INT8 engines answer some again with padding. Raises BadDataset, UnknownEngine, ModelError.
+    """Return each engine's accuracy on data sets, which are pooled by sentence (the project's own without
+    any), answered one at a time without padding; INT8 engines answer some again with padding. Raises
+    BadDataset, UnknownEngine, ModelError.
     """
-    name, rows = read(dataset)
+    name, rows = pool_sets(datasets)
     specs, failures = choose(ids)
     baseline = registry.get(registry.ACCURACY_BASELINE)
     if baseline not in specs and not registry.availability(baseline):
@@ -106,16 +116,18 @@ def measure(
     texts = [text for text, _ in rows]
     logits: dict[str, Logits] = {}
     padded: dict[str, Logits] = {}
+    fingerprints: dict[str, Fingerprint] = {}
     with host_lock("accuracy", telling_who_waits(progress), pool.pause) as lock:
         sitting.progress = giving_way.before(progress, lock)
         specs = sitting.build(specs)
-        checkpoint = cache.required(CHECKPOINT, sitting.model)
+        checkpoint = sitting.checkpoint()
         for number, spec in enumerate(specs):
             sitting.load([spec], checkpoint.folder / "tokenizer.json")
             try:
                 logits[spec.id] = ask(sitting, spec.id, texts, number, len(specs))
                 if spec.precision == "int8":
                     padded[spec.id] = ask(sitting, spec.id, texts[:PADDED], number, len(specs), PADDED_TO)
+                fingerprints[spec.id] = sitting.workers[spec.id].fingerprint
             except WorkerFailed as failure:
                 logits.pop(spec.id, None)
                 sitting.failures.append(Failure(spec.id, str(failure)))
@@ -124,40 +136,39 @@ def measure(
             pool.drop(spec.id)  # one at a time: nothing is timed, so none need stay
     positive = checkpoint.manifest["facts"]["positive_index"]
     wanted = None if ids is None else set(ids)
+    now = utc_now()
     engines = [
         replace(
-            judge(id, found, logits.get(baseline.id), rows, positive),
-            padding=compare_padding(found, padded[id], positive) if id in padded else None,
+            judge(id, own, logits.get(baseline.id), rows, positive),
+            padding=compare_padding(own, padded[id], positive) if id in padded else None,
+            fingerprint=fingerprints.get(id),
+            measured_at=now,
         )
-        for id, found in logits.items()
+        for id, own in logits.items()
         if wanted is None or id in wanted
     ]
     return Accuracy(
-        name,
-        len(rows),
-        sitting.model.name,
-        utc_now(),
-        host.facts(),
-        tuple(engines),
-        tuple(sitting.failures),
+        dataset=name,
+        dataset_sha256=fingerprint.digest(rows),
+        n=len(rows),
+        model=sitting.model.name,
+        model_fingerprint=sitting.weights,
+        cpu_key=cpu_key(),
+        measured_at=now,
+        host=host.facts(),
+        engines=tuple(engines),
+        failures=tuple(sitting.failures),
     )
 
 
 def ask(sitting: Sitting, id: str, texts: list[str], number: int, of: int, padded: int = 0) -> Logits:
     """Return an engine's logits of each text. Raises WorkerFailed, and KeyError when it is not loaded."""
-    worker = sitting.workers[id]
-    found: dict[int, tuple[float, float]] = {}
-    # Texts of a length together: some engines compile for each length.
-    order = sorted(range(len(texts)), key=lambda index: len(texts[index]))
-    for start in range(0, len(order), CHUNK):
-        chunk = order[start : start + CHUNK]
-        done = number * len(texts) + start
+
+    def told(answered: int) -> None:
+        done = number * len(texts) + answered
         sitting.progress(Progress("accuracy", f"Answering with {id}", done, of * len(texts)))
-        message = {"do": "prepare", "case": "accuracy", "texts": [texts[index] for index in chunk]}
-        sitting.pool.ask(worker, {**message, "padded": padded})
-        answered = sitting.pool.ask(worker, {"do": "infer", "case": "accuracy"})["logits"]
-        found |= {index: (pair[0], pair[1]) for index, pair in zip(chunk, answered, strict=True)}
-    return [found[index] for index in range(len(texts))]
+
+    return answers(sitting.pool, sitting.workers[id], "accuracy", texts, padded, told)
 
 
 def largest_difference(ours: Logits, theirs: Logits) -> list[float]:
@@ -187,11 +198,17 @@ def judge(
     count = len(rows)
     share, interval = sum(right) / count, wilson_interval(sum(right), count)
     if reference is None:
-        return EngineAccuracy(id, share, interval, None, None, None, None, None, None)
+        return EngineAccuracy(id, share, interval, None, None, None, None, None, None, None)
     other = [label(pair, positive) for pair in reference]
     theirs = [a == b for a, b in zip(other, names, strict=True)]
     deltas = largest_difference(logits, reference)
     flipped = [index for index in range(count) if given[index] != other[index]]
+    pairs = Pairs(
+        both=sum(a and b for a, b in zip(right, theirs, strict=True)),
+        baseline_only=sum(b and not a for a, b in zip(right, theirs, strict=True)),
+        engine_only=sum(a and not b for a, b in zip(right, theirs, strict=True)),
+        neither=sum(not a and not b for a, b in zip(right, theirs, strict=True)),
+    )
     return EngineAccuracy(
         engine=id,
         accuracy=share,
@@ -200,47 +217,10 @@ def judge(
         flips=len(flipped),
         max_abs_delta_logit=max(deltas),
         mean_abs_delta_logit=sum(deltas) / count,
-        mcnemar_p=mcnemar(
-            sum(a and not b for a, b in zip(right, theirs, strict=True)),
-            sum(b and not a for a, b in zip(right, theirs, strict=True)),
-        ),
-        gate=sum(right) >= GATE * sum(theirs),
+        mcnemar_p=mcnemar(pairs.engine_only, pairs.baseline_only),
+        pairs=pairs,
+        gate=gate.judge(pairs),
         flipped=tuple(
             Flip(rows[index][0], names[index], given[index], deltas[index]) for index in flipped[:MOST_FLIPS]
         ),
     )
-
-
-def folder() -> Path:
-    made = home() / "accuracy"
-    made.mkdir(exist_ok=True)
-    return made
-
-
-def keep(found: Accuracy) -> None:
-    """Keep a result for the pages, with those of other engines on the same data set and model."""
-    name = "".join(
-        character if character.isalnum() else "-" for character in f"{found.dataset} {found.model}"
-    )
-    path = folder() / f"{name}.json"
-    new = found.to_json()
-    told = {row["engine"] for row in new["engines"]}
-    identity = (found.dataset, found.model, found.n)
-    with locked(folder() / ".lock"):  # another one may be joining its rows at this moment
-        old = next((one for one in kept() if (one["dataset"], one["model"], one["n"]) == identity), None)
-        if old and old["host"].get("cpu") == new["host"].get("cpu"):
-            others = [row for row in old["engines"] if row["engine"] not in told]
-            new["engines"] = [*new["engines"], *others]
-        write_whole(path, json.dumps(new, indent=1, ensure_ascii=False))
-
-
-def kept() -> list[dict[str, Any]]:
-    """Return the kept results as JSON, latest first; files that cannot be read are left out."""
-    found = []
-    for path in folder().glob("*.json"):
-        try:
-            one = json.loads(path.read_text(encoding="utf-8"))
-            found.append({**one, "engines": list(one["engines"])})
-        except (OSError, ValueError, KeyError, TypeError):
-            continue
-    return sorted(found, key=lambda one: str(one.get("measured_at")), reverse=True)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from src.bench import fingerprint
 from src.bench.record import Cell, Record
 from src.bench.results import Floors, case_of, cells, figure_ms, floors, round_medians_ms
 from src.bench.stats import FEWEST_ROUNDS, LEAST_NOISE_FLOOR, Ratio, median, verdict
@@ -13,18 +14,12 @@ from src.engines import registry
 
 RESAMPLES = 4000
 HOST_FACTS = (
-    "name",
-    "cpu",
-    "isa",
-    "cpus",
-    "cgroup_cpus",
-    "governor",
-    "turbo",
-    "system",
-    "libraries",
-    "git_commit",
+    *("name", "cpu", "isa", "caches", "cpus", "cgroup_cpus", "memory_gb", "virtualisation"),
+    *("governor", "turbo", "system", "libraries", "git_commit"),
 )
-PLAN_FACTS = ("threads", "pace_s", "seed", "baseline", "percentile", "precision")
+PLAN_FACTS = ("threads", "pace_s", "seed", "baseline", "percentile", "precision", "budget_s")
+MODEL_FACTS = ("name", "architecture", "fingerprint")
+NOT_RECORDED = "not recorded"
 # What a slice begins with and how long it is: earlier versions read engines with large weights too slow.
 PROTOCOL_FACTS = ("lead_in", "slice")
 
@@ -109,11 +104,28 @@ def differences(base: dict[str, Any], new: dict[str, Any]) -> list[dict[str, Any
     ):
         rounded = [{name: round(value or 0) for name, value in one.items()} for one in probes]
         found.append({"what": "CPUs by the probes", "base": rounded[0], "new": rounded[1]})
-    for name in ("model", "inputs"):
-        pair = [head[name] for head in heads]
-        if pair[0] != pair[1]:
-            found.append({"what": name, "base": pair[0], "new": pair[1]})
-    return found
+    if heads[0]["inputs"] != heads[1]["inputs"]:
+        found.append({"what": "inputs", "base": heads[0]["inputs"], "new": heads[1]["inputs"]})
+    for name in MODEL_FACTS:
+        pair = [head["model"].get(name) or NOT_RECORDED for head in heads]
+        unknown = pair == [NOT_RECORDED, NOT_RECORDED] and heads[0]["id"] != heads[1]["id"]
+        if pair[0] != pair[1] or unknown:
+            found.append({"what": f"model {name}", "base": pair[0], "new": pair[1]})
+    return found + engine_differences(base, new)
+
+
+def engine_differences(base: dict[str, Any], new: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return which engines of both runs are not of one runtime and artifact: {what, base, new}."""
+    ours, theirs = (
+        {row["engine"]: fingerprint.of_result(run, row) for row in run["results"]} for run in (base, new)
+    )
+    differences = []
+    for engine in ours.keys() & theirs.keys():
+        for what in ("runtime", "artifact"):
+            pair = [getattr(one[engine], what) or NOT_RECORDED for one in (ours, theirs)]
+            if pair[0] != pair[1]:
+                differences.append({"what": f"{engine} {what}", "base": pair[0], "new": pair[1]})
+    return sorted(differences, key=lambda one: str(one["what"]))
 
 
 def compare_rows(row: dict[str, Any], other: dict[str, Any], base: Side, new: Side) -> dict[str, Any]:
@@ -132,7 +144,7 @@ def compare_rows(row: dict[str, Any], other: dict[str, Any], base: Side, new: Si
         return found
     cell, twin = cell_of(row, base.record), cell_of(other, new.record)
     floor = max(
-        side.floors.get((one.group, one.case), (None, LEAST_NOISE_FLOOR))[1]
+        side.floors.get((one.group, one.case), (None, LEAST_NOISE_FLOOR, ""))[1]
         for side, one in ((base, cell), (new, twin))
     )
     ours, theirs = round_medians_ms(new.record, twin), round_medians_ms(base.record, cell)

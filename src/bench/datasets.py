@@ -1,6 +1,7 @@
 """Labelled sentences for accuracy: files, the hub's, or the project's own."""
 
 import csv
+from collections.abc import Sequence
 from pathlib import Path
 
 from src.errors import Explained
@@ -13,6 +14,22 @@ HUB_REPOSITORY, HUB_FILE = "stanfordnlp/sst2", "data/validation-00000-of-00001.p
 
 class BadDataset(Explained, ValueError):
     """The data set cannot be read. The message names the line and what was expected."""
+
+
+def pool(datasets: Sequence[str]) -> tuple[str, list[tuple[str, int]]]:
+    """Return the names and the (text, label) rows of some data sets, or of the project's own sentences.
+
+    A sentence of several sets counts once, and not at all where they label it otherwise. Raises BadDataset.
+    """
+    sets = [read(dataset) for dataset in datasets] or [read(None)]
+    if len(sets) == 1:
+        return sets[0]
+    labels: dict[str, set[int]] = {}
+    for _, rows in sets:
+        for text, label in rows:
+            labels.setdefault(text, set()).add(label)
+    rows = [(text, given.pop()) for text, given in labels.items() if len(given) == 1]
+    return " + ".join(name for name, _ in sets), rows
 
 
 def read(dataset: str | None) -> tuple[str, list[tuple[str, int]]]:

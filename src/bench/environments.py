@@ -14,7 +14,7 @@ from src.bench import sentence
 from src.bench.lock import HostLock, host_lock
 from src.bench.long_command import CommandFailed, run
 from src.bench.pool import Pool
-from src.bench.sentence import Progress
+from src.bench.progress import Progress, telling_who_waits
 from src.engines import registry
 from src.environments import Environment
 from src.errors import OfTheMachine
@@ -147,7 +147,7 @@ def create(
     elsewhere = environments.wrong_system(one)
     if elsewhere:
         raise EnvironmentFailed(f"{elsewhere.reason} {elsewhere.remedy}")
-    with host_lock("making an environment", sentence.telling_who_waits(progress)) as lock:
+    with host_lock("making an environment", telling_who_waits(progress)) as lock:
         if anew or environments.trouble(name):
             path, version = find_python(one, python)
             check_disk(one)

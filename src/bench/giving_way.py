@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 from src.bench.lock import HostLock
-from src.bench.sentence import Progress
+from src.bench.progress import Progress
 
 # After a sentence the work goes on for so long before the next one: who types waits 3 s at most (rule 11).
 BETWEEN_SENTENCES_S = 2.0

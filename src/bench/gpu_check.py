@@ -8,7 +8,8 @@ from collections.abc import Callable
 from src.bench import sentence
 from src.bench.doctor import Finding
 from src.bench.pool import Pool
-from src.bench.sentence import EngineAnswer, Progress
+from src.bench.progress import Progress
+from src.bench.sentence import EngineAnswer
 from src.engines import gpu, registry
 from src.home import utc_now
 from src.model.source import ModelSource

@@ -16,13 +16,14 @@ from tokenizers import Tokenizer
 
 from src import environments
 from src.bench import evidence, host, hot_loop
+from src.bench.building import CHECKPOINT, build_artifacts
 from src.bench.continuous import Disturbed, HotFigure, Loop, LoopFailed
 from src.bench.evidence import Counters, read_counters, slowdowns
 from src.bench.fidelity_ratios import Key
 from src.bench.lock import HostLock, host_lock
 from src.bench.pool import Pool, clean_environment
 from src.bench.probe import Probe, Speed
-from src.bench.sentence import CHECKPOINT, build_artifacts, telling_who_waits
+from src.bench.progress import telling_who_waits
 from src.engines import registry
 from src.engines.spec import EngineSpec
 from src.home import ROOT

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from src.bench import ramp
 from src.bench.budget import LEAD_INS_SHARE
 from src.bench.events import LeadIn
+from src.bench.progress import Progress
 from src.bench.record import Cell
-from src.bench.sentence import Progress
 from src.bench.stats import FEWEST_ROUNDS, looks
 
 if TYPE_CHECKING:

@@ -19,9 +19,10 @@ from collections import deque
 from dataclasses import asdict
 from typing import Any
 
-from src.bench import sentence
+from src.bench import building, sentence
 from src.bench.lock import host_lock
 from src.bench.pool import Pool
+from src.bench.progress import Progress, telling_who_waits
 from src.bench.wire import receive, send
 from src.engines import registry
 from src.errors import Explained
@@ -89,7 +90,7 @@ class Measurer:
         except OSError as error:
             raise AppGone from error
 
-    def tell_progress(self, step: sentence.Progress) -> None:
+    def tell_progress(self, step: Progress) -> None:
         """Tell how far the current sentence is.
 
         Raises Forgotten when nobody wants it, unless an artifact is being built.
@@ -124,7 +125,7 @@ class Measurer:
 
     def serve(self, asked: dict[str, Any]) -> None:
         id = asked["ask"]
-        self.tell_progress(sentence.Progress("start", "Measuring"))
+        self.tell_progress(Progress("start", "Measuring"))
         try:
             done = self.build(asked) if "build" in asked else self.answer(asked)
         except Forgotten:
@@ -151,19 +152,17 @@ class Measurer:
         Raises ModelError with the reason when it could not be built, or not here.
         """
         if not limits().changes:
-            raise ModelError(sentence.NOT_BUILT)
+            raise ModelError(building.NOT_BUILT)
         spec = registry.get(asked["build"])
         missing = registry.availability(spec)
         if missing:
             raise ModelError(f"{missing.reason} {missing.remedy}")
         model = source.parse()
-        with host_lock(
-            "building an artifact", sentence.telling_who_waits(self.tell_progress), self.pool.pause
-        ):
+        with host_lock("building an artifact", telling_who_waits(self.tell_progress), self.pool.pause):
             if asked["anew"] and spec.recipe:
                 self.pool.drop(spec.id)
                 cache.discard(spec.recipe, model)
-            failures = sentence.build_artifacts([spec], model, self.tell_progress, self.pool.wait)
+            failures = building.build_artifacts([spec], model, self.tell_progress, self.pool.wait)
         if failures:
             raise ModelError(failures[0].reason)
         return {}

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from src.bench import judging
 from src.bench.events import TWIN
+from src.bench.gate import MISSES
 from src.bench.plan import Plan
+from src.bench.progress import Progress
 from src.bench.record import Cell, Record, round_medians
-from src.bench.sentence import Progress
 from src.bench.stats import FEWEST_ROUNDS, median, median_interval
 from src.engines import registry
 
@@ -52,7 +53,6 @@ def chosen(record: Record, alive: list[Cell]) -> list[Cell]:
     """Return the cells of a group to pace: of each case the baseline and the fastest faithful engines."""
     assert record.begun
     baseline = record.begun.plan["baseline"]
-    stated = (record.begun.model.get("accuracy") or {}).get("engines", {})
     cells = []
     for case in sorted({cell.case for cell in alive if cell.case.scope == "pipeline"}):
         if case.batch_size != 1:
@@ -62,7 +62,8 @@ def chosen(record: Record, alive: list[Cell]) -> list[Cell]:
             slices = record.undisturbed(cell)
             if cell.case != case or cell.engine in (baseline, baseline + TWIN, registry.NULL) or not slices:
                 continue
-            if stated.get(cell.engine, {}).get("gate") is not False:
+            loaded = record.loaded[cell.group, cell.engine, cell.case.threads]
+            if (loaded.facts.get("accuracy") or {}).get("state") != MISSES:
                 latencies[cell] = median(list(round_medians(slices).values()))
         cells += [cell for cell in alive if (cell.case, cell.engine) == (case, baseline)]
         cells += sorted(latencies, key=lambda cell: latencies[cell])[:FASTEST]

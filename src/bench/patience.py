@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from src.bench import evidence
 from src.bench.evidence import Watch
+from src.bench.progress import Progress
 from src.bench.record import Record
-from src.bench.sentence import Progress
 
 PATIENCE_SHARE = 0.5  # of its budget, which a run waits for a quiet host in all
 APART_LOOK_S = 0.05

@@ -21,6 +21,7 @@ import psutil
 
 from src import environments
 from src.bench import host
+from src.bench.fingerprint import UNKNOWN, Fingerprint
 from src.bench.ramp import Ramp
 from src.bench.wire import receive, send
 from src.engines.registry import EXTRA_VARIABLE
@@ -36,13 +37,8 @@ LOOK_S = 0.5  # how often a worker's memory is looked at while it works
 KEPT_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", EXTRA_VARIABLE)
 # What a download needs behind a proxy or on a mirror; kept for a builder that fetches from the hub only.
 NETWORK_VARIABLES = (
-    "HTTP_PROXY",
-    "HTTPS_PROXY",
-    "NO_PROXY",
-    "SSL_CERT_FILE",
-    "HF_ENDPOINT",
-    "HF_TOKEN",
-    "HF_HOME",
+    *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE"),
+    *("HF_ENDPOINT", "HF_TOKEN", "HF_HOME"),
 )
 LOST = getattr(select, "POLLRDHUP", 0) | select.POLLHUP  # the other side of a socket is gone
 THREAD_VARIABLES = (
@@ -104,6 +100,7 @@ class Worker:
     load_s: float = 0.0
     pss_mb: float = 0.0
     ramps: dict[int, Ramp] = field(default_factory=dict)  # of a sentence, by its number of tokens
+    fingerprint: Fingerprint = UNKNOWN  # what exactly it is, once that was looked at
 
     def resume(self) -> None:
         os.kill(self.process.pid, signal.SIGCONT)

@@ -11,17 +11,29 @@ import time
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from itertools import count
-from pathlib import Path
 from typing import Any
 
 import psutil
 
-from src.bench import evidence, giving_way, host, inputs, lead_ins, paced, plan, ramp, slicing
+from src.bench import (
+    confirming,
+    evidence,
+    fingerprint,
+    giving_way,
+    host,
+    inputs,
+    lead_ins,
+    paced,
+    plan,
+    ramp,
+    slicing,
+)
 from src.bench.agreement import compare, shape_name
 from src.bench.asking import Failure
 from src.bench.budget import WARM_UP_CAP_S, Budget, OutOfBudget
+from src.bench.building import CHECKPOINT, build_artifacts
 from src.bench.events import (
     SCHEMA_VERSION,
     TWIN,
@@ -29,7 +41,6 @@ from src.bench.events import (
     Ended,
     Event,
     Failed,
-    Loaded,
     Sink,
     Slice,
     Warmed,
@@ -40,15 +51,16 @@ from src.bench.lock import HostLock, host_lock
 from src.bench.patience import Patience
 from src.bench.plan import Case, Plan
 from src.bench.pool import NoRoom, Pool, Worker, WorkerFailed
+from src.bench.progress import Progress, telling_who_waits
 from src.bench.record import Cell, Record, round_medians
-from src.bench.sentence import CHECKPOINT, Progress, build_artifacts, telling_who_waits
+from src.bench.seat import Seat, loaded
 from src.bench.stats import PERCENTILE_DEFINITION, looks, median, paired_ratio
 from src.engines import registry
 from src.engines.spec import EngineSpec
 from src.engines.text import load_tokenizer
 from src.home import utc_now
 from src.limits import hosted, public
-from src.model import cache, embedded, source
+from src.model import cache, source
 
 WARM_UP_WINDOW = 10  # calls; steady is when the medians of two windows in a row agree within 5 %
 CUT_FACTOR, CUT_LEAST_S = 4.0, 1.0  # a slice that takes so many times what it should is cut short
@@ -56,22 +68,6 @@ ATTEMPTS = 3  # of a slice in a round: disturbed ones are repeated once the host
 ANSWER_TIMEOUT_S = 120.0
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Seat:
-    """A worker to be: an engine (or the baseline's twin) with so many threads."""
-
-    engine: str
-    threads: int
-
-    @property
-    def spec(self) -> EngineSpec:
-        return registry.get(engine_id(self.engine))
-
-    @property
-    def key(self) -> str:
-        return f"{self.engine}@{self.threads}"
 
 
 def settings() -> dict[str, Any]:
@@ -178,6 +174,7 @@ class Benchmark:
         missing = missing + [(failure.engine, failure.reason) for failure in broken]
         checkpoint = cache.required(CHECKPOINT, self.model)
         self.tokenizer = checkpoint.folder / "tokenizer.json"
+        self.weights = fingerprint.of_model(self.model, checkpoint)
         self.compose()
         self.happened(self.head(command, checkpoint.manifest["facts"]))
         for engine, reason in missing:
@@ -219,15 +216,11 @@ class Benchmark:
             started_at=utc_now(),
             command=command,
             host=host.evidence(),
-            model={"name": self.model.name, **facts, "accuracy": self.stated_accuracy()},
+            model={"name": self.model.name, "fingerprint": self.weights, **facts},
             plan=asdict(self.plan),
             protocol={**settings(), "gives_way_for_s": self.give_way.most_s},
             inputs={str(length): inputs.digest(texts) for length, texts in self.texts.items()},
         )
-
-    def stated_accuracy(self) -> dict[str, Any] | None:
-        """Return the stored accuracy of each engine with the embedded model; None for any other."""
-        return embedded.stated_accuracy() if self.model.kind == "embedded" else None
 
     def compose(self) -> None:
         """Compose the inputs of every length, the same for every engine."""
@@ -291,9 +284,7 @@ class Benchmark:
     def load(self, group: int, pending: list[Seat]) -> list[Seat]:
         """Load as many engines as fit in memory together; return the others."""
         later: list[Seat] = []
-        postponed: set[int] = (
-            set()
-        )  # thread counts whose baseline did not fit: nothing can be compared with it
+        postponed: set[int] = set()  # thread counts whose baseline did not fit, so nothing can be compared
         if not self.reference:
             self.answer_for_comparison(pending)
         for number, seat in enumerate(pending, 1):
@@ -318,9 +309,10 @@ class Benchmark:
                 )
                 self.budget.longest_load_s = max(self.budget.longest_load_s, time.monotonic() - began)
                 self.seated[seat.key] = seat, worker
+                confirming.identify(self.pool, worker, folder, self.weights, shape_name(*self.shapes()[0]))
                 self.ask_for_answers(seat, worker, len(pending) - number + 1)
                 worker.facts = self.pool.ask(worker, {"do": "facts"})["facts"]  # some are known only now
-                self.happened(self.loaded(group, seat, worker, folder))
+                self.happened(loaded(group, seat, worker, folder))
                 worker.pss_mb = host.pss_mb(worker.process.pid)  # with the largest shape's memory
                 self.pool.make_room(worker, set(self.seated))
             except NoRoom as failure:
@@ -337,28 +329,8 @@ class Benchmark:
             for seat, worker in self.seated.values():
                 if engine_id(seat.engine) == self.plan.baseline:
                     folder = cache.place(seat.spec.recipe, self.model) if seat.spec.recipe else None
-                    self.happened(self.loaded(group, seat, worker, folder))
+                    self.happened(loaded(group, seat, worker, folder))
         return later
-
-    def loaded(self, group: int, seat: Seat, worker: Worker, folder: Path | None) -> Loaded:
-        size = (
-            None if folder is None else sum(one.stat().st_size for one in folder.iterdir() if one.is_file())
-        )
-        return Loaded(
-            group=group,
-            engine=seat.engine,
-            threads=seat.threads,
-            title=seat.spec.title,
-            precision=seat.spec.precision,
-            device=seat.spec.device,
-            environment=seat.spec.environment,
-            load_s=worker.load_s,
-            rss_mb=host.status_mb(worker.process.pid, "VmRSS"),
-            pss_mb=worker.pss_mb,
-            artifact_mb=None if size is None else size / 1e6,
-            artifact=folder.name if folder else None,
-            facts=worker.facts,
-        )
 
     def shapes(self) -> list[tuple[int, int]]:
         return [(batch, length) for batch in self.plan.batch_sizes for length in self.plan.sequence_lengths]

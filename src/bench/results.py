@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from src.bench import paced, ramp
+from src.bench import fingerprint, paced, ramp
 from src.bench.events import SCHEMA_VERSION, TWIN, to_json
 from src.bench.judging import (
     NOISY_SHARE,
@@ -29,7 +29,8 @@ from src.bench.stats import (
 )
 from src.engines import registry
 
-Floors = dict[tuple[int, Case], tuple[Ratio | None, float]]
+# By group and case: the A/A pair's ratio, the noise floor that follows, the verdict of the baseline's cell.
+Floors = dict[tuple[int, Case], tuple[Ratio | None, float, str]]
 
 
 def summarise(record: Record, raw: bool = False) -> dict[str, Any]:
@@ -79,6 +80,7 @@ def round_medians_ms(record: Record, cell: Cell) -> dict[int, float]:
 
 def row(record: Record, cell: Cell, pairs: Floors) -> dict[str, Any]:
     """Return one result (docs/results.md). `pairs` is what `floors` returned."""
+    assert record.begun
     case = cell.case
     loaded = record.loaded[cell.group, cell.engine, case.threads]
     warmed = record.warmed[cell]
@@ -94,6 +96,7 @@ def row(record: Record, cell: Cell, pairs: Floors) -> dict[str, Any]:
         "precision": loaded.precision,
         "device": loaded.device,
         "environment": loaded.environment,
+        **fingerprint.recorded(record.begun, loaded),
         **case_fields(case),
         "samples": int(calls.size),
         "mean_ms": mean,
@@ -102,7 +105,10 @@ def row(record: Record, cell: Cell, pairs: Floors) -> dict[str, Any]:
         "min_ms": float(calls.min()) if calls.size else None,
         "std_ms": float(calls.std(ddof=1)) if calls.size > 1 else None,
         **{f"p{rank}_ms": percentile(calls.tolist(), rank) for rank in (90, 95, 99)},
-        "throughput_per_s": 1000 * case.batch_size / mean if mean else None,
+        # Of a run that paused before each call it would tell less than what a machine can answer.
+        "throughput_per_s": 1000 * case.batch_size / mean
+        if mean and not record.begun.plan["pace_s"]
+        else None,
         "load_s": loaded.load_s,
         "first_call_ms": warmed.first_call_ms,
         "peak_rss_mb": warmed.peak_rss_mb,
@@ -127,19 +133,9 @@ def row(record: Record, cell: Cell, pairs: Floors) -> dict[str, Any]:
             "memory": {"rss_after_load_mb": loaded.rss_mb, "pss_after_load_mb": loaded.pss_mb},
             "threads_ran": middle(one.evidence.threads_ran for one in slices),
             "answers": warmed.answers,
-            "accuracy": accuracy(record, cell.engine),
+            "accuracy": loaded.facts.get("accuracy"),
         },
     }
-
-
-def accuracy(record: Record, engine: str) -> dict[str, Any] | None:
-    """Return an engine's stored accuracy {dataset, n, measured, cpu, accuracy, ci95, gate}, or None."""
-    assert record.begun
-    stored = record.begun.model.get("accuracy")
-    if not stored or engine not in stored["engines"]:
-        return None
-    about = {name: value for name, value in stored.items() if name != "engines"}
-    return {**about, **stored["engines"][engine]}
 
 
 def milliseconds(ns: float | None) -> float | None:
@@ -179,7 +175,9 @@ def paced_row(record: Record, cell: Cell) -> dict[str, Any]:
 
 
 def floors(record: Record) -> Floors:
-    """Return, by group and case, the A/A pair's ratio and the noise floor f that follows from it."""
+    """Return, by group and case, the A/A pair's ratio, the noise floor f that follows from it, and the
+    baseline's verdict.
+    """
     assert record.begun
     baseline = record.begun.plan["baseline"]
     found = {}
@@ -187,7 +185,7 @@ def floors(record: Record) -> Floors:
         if cell.engine == baseline:
             twin = cell._replace(engine=baseline + TWIN)
             pair = paired_ratio(round_medians_ms(record, twin), round_medians_ms(record, cell))
-            found[cell.group, cell.case] = pair, noise_floor(pair)
+            found[cell.group, cell.case] = pair, noise_floor(pair), judge(record, cell)[0]
     return found
 
 
@@ -203,8 +201,10 @@ def ratios(record: Record, cell: Cell, judged: str, pairs: Floors) -> dict[str, 
     pair = paired_ratio(round_medians_ms(record, cell), round_medians_ms(record, other))
     if pair is None:
         return {}
-    floor = pairs[cell.group, cell.case][1]
-    counts = judged != "invalid" and baseline not in record.failed  # what ended it may have slowed it before
+    twins, floor, worth = pairs[cell.group, cell.case]
+    # No verdict rests on an invalid baseline, on one that failed later, or on a floor that nobody measured.
+    known = twins is not None and twins.ci95 is not None
+    counts = known and "invalid" not in (judged, worth) and baseline not in record.failed
     return {
         baseline: {
             "ratio": pair.ratio,
@@ -227,7 +227,7 @@ def noise(record: Record, rows: list[dict[str, Any]], found: Floors) -> dict[str
             "rounds": pair.rounds if pair else 0,
             "noise_floor": floor,
         }
-        for (group, case), (pair, floor) in sorted(found.items())
+        for (group, case), (pair, floor, _) in sorted(found.items())
     ]
     slices = [one for some in record.slices.values() for one in some]
     disturbed = [one for one in slices if record.disturbed(one)]

@@ -13,10 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from src.bench import artifacts, host, ramp
+from src.bench import confirming, fingerprint, host, known_accuracy, ramp
 from src.bench.asking import NOTHING, BadSentence, Failure, choose, clean, thread_count
+from src.bench.building import CHECKPOINT, build_artifacts
+from src.bench.fingerprint import Fingerprint
+from src.bench.known_accuracy import Known
 from src.bench.lock import host_lock
 from src.bench.pool import Pool, Worker, WorkerFailed
+from src.bench.progress import Progress, telling_who_waits
 from src.bench.ramp import Ramp
 from src.bench.sentence_noise import Noise, cpu_used, judge_noise
 from src.bench.stats import FEWEST_ROUNDS, median, median_interval
@@ -24,12 +28,11 @@ from src.engines import registry
 from src.engines.spec import EngineSpec
 from src.engines.text import probabilities
 from src.home import utc_now
-from src.limits import limits, public
-from src.model import ModelError, cache, recipe, source
+from src.limits import public
+from src.model import cache, source
 
 SCOPES = ("model", "pipeline")
 ROUNDS = FEWEST_ROUNDS
-CHECKPOINT = "src.model.checkpoint:checkpoint"
 CASE = "sentence"
 WARM_UP_WINDOW = 3  # calls
 WARM_UP_CAP_S = 0.5  # a cell, until steady; only where an engine meets a length for the first time
@@ -43,24 +46,10 @@ FEWEST_CALLS, FEWEST_SLOW_CALLS, MOST_CALLS = 3, 2, 64
 SLOW_CALL_S = 0.004
 UNSTEADY = 0.03  # what may be left of a ramp within the timed calls of a visit: six rounds tell no less
 STILL_FALLING = 0.005  # where no plateau was seen, the end of a lead-in is slower by so much in each round
-NOT_BUILT = "Nothing is built in the hosted demo: whoever runs it does that beforehand (docs/hosting.md)."
 
 Cell = tuple[str, str]  # engine id, scope
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Progress:
-    """What is being done, and how far it is.
-
-    The stage is start, wait, build, load, warm-up, measure or accuracy.
-    """
-
-    stage: str
-    text: str
-    done: int = 0
-    total: int = 0
 
 
 @dataclass(frozen=True)
@@ -85,7 +74,8 @@ class Latency:
 class EngineAnswer:
     """What one engine answered and how fast.
 
-    `probability` is that of positive; `agrees` is None without a baseline.
+    `probability` is that of positive; `agrees` is None without a baseline. `fingerprint` says what exactly
+    answered, `accuracy` what is known of that one's.
     """
 
     engine: str
@@ -94,6 +84,9 @@ class EngineAnswer:
     logits: tuple[float, float]
     agrees: bool | None
     max_abs_delta_logit: float | None
+    device: str
+    fingerprint: Fingerprint
+    accuracy: Known | None
     model: Latency
     pipeline: Latency
     load_s: float
@@ -119,50 +112,6 @@ class Answer:
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
-
-
-def telling_who_waits(progress: Callable[[Progress], None]) -> Callable[[str], None]:
-    """Return what the host's lock tells of who holds it, as progress."""
-
-    def tell(holder: str) -> None:
-        waiting = f"Waiting for another measurement on this host ({holder or 'unknown'})"
-        progress(Progress("wait", waiting))
-
-    return tell
-
-
-def build_artifacts(
-    specs: list[EngineSpec],
-    model: source.ModelSource,
-    progress: Callable[[Progress], None],
-    wait: Callable[[int, float], bool],
-    between: Callable[[], str] = lambda: "",
-) -> list[Failure]:
-    """Make sure that the model and what these engines load are built and sound; return what failed.
-    `between` as in artifacts.ensure. Raises ModelError without a model.
-    """
-    recipes = {spec.recipe: None for spec in specs if spec.recipe}
-    if not recipes and cache.find(recipe.find(CHECKPOINT), model):
-        return []
-    wanted = [CHECKPOINT, *recipes]
-    if limits().changes:
-        failed = artifacts.ensure(
-            wanted,
-            model,
-            lambda step: progress(Progress("build", f"Building “{step.title}”", step.step, step.total)),
-            wait,
-            between,
-        )
-    else:
-        absent = {made.name for made in artifacts.missing(wanted, model)}
-        failed = {name: NOT_BUILT for name in wanted if name in absent}
-    if CHECKPOINT in failed:
-        raise ModelError(failed[CHECKPOINT])
-    return [
-        Failure(spec.id, f"Its artifact could not be built. {failed[spec.recipe]}")
-        for spec in specs
-        if spec.recipe in failed
-    ]
 
 
 def answer(
@@ -202,6 +151,7 @@ class Sitting:
         self.logits: dict[str, tuple[float, float]] = {}
         self.first_call_ms: dict[str, float] = {}
         self.lead_ins: dict[str, int] = {}  # untimed calls at the beginning of an engine's visit
+        self.weights = ""  # their fingerprint
         self.tokens: tuple[int, ...] = ()
         self.truncated = False
         self.told = time.monotonic()
@@ -214,7 +164,7 @@ class Sitting:
         if baseline not in specs and not registry.availability(baseline):
             specs = [*specs, baseline]  # it answers, for comparison, and is not timed
         specs = self.build(specs)
-        checkpoint = cache.required(CHECKPOINT, self.model)
+        checkpoint = self.checkpoint()
         cold = sum(not self.pool.is_warm(spec, self.artifact(spec), self.threads) for spec in specs)
         self.load(specs, checkpoint.folder / "tokenizer.json")
         self.ask_all(text)
@@ -238,7 +188,7 @@ class Sitting:
             text=text,
             tokens=len(self.tokens),
             truncated=self.truncated,
-            model={"name": self.model.name, **checkpoint.manifest["facts"]},
+            model={"name": self.model.name, "fingerprint": self.weights, **checkpoint.manifest["facts"]},
             host=host.facts(),
             threads=self.threads,
             measured_at=utc_now(),
@@ -261,19 +211,27 @@ class Sitting:
         failed = {failure.engine for failure in failures}
         return [spec for spec in specs if spec.id not in failed]
 
+    def checkpoint(self) -> cache.Artifact:
+        """Return the model in use, and note its weights. Raises ModelError where it is not there."""
+        checkpoint = cache.required(CHECKPOINT, self.model)
+        self.weights = fingerprint.of_model(self.model, checkpoint)
+        return checkpoint
+
     def artifact(self, spec: EngineSpec) -> Path | None:
         """Return the folder of the engine's artifact; None for one that loads nothing."""
         return cache.place(spec.recipe, self.model) if spec.recipe else None
 
     def load(self, specs: list[EngineSpec], tokenizer: Path) -> None:
-        """Get a warm worker of each engine."""
+        """Get a warm worker of each engine; what is new is looked at whether its accuracy is known."""
         keep = {spec.id for spec in specs}
         for number, spec in enumerate(specs, 1):
             folder = self.artifact(spec)
             if not self.pool.is_warm(spec, folder, self.threads):
                 self.progress(Progress("load", f"Loading {spec.title}", number, len(specs)))
             try:
-                self.workers[spec.id] = self.pool.get(spec, folder, tokenizer, self.threads, keep)
+                worker = self.pool.get(spec, folder, tokenizer, self.threads, keep)
+                confirming.identify(self.pool, worker, folder, self.weights, CASE)
+                self.workers[spec.id] = worker
             except WorkerFailed as failure:
                 self.fail(spec.id, str(failure))
 
@@ -386,6 +344,9 @@ class Sitting:
             logits=logits,
             agrees=None if reference is None else label(logits, positive) == label(reference, positive),
             max_abs_delta_logit=reference and max(abs(a - b) for a, b in zip(logits, reference, strict=True)),
+            device=worker.spec.device,
+            fingerprint=worker.fingerprint,
+            accuracy=known_accuracy.of(worker.fingerprint),
             model=latency("model", visits, self.lead_ins[id], reached),
             pipeline=latency("pipeline", visits, self.lead_ins[id], reached),
             load_s=worker.load_s,

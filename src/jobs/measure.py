@@ -14,8 +14,8 @@ from typing import Any
 from src.bench import protocol, results, slicing
 from src.bench.events import Begun, Ended, Event, Failed, Loaded, Slice
 from src.bench.pool import Pool
+from src.bench.progress import Progress
 from src.bench.record import Record
-from src.bench.sentence import Progress
 from src.bench.stopping import Stop
 from src.errors import Explained
 from src.home import HomeError

@@ -139,29 +139,20 @@ def load_adapter(folder: Path = ADAPTER_FOLDER) -> dict[str, np.ndarray]:
         ) from error
 
 
+@lru_cache(maxsize=1)
 def stored_accuracy() -> dict[str, Any]:
-    """Return the whole accuracy result stored with the adapter, in the form of `src.bench.accuracy`, with
-    `measured`, its date.
+    """Return the accuracy result stored with the adapter, in the form of `src.bench.accuracy`. Nobody may
+    change it.
     """
     return json.loads((ADAPTER_FOLDER / "accuracy.json").read_text(encoding="utf-8"))
 
 
-def stated_accuracy() -> dict[str, Any]:
-    """Return {dataset, n, measured, cpu, engines: {id: {accuracy, ci95, gate}}}, stored with the adapter.
-
-    Measured on the host that accuracy.json names, by `python -m src accuracy`.
+@lru_cache(maxsize=1)
+def stored_answers() -> dict[str, list[list[float]]]:
+    """Return the logits [n, 2] that each engine gave to data/sentences.csv when its accuracy was stored.
+    Nobody may change them.
     """
-    stored = stored_accuracy()
-    return {
-        "dataset": "SST-2 dev",
-        "n": stored["n"],
-        "measured": stored["measured"],
-        "cpu": stored["host"]["cpu"],
-        "engines": {
-            row["engine"]: {name: row[name] for name in ("accuracy", "ci95", "gate")}
-            for row in stored["engines"]
-        },
-    }
+    return json.loads((ADAPTER_FOLDER / "answers.json").read_text(encoding="utf-8"))["engines"]
 
 
 def write_checkpoint(folder: Path, adapter_folder: Path = ADAPTER_FOLDER) -> None:

@@ -1,6 +1,7 @@
 """Stored published numbers: load and validate them, and judge what a measurement may be divided by."""
 
-from src.references.beside import beside, beside_row
+from src.references.answer import Answer, Figure, answer
+from src.references.beside import beside, beside_row, figures, figures_of_sentence
 from src.references.comparison import Comparison, Measurement, judge, ratio
 from src.references.reference import (
     COLUMNS,
@@ -22,13 +23,18 @@ __all__ = [
     "SCOPES",
     "STATISTICS",
     "UNITS",
+    "Answer",
     "Comparison",
+    "Figure",
     "Measurement",
     "Reference",
     "ReferenceError",
+    "answer",
     "beside",
     "beside_row",
     "by_id",
+    "figures",
+    "figures_of_sentence",
     "infinity",
     "judge",
     "load",

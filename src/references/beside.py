@@ -1,15 +1,24 @@
-"""The stored numbers that stand beside one measured sentence, and what may be divided by what."""
+"""The stored numbers that stand beside a sentence or a run, and the figures of both that may answer."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from typing import Any
 
-from src.bench.results import figure_ms
+from src.bench import fingerprint, known_accuracy
+from src.bench.fingerprint import Fingerprint
+from src.bench.known_accuracy import Known
+from src.bench.results import case_of, figure_ms
+from src.bench.stats import LEAST_NOISE_FLOOR
+from src.engines import registry
+from src.references.answer import BUSY, Figure
 from src.references.comparison import Measurement, judge, ratio
 from src.references.reference import infinity, to_json
 
 SCOPES = ("model", "pipeline")  # what a sentence is measured in
+NOT_STEADY = "it was not steady within its calls"
+Knows = Callable[[Fingerprint], Known | None]
 
 
 def beside(answer: dict[str, Any]) -> list[dict[str, Any]]:
@@ -21,22 +30,7 @@ def beside(answer: dict[str, Any]) -> list[dict[str, Any]]:
     found = []
     for reference in infinity("cpu"):
         comparisons = {
-            scope: judge(
-                reference,
-                Measurement(
-                    scope=scope,
-                    architecture=answer["model"]["architecture"],
-                    sequence_length=answer["tokens"],
-                    batch_size=1,
-                    device="cpu",
-                    model=answer["model"]["name"],
-                    hardware=answer["host"]["cpu"],
-                    threads=answer["threads"],
-                    year=int(answer["measured_at"][:4]),
-                    thread_placement=placement(answer["threads"], answer["host"]["physical_cores"]),
-                ),
-            )
-            for scope in SCOPES
+            scope: judge(reference, measurement_of_sentence(answer, "cpu", scope)) for scope in SCOPES
         }
         found.append(
             {
@@ -48,8 +42,12 @@ def beside(answer: dict[str, Any]) -> list[dict[str, Any]]:
                 },
                 "ratios": {
                     row["engine"]: {
-                        scope: ratio(reference, row[scope]["median_ms"], comparison)
-                        for scope, comparison in comparisons.items()
+                        scope: ratio(
+                            reference,
+                            row[scope]["median_ms"],
+                            judge(reference, measurement_of_sentence(answer, row["device"], scope)),
+                        )
+                        for scope in SCOPES
                     }
                     for row in answer["engines"]
                 },
@@ -100,6 +98,90 @@ def measurement_of(run: dict[str, Any], row: dict[str, Any]) -> Measurement:
     )
 
 
+def measurement_of_sentence(answer: dict[str, Any], device: str, scope: str) -> Measurement:
+    """Return how a figure of a sentence (the JSON of `src.bench.sentence.Answer`) came about."""
+    return Measurement(
+        scope=scope,
+        architecture=answer["model"]["architecture"],
+        sequence_length=answer["tokens"],
+        batch_size=1,
+        device=device,
+        model=answer["model"]["name"],
+        hardware=answer["host"]["cpu"],
+        threads=answer["threads"],
+        year=int(answer["measured_at"][:4]),
+        thread_placement=placement(answer["threads"], answer["host"]["physical_cores"]),
+    )
+
+
 def placement(threads: int, cores: int) -> str:
     """Return in words where the threads ran."""
     return "one per physical core" if threads <= cores else f"{threads} threads on {cores} physical cores"
+
+
+# --- figures that may answer the question
+
+
+def figures_of_sentence(answer: dict[str, Any], knows: Knows = known_accuracy.of) -> list[Figure]:
+    """Return the figures of a sentence, scope `pipeline`, of every engine that answered."""
+    busy = BUSY if answer["noise"]["noisy"] else ""
+    return [
+        Figure(
+            engine=row["engine"],
+            title=registry.get(row["engine"]).title,
+            median_ms=row["pipeline"]["median_ms"],
+            ci95_ms=(row["pipeline"]["ci95_ms"][0], row["pipeline"]["ci95_ms"][1]),
+            measurement=measurement_of_sentence(answer, row["device"], "pipeline"),
+            floor=LEAST_NOISE_FLOOR,
+            doubt=busy or ("" if row["pipeline"]["steady"] else NOT_STEADY),
+            accuracy=state(known_accuracy.best(row["accuracy"], knows(Fingerprint(**row["fingerprint"])))),
+            agrees=row["agrees"],
+        )
+        for row in answer["engines"]
+    ]
+
+
+def figures(
+    run: dict[str, Any], rows: Iterable[dict[str, Any]], knows: Knows = known_accuracy.of
+) -> list[Figure]:
+    """Return the figures of a run's results, without those that are invalid or of no engine."""
+    return [
+        figure(run, row, knows)
+        for row in rows
+        if row["engine"] != registry.NULL and row["verdict"] != "invalid" and figure_ms(row)
+    ]
+
+
+def figure(run: dict[str, Any], row: dict[str, Any], knows: Knows = known_accuracy.of) -> Figure:
+    """Return a run's result, which has a latency, as a figure. What was recorded of its accuracy counts
+    beside what is known of the very same engine here.
+    """
+    interval = row["median_ci95_ms"]
+    return Figure(
+        engine=row["engine"],
+        title=row["facts"]["title"],
+        median_ms=figure_ms(row) or 0.0,
+        ci95_ms=(interval[0], interval[1]) if interval else None,
+        measurement=measurement_of(run, row),
+        floor=floor(run, row),
+        doubt="" if row["verdict"] in ("valid", None) else doubt(row),
+        accuracy=state(
+            known_accuracy.best(row["facts"].get("accuracy"), knows(fingerprint.of_result(run, row)))
+        ),
+    )
+
+
+def doubt(row: dict[str, Any]) -> str:
+    unsteady = any(reason.startswith("It was not steady") for reason in row["reasons"])
+    return NOT_STEADY if unsteady else BUSY
+
+
+def floor(run: dict[str, Any], row: dict[str, Any]) -> float:
+    """Return the least difference that can be seen in a result's case: its A/A pair's, at least 1 %."""
+    pairs = run["noise"].get("pairs", [])
+    floors = [one["noise_floor"] for one in pairs if case_of(one) == case_of(row)]
+    return max([LEAST_NOISE_FLOOR, *floors])
+
+
+def state(known: Known | None) -> str:
+    return known.state if known else ""

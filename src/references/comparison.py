@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from decimal import Decimal
 
 from src.references.reference import SCOPES, Reference
 
@@ -81,6 +82,14 @@ def ratio(reference: Reference, measurement_ms: float, comparison: Comparison) -
     if not comparison.comparable or reference.unit != "ms":
         return None
     return measurement_ms / reference.value
+
+
+def rounding(reference: Reference) -> float:
+    """Return half a unit of a published number's last digit, as a share of it: 2.6 may be 2.55 to 2.65."""
+    number = Decimal(str(reference.value))
+    exponent = number.as_tuple().exponent
+    assert isinstance(exponent, int), "references are finite"
+    return float(Decimal(5).scaleb(exponent - 1) / number)
 
 
 def _same(what: str, theirs: str, ours: str) -> str:

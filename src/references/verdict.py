@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from src.references.beside import measurement_of
-from src.references.comparison import Comparison, judge, ratio
-from src.references.reference import HEADLINE, Reference, by_id
+from src.bench import known_accuracy
+from src.references.answer import APART, Answer, Standing, stand
+from src.references.answer import answer as answer_of
+from src.references.beside import Knows, figure, figures
+from src.references.comparison import Comparison
+from src.references.reference import Reference, by_id
 
 LENGTHS = (16, 128)
 THREADS = 2  # of Infinity's demo and of the write-up
-# A difference to a published number is judged by our interval alone: theirs is not known.
-FASTER, SLOWER, LEVEL, UNDECIDED = "faster", "slower", "level", "undecided"
 
 
 @dataclass(frozen=True)
@@ -58,20 +59,30 @@ TABLES = {"cpu": CPU_TABLE, "cuda": GPU_TABLE}
 
 @dataclass(frozen=True)
 class Beside:
-    """One measured result beside one published number.
-
-    `row` is None where the run has none; `ratio` (measured ÷ published, below 1 is faster) and its interval
-    are None where something blocks; `verdict` is faster, slower, level (the interval holds the published
-    number), undecided (noisy, or no interval), or "" where nothing is compared.
-    """
+    """One measured result beside one published number: both are None where the run has no such result."""
 
     reference: Reference
     engine: str
     row: dict[str, Any] | None
-    comparison: Comparison | None
-    ratio: float | None
-    ratio_ci95: tuple[float, float] | None
-    verdict: str
+    standing: Standing | None
+
+    @property
+    def verdict(self) -> str:
+        """Return faster, slower, level, undecided, or apart where nothing is divided."""
+        return self.standing.word if self.standing else APART
+
+    @property
+    def comparison(self) -> Comparison | None:
+        return self.standing.comparison if self.standing else None
+
+    @property
+    def ratio(self) -> float | None:
+        """Return measured ÷ published, below 1 is faster; None where something blocks."""
+        return self.standing.ratio if self.standing else None
+
+    @property
+    def ratio_ci95(self) -> tuple[float, float] | None:
+        return self.standing.ratio_ci95 if self.standing else None
 
 
 @dataclass(frozen=True)
@@ -83,20 +94,6 @@ class Cell:
     reference: Reference
     printed: float | None
     beside: tuple[Beside, ...]
-
-
-@dataclass(frozen=True)
-class Answer:
-    """The answer for one length: the fastest faithful engine in scope `pipeline` beside Infinity.
-
-    `stated` is Infinity's number as the write-up states it, `frames` the median read off the video.
-    `unproven` are faster engines whose accuracy misses the gate or is not known here.
-    """
-
-    length: int
-    stated: Beside | None
-    frames: Beside | None
-    unproven: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -139,18 +136,8 @@ def find(run: dict[str, Any], engine: str, length: int, scope: str) -> dict[str,
 
 def beside(run: dict[str, Any], reference: Reference, engine: str, row: dict[str, Any] | None) -> Beside:
     """Return a result beside a published number, judged."""
-    if row is None:
-        return Beside(reference, engine, None, None, None, None, "")
-    comparison = judge(reference, measurement_of(run, row))
-    found = ratio(reference, row["median_ms"], comparison)
-    if found is None:
-        return Beside(reference, engine, row, comparison, None, None, "")
-    spread = row["median_ci95_ms"]
-    if row["verdict"] != "valid" or not spread:
-        return Beside(reference, engine, row, comparison, found, None, UNDECIDED)
-    low, high = (value / reference.value for value in spread)
-    verdict = FASTER if high < 1 else SLOWER if low > 1 else LEVEL
-    return Beside(reference, engine, row, comparison, found, (low, high), verdict)
+    standing = stand(figure(run, row, lambda _: None), reference) if row else None
+    return Beside(reference, engine, row, standing)
 
 
 def table(run: dict[str, Any], device: str) -> list[Cell]:
@@ -167,39 +154,23 @@ def table(run: dict[str, Any], device: str) -> list[Cell]:
     return found
 
 
-def faithful(row: dict[str, Any], gates: dict[str, bool | None]) -> bool:
-    """Tell whether an engine's answers are known to be as good as FP32's: it passed the gate."""
-    own = (row["facts"].get("accuracy") or {}).get("gate")
-    return bool(gates.get(row["engine"], own))
-
-
-def answer(run: dict[str, Any], device: str, length: int, gates: dict[str, bool | None]) -> Answer | None:
+def answer(run: dict[str, Any], device: str, length: int, knows: Knows = known_accuracy.of) -> Answer | None:
     """Return what a run says of Infinity at this length; None where it has no result in scope `pipeline`.
-
-    `gates` are the accuracy gates known beside those in the run's own facts.
+    `knows` tells what is known of an engine's accuracy beside what the run recorded.
     """
-    rows = [
-        row
-        for engine in dict.fromkeys(row["engine"] for row in run["results"])
-        if (row := find(run, engine, length, "pipeline")) and row["device"] == device
-        if row["verdict"] != "invalid" and engine != "null"
-    ]
-    rows.sort(key=lambda row: row["median_ms"])
-    if not rows:
+    engines = dict.fromkeys(row["engine"] for row in run["results"])
+    rows = [row for engine in engines if (row := find(run, engine, length, "pipeline"))]
+    counted = [one for one in figures(run, rows, knows) if one.measurement.device == device]
+    return answer_of(counted, device) if counted else None
+
+
+def on_video(run: dict[str, Any], spoken: Answer) -> Beside | None:
+    """Return how the engine that speaks stands to the median read off Infinity's video."""
+    if not spoken.best or not spoken.standing or not spoken.standing.reference:
         return None
-    best = next((row for row in rows if faithful(row, gates)), None)
-    faster = rows[: rows.index(best)] if best else rows
-    unproven = tuple(row["engine"] for row in faster)
-    if best is None:
-        return Answer(length, None, None, unproven)
-    stated = by_id(HEADLINE[device][LENGTHS.index(length)])
-    frames = by_id(f"{stated.id}-frames")
-    return Answer(
-        length,
-        beside(run, stated, best["engine"], best),
-        beside(run, frames, best["engine"], best),
-        unproven,
-    )
+    best = spoken.best
+    row = find(run, best.engine, best.measurement.sequence_length, "pipeline")
+    return beside(run, by_id(f"{spoken.standing.reference.id}-frames"), best.engine, row)
 
 
 def splits(run: dict[str, Any]) -> list[Split]:

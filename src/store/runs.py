@@ -224,6 +224,15 @@ def listed(store: Store, *ids: str) -> list[Listed]:
         ]
 
 
+def preferred(runs: Sequence[Listed]) -> Listed:
+    """Return which of these runs, newest first, a page shows unless asked for another: one that was measured
+    here, of the write-up's plan. What came from a file speaks for its own host only.
+    """
+    here = [run for run in runs if run.source == "measured"]
+    writeup = [run for run in here if run.preset == "writeup"]
+    return (writeup or here or list(runs))[0]
+
+
 def missing(store: Store, run_id: str) -> NoRun:
     ids = [one.id for one in listed(store)[:5]]
     return NoRun(
@@ -276,75 +285,16 @@ def run_json(store: Store, run_id: str) -> dict[str, Any]:
     return results.summarise(record(store, run_id))  # being written, or just left by a killed writer
 
 
-@dataclass(frozen=True)
-class Point:
-    """One engine's figure of a case in one run."""
-
-    run_id: str
-    started_at: str
-    host_id: str
-    host: str
-    cpu: str
-    model: str
-    median_ms: float
-    low_ms: float | None
-    high_ms: float | None
-    verdict: str | None
-    source: str
-
-
-def engines(store: Store) -> dict[str, str]:
-    """Return every engine that has results, by id with its title."""
-    table = schema.results.c
-    with store.read() as connection:
-        asked = select(table.engine, func.max(table.title)).group_by(table.engine).order_by(table.engine)
-        return {row[0]: row[1] for row in connection.execute(asked)}
-
-
 def latest_loaded(store: Store) -> dict[str, dict[str, Any]]:
-    """Return what each engine told of itself when it was last loaded for a run: its event, with `run_id`."""
+    """Return what each engine told of itself when it was last loaded here for a run: its event, with
+    `run_id`.
+    """
     table = schema.loaded.c
-    latest = select(func.max(table.id)).group_by(table.engine)
+    here = select(schema.runs.c.id).where(schema.runs.c.source == "measured")
+    latest = select(func.max(table.id)).where(table.run_id.in_(here)).group_by(table.engine)
     asked = select(table.engine, table.run_id, table.event).where(table.id.in_(latest))
     with store.read() as connection:
         return {row.engine: {**row.event, "run_id": row.run_id} for row in connection.execute(asked)}
-
-
-def cases(store: Store, engine: str) -> list[Case]:
-    """Return the cases that an engine has results of."""
-    table = schema.results.c
-    columns = (table.batch_size, table.sequence_length, table.threads, table.scope)
-    with store.read() as connection:
-        asked = select(*columns).where(table.engine == engine).distinct()
-        return sorted(Case(*row) for row in connection.execute(asked))
-
-
-def trend(store: Store, engine: str, case: Case) -> list[Point]:
-    """Return one engine's figures of a case over all runs, oldest first."""
-    table, runs, hosts = schema.results, schema.runs.c, schema.hosts.c
-    asked = (
-        select(
-            runs.id.label("run_id"),
-            runs.started_at,
-            hosts.id.label("host_id"),
-            hosts.name.label("host"),
-            hosts.cpu,
-            runs.model,
-            table.c.median_ms,
-            table.c.low_ms,
-            table.c.high_ms,
-            table.c.verdict,
-            runs.source,
-        )
-        .join_from(table, schema.runs)
-        .join(schema.hosts)
-        .where(table.c.engine == engine, table.c.median_ms.is_not(None))
-        .order_by(runs.started_at)
-    )
-    for name, value in asdict(case).items():
-        asked = asked.where(table.c[name] == value)
-    with store.read() as connection:
-        return [Point(**row) for row in connection.execute(asked).mappings()]
 
 
 def typical_ms(store: Store) -> dict[tuple[str, int, int, int, str], float]:

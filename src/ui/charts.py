@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+from src.bench.gate import MISSES
 from src.bench.results import figure_ms
 from src.engines import registry
 from src.references.cost import Offer
-from src.store.runs import Point
+from src.store.trends import Point
 from src.ui import cut_axis, style
 from src.ui.format import interval, many, ms, unmarked
 
@@ -261,26 +262,24 @@ def case_words(row: dict[str, Any], threads: bool = False) -> str:
     return f"{row['sequence_length']} tokens{batch}{used}, {row['scope']}"
 
 
+SUBJECT = ("", "", "weights ", "", "")  # what stands before a part of a series' name
+
+
 def trend(points: list[Point]) -> go.Figure:
-    """Return one engine's latency of one case over time, a line per host and model."""
+    """Return one engine's latency of one case over time, a line per host, weights, artifact and runtime."""
     figure = go.Figure()
-    series = dict.fromkeys((point.host_id, point.model) for point in points)
+    series = list(dict.fromkeys(point.subject for point in points))
     names = {point.host_id: point.host for point in points}
-    for number, (host_id, model) in enumerate(series):
-        own = [point for point in points if (point.host_id, point.model) == (host_id, model)]
+    differing = [part for part in range(1, 5) if len({subject[part] for subject in series}) > 1]
+    for number, subject in enumerate(series):
+        own = [point for point in points if point.subject == subject]
         # The name alone, where that is enough.
-        name = names[host_id]
+        name = names[subject[0]]
         if list(names.values()).count(name) > 1:
             name += f", {own[0].cpu}"
-        if len({other for _, other in series}) > 1:
-            name += f", {model}"
+        name += "".join(f", {SUBJECT[part]}{subject[part]}" for part in differing)
         values = [point.median_ms for point in own]
-        spans = [
-            (point.median_ms, point.median_ms)
-            if point.low_ms is None or point.high_ms is None
-            else (point.low_ms, point.high_ms)
-            for point in own
-        ]
+        spans = [(point.low_ms or point.median_ms, point.high_ms or point.median_ms) for point in own]
         colour = style.COLOURS[number % len(style.COLOURS)]
         figure.add_scatter(
             name=unmarked(name),
@@ -316,7 +315,7 @@ def pareto(rows: list[dict[str, Any]], stored: Sequence[dict[str, Any]]) -> go.F
     """Return accuracy against latency, a point an engine, with both intervals; the line joins the engines
     that no other beats in both. Those that miss the gate are crossed out by their marker.
 
-    `rows` are results of one case, each with `known` (ui/gates.py).
+    `rows` are results of one case, each with `known`, the JSON of a bench/known_accuracy.py Known.
     """
     figure = go.Figure()
     ordered = sorted(rows, key=lambda row: (figure_ms(row) or 0.0, -row["known"]["accuracy"]))
@@ -335,7 +334,7 @@ def pareto(rows: list[dict[str, Any]], stored: Sequence[dict[str, Any]]) -> go.F
     for row in ordered:
         spec, value, told = style.known(row["engine"]), figure_ms(row) or 0.0, row["known"]
         span = row["median_ci95_ms"] or (value, value)
-        missed = told["gate"] is False
+        missed = told["state"] == MISSES
         figure.add_scatter(
             name=unmarked(row["facts"]["title"]) + (", misses the gate" if missed else ""),
             x=[value],

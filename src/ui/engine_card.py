@@ -5,11 +5,13 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from src.bench.known_accuracy import Known
 from src.engines import registry
 from src.engines.spec import EngineSpec, Missing
 from src.limits import limits
 from src.model import ModelError, cache, recipe
 from src.model.source import ModelSource
+from src.ui import gates
 from src.ui.format import moment, plain, significant
 from src.ui.measuring import measurer, wait
 
@@ -24,17 +26,18 @@ def draw(
     missing: Missing | None,
     model: ModelSource | None,
     loaded: dict[str, Any] | None,
-    below_gate: dict[str, float],
+    said: Known | None,
 ) -> None:
-    """Draw one engine. `loaded` is what it told when it last ran here (store.runs.latest_loaded)."""
+    """Draw one engine. `loaded` is what it told when it last ran here (store.runs.latest_loaded), `said` what
+    was said of its accuracy.
+    """
     with st.container(border=True, key=f"card {spec.id}", gap="small"):
         badges = f"{badge(not missing)} :gray-badge[{PRECISIONS[spec.precision]}]"
         if spec.device != "cpu":
             badges += f" :gray-badge[{spec.device.upper()}]"
         if spec.environment != "main":
             badges += f" :blue-badge[environment {spec.environment}]"
-        if spec.id in below_gate:
-            badges += f" :orange-badge[accuracy {below_gate[spec.id]:.2%} of FP32]"
+        badges += gates.badge(said)
         st.markdown(f"**{plain(spec.title)}** {badges}")
         st.caption(f"**{plain(spec.id)}** · {plain(' '.join(registry.notes(spec)))}")
         if missing:

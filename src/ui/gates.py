@@ -2,46 +2,46 @@
 
 from typing import Any
 
-from src.bench import accuracy
+from src.bench import accuracy_files, known_accuracy
+from src.bench.gate import HOLDS, MISSES
+from src.bench.known_accuracy import MEASURED, STORED, Known
 from src.model import embedded
 from src.model.source import ModelSource
 
-ENOUGH = 500  # sentences; fewer cannot tell 99 % from 100 %
 EMBEDDED = ModelSource("embedded").name
 
 
 def results(model: str) -> list[dict[str, Any]]:
     """Return every accuracy result of this model, those of this host first, then what came with the model."""
-    found = [one for one in accuracy.kept() if one["model"] == model]
-    if model == EMBEDDED:
-        found.append(stored())
-    return found
+    own = [result for result in accuracy_files.kept() if result["model"] == model]
+    return [*own, stored()] if model == EMBEDDED else own
 
 
 def stored() -> dict[str, Any]:
     """Return the accuracy stored with the embedded model, in the form of one measured here."""
-    told = embedded.stored_accuracy()
-    return {**told, "dataset": "SST-2 dev", "measured_at": told["measured"], "stored": True}
+    return {**embedded.stored_accuracy(), "stored": True}
 
 
-def known(model: str) -> dict[str, dict[str, Any]]:
-    """Return each engine's {accuracy, ci95, gate, dataset, n, measured_at} from the first result with enough
-    sentences that has it.
+def stated(model: str) -> dict[str, Known]:
+    """Return what was said of each engine's accuracy with this model, wherever and with whichever file: to be
+    shown with its origin, never to answer a question by.
     """
-    found: dict[str, dict[str, Any]] = {}
-    for one in results(model):
-        if one["n"] >= ENOUGH:
-            about = {name: one[name] for name in ("dataset", "n", "measured_at")}
-            for row in one["engines"]:
-                own = {name: row[name] for name in ("accuracy", "ci95", "gate")}
-                found.setdefault(row["engine"], {**own, **about})
-    return found
+    said: dict[str, Known] = {}
+    for result in results(model):
+        origin = STORED if result.get("stored") else MEASURED
+        for row in result["engines"]:
+            known = known_accuracy.from_row(result, row, origin)
+            if known and (row["engine"] not in said or known.n > said[row["engine"]].n):
+                said[row["engine"]] = known
+    return said
 
 
-def below(model: str) -> dict[str, float]:
-    """Return the engines that miss the gate, with their share of FP32's accuracy."""
-    figures = known(model)
-    best = figures.get("pytorch-fp32", {}).get("accuracy")
-    if not best:
-        return {}
-    return {engine: row["accuracy"] / best for engine, row in figures.items() if row["gate"] is False}
+def badge(known: Known | None) -> str:
+    """Return a mark for an engine that misses the gate, with its share of FP32's accuracy, or of which it is
+    not proven; nothing where it holds.
+    """
+    if not known or known.state == HOLDS or known.drop is None:
+        return ""
+    if known.state == MISSES:
+        return f" :orange-badge[accuracy {1 - known.drop:.2%} of FP32]"
+    return f" :gray-badge[accuracy {1 - known.drop:.2%} of FP32, not proven]"

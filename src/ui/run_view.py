@@ -16,8 +16,9 @@ from src.limits import disclosed
 from src.store import runs, transfer
 from src.store.database import Store, open_store
 from src.ui import charts, tables
-from src.ui.format import duration, interval, many, moment, ms, plain, times
+from src.ui.format import duration, many, moment, ms, plain
 from src.ui.shell import explained
+from src.ui.spoken import draw_spoken
 from src.ui.stored import draw_stored
 
 VIEWS = ("Latency", "By length", "Distribution", "Table", "Host and evidence")
@@ -63,7 +64,9 @@ def draw_run(store: Store, one: runs.Listed) -> None:
         key=lambda row: figure_ms(row) or 0.0,
     )
     good = [row for row in shown if row["verdict"] != "invalid"]
-    st.markdown(f"### {headline(run, good)}")
+    figures = references.figures(run, good)
+    for device in dict.fromkeys(figure.measurement.device for figure in figures) or ("cpu",):
+        draw_spoken(references.answer(figures, device))
     draw_noise(run)
     view = st.segmented_control(
         "View",
@@ -167,29 +170,6 @@ def matches(row: dict[str, Any], chosen: dict[str, Any], but: Iterable[str] = ()
 
 
 # --- the answer
-
-
-def headline(run: dict[str, Any], good: list[dict[str, Any]]) -> str:
-    """Return in a sentence which engine is fastest in this case, and how that stands beside Infinity."""
-    gated = [row for row in good if (row["facts"].get("accuracy") or {}).get("gate") is not False]
-    if not gated:
-        return "No engine has a result that counts in this case."
-    best = gated[0]
-    value = figure_ms(best) or 0.0
-    spread = best["median_ci95_ms"]
-    title = f"**{plain(best['facts']['title'])}** answers in **{ms(value)}**"
-    title += f" ({interval(*spread)})" if spread else " on average"
-    stored = next((one for one in references.beside_row(run, best) if one["comparison"]["comparable"]), None)
-    if not stored:
-        return f"Fastest: {title}."
-    beside = f"{times(stored['ratio'])} of Infinity's stored {ms(stored['value'])}"
-    if best["verdict"] != "valid" or not spread:
-        return f"{title}, {beside}; this host was too noisy for a verdict."
-    if spread[1] < stored["value"]:
-        return f"Yes: {title}, {beside}."
-    if spread[0] > stored["value"]:
-        return f"No: {title}, {beside}."
-    return f"Too close to call: {title}, {beside}."
 
 
 def draw_noise(run: dict[str, Any]) -> None:

@@ -5,19 +5,18 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from src.bench import known_accuracy
 from src.bench.report import harmless
 from src.engines import registry
 from src.engines.spec import EngineSpec
+from src.ui import gates
 from src.ui.format import duration, interval, plain, significant, times
 
 
-def latencies(
-    rows: list[dict[str, Any]], stored: dict[str, Any] | None, below_gate: dict[str, float]
-) -> pd.DataFrame:
+def latencies(rows: list[dict[str, Any]], stored: dict[str, Any] | None) -> pd.DataFrame:
     """Return a row an engine: answer, both scopes with intervals, ratio to the best and to the stored number.
 
-    `stored` is the reference of the sentence's own length, or None: then nothing is divided. `below_gate` has
-    the engines whose accuracy on SST-2 is below 99 % of FP32's, with that share.
+    `stored` is the reference of the sentence's own length, or None: then nothing is divided.
     """
     best = rows[0]["pipeline"]["median_ms"]
     table = []
@@ -30,7 +29,7 @@ def latencies(
         }
         if stored:
             line["To Infinity"] = times(stored["ratios"][row["engine"]]["pipeline"])
-        line["Answer"] = answer_text(row, below_gate.get(row["engine"]))
+        line["Answer"] = answer_text(row)
         table.append(line)
     return pd.DataFrame(table).set_index("Engine")
 
@@ -40,7 +39,7 @@ def scope_text(cell: dict[str, Any]) -> str:
     return f"**{significant(cell['median_ms'])}** ({interval(*cell['ci95_ms'])}){unsteady}"
 
 
-def answer_text(row: dict[str, Any], share: float | None) -> str:
+def answer_text(row: dict[str, Any]) -> str:
     """Return label, confidence and logit difference, with badges for another label and for low accuracy."""
     confidence = row["probability"] if row["label"] == "positive" else 1 - row["probability"]
     text = f"{row['label']} {confidence:.1%}"
@@ -48,9 +47,8 @@ def answer_text(row: dict[str, Any], share: float | None) -> str:
         text += f", Δ {row['max_abs_delta_logit']:.2g}"
     if row["agrees"] is False:
         text += " :red-badge[other label]"
-    if share is not None:
-        text += f" :orange-badge[accuracy {share:.2%} of FP32]"
-    return text
+    known = known_accuracy.from_json(row["accuracy"])
+    return text + (gates.badge(known) if known else " :gray-badge[accuracy not known here]")
 
 
 def missing(specs: list[tuple[EngineSpec, Any]]) -> pd.DataFrame:

@@ -15,6 +15,7 @@ from src.limits import HOSTED, OUT_OF_ORDER
 from src.store import runs
 from src.store.database import Store, open_store
 from tests.conftest import ROOT
+from tests.rows import MODEL
 from tests.unit.test_results import BASELINE, made
 from tests.unit.test_store import kept, with_id
 
@@ -32,13 +33,10 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
 
 @pytest.fixture
 def three(store: Store) -> Store:
-    kept(store, with_id(made(TIMES, name="here"), FIRST, started_at="2026-11-01T00:00:00Z"))
-    faster = {**TIMES, "onnxruntime-int8": 0.9}
-    kept(store, with_id(made(faster, seed=2, name="here"), SECOND, started_at="2026-11-02T00:00:00Z"))
-    kept(
-        store,
-        with_id(made(TIMES, seed=3, name="there", cpu="Other"), THIRD, started_at="2026-11-03T00:00:00Z"),
-    )
+    faster = made({**TIMES, "onnxruntime-int8": 0.9}, seed=2, name="here")
+    records = (made(TIMES, name="here"), faster, made(TIMES, seed=3, name="there", cpu="Other"))
+    for day, (id, record) in enumerate(zip((FIRST, SECOND, THIRD), records, strict=True), 1):
+        kept(store, with_id(record, id, started_at=f"2026-11-0{day}T00:00:00Z", model=MODEL))
     runs.rename(store, SECOND, "After the <b>update</b>")
     return store
 

@@ -3,13 +3,15 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from scipy.stats import binomtest
 
-from src.bench import accuracy
+from src.bench import accuracy, accuracy_files, datasets
 from src.bench.accuracy import compare_padding, judge
 from src.bench.datasets import BadDataset
+from src.bench.gate import MISSES, NOT_PROVEN, Pairs
 from src.bench.stats import mcnemar
 from tests.conftest import ROOT
 
@@ -24,6 +26,7 @@ def test_a_copy_agrees_in_everything():
     assert (found.max_abs_delta_logit, found.mean_abs_delta_logit) == (0.0, 0.0)
     assert found.mcnemar_p == 1.0
     assert found.gate
+    assert found.gate.state == NOT_PROVEN, "four sentences prove nothing"
     assert found.flipped == ()
 
 
@@ -35,7 +38,7 @@ def test_a_flip_is_told_with_its_sentence():
     assert (flip.text, flip.expected, flip.given) == ("fine", "positive", "negative")
     assert flip.delta_logit == found.max_abs_delta_logit == 1.5
     assert found.mean_abs_delta_logit == pytest.approx(1.5 / 4)
-    assert found.gate is False
+    assert found.pairs == Pairs(both=3, baseline_only=1, engine_only=0, neither=0)
 
 
 def test_the_positive_index_decides():
@@ -53,11 +56,17 @@ def test_mcnemar_is_the_exact_binomial_test(first: int, second: int):
     assert mcnemar(first, second) == pytest.approx(expected)
 
 
-def test_the_gate_is_at_99_per_cent_of_the_baseline():
-    rows = [("x", 1)] * 200
-    ours = [YES] * 198 + [NO] * 2
-    assert judge("x", ours, [YES] * 200, rows, 1).gate, "198 of 200 is just 99 %"
-    assert judge("x", [*ours[:-3], NO, NO, NO], [YES] * 200, rows, 1).gate is False
+def test_the_gate_compares_the_same_sentences():
+    """The same accuracy, 97 % of the baseline's: by other sentences it is not as sure."""
+    rows = [("x", 1)] * 400
+    baseline = [YES] * 380 + [NO] * 20
+    lost = [NO] * 11 + [YES] * 369 + [NO] * 20
+    swapped = [NO] * 29 + [YES] * 351 + [YES] * 18 + [NO] * 2
+    first, second = (judge("x", ours, baseline, rows, 1) for ours in (lost, swapped))
+    assert first.gate
+    assert second.gate
+    assert first.accuracy == second.accuracy
+    assert (first.gate.state, second.gate.state) == (MISSES, NOT_PROVEN)
 
 
 def test_padding_is_compared_with_the_engine_itself():
@@ -67,7 +76,7 @@ def test_padding_is_compared_with_the_engine_itself():
 
 
 def test_the_projects_own_sentences_are_the_default():
-    name, rows = accuracy.read(None)
+    name, rows = datasets.read(None)
     assert name == "sentences.csv"
     assert len(rows) > 300
     assert {label for _, label in rows} == {0, 1}
@@ -78,7 +87,7 @@ def test_a_csv_that_is_none_is_told(tmp_path: Path, text: str):
     path = tmp_path / "x.csv"
     path.write_text(text)
     with pytest.raises(BadDataset, match="text and label"):
-        accuracy.read(str(path))
+        datasets.read(str(path))
 
 
 def test_a_hub_that_cannot_be_reached_names_the_way_out(monkeypatch: pytest.MonkeyPatch):
@@ -87,46 +96,46 @@ def test_a_hub_that_cannot_be_reached_names_the_way_out(monkeypatch: pytest.Monk
 
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     with pytest.raises(BadDataset, match="--dataset"):
-        accuracy.read("hub")
+        datasets.read("hub")
+
+
+def result(*engines: str, measured_at: str) -> dict[str, Any]:
+    rows = tuple(judge(engine, BASELINE, BASELINE, ROWS, 1) for engine in engines)
+    return accuracy.Accuracy(
+        "d.tsv", "d", 4, "M", "w", "c", measured_at, {"cpu": "A CPU"}, rows, ()
+    ).to_json()
 
 
 def test_results_are_kept_and_joined(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.setenv("AWIY_HOME", str(tmp_path))
-    host = {"cpu": "A CPU"}
-
-    def kept(*engines: str, measured_at: str) -> None:
-        rows = tuple(judge(engine, BASELINE, BASELINE, ROWS, 1) for engine in engines)
-        accuracy.keep(accuracy.Accuracy("d.tsv", 4, "M", measured_at, host, rows, ()))
-
-    kept("a", "b", measured_at="2026-11-01T00:00:00Z")
-    kept("b", "c", measured_at="2026-11-02T00:00:00Z")
-    found = accuracy.kept()
+    accuracy_files.keep(result("a", "b", measured_at="2026-11-01T00:00:00Z"))
+    accuracy_files.keep(result("b", "c", measured_at="2026-11-02T00:00:00Z"))
+    found = accuracy_files.kept()
     assert len(found) == 1
     assert sorted(row["engine"] for row in found[0]["engines"]) == ["a", "b", "c"]
     (tmp_path / "accuracy" / "broken.json").write_text("{")
-    assert len(accuracy.kept()) == 1
+    assert len(accuracy_files.kept()) == 1
 
 
 KEEP = """
 import sys, time
-from src.bench import accuracy
-real = accuracy.kept
+from src.bench import accuracy_files
+from tests.unit.test_accuracy import result
+real = accuracy_files.kept
 def kept():  # slow, so that another one comes between reading and writing
     found = real()
     time.sleep(0.05)
     return found
-accuracy.kept = kept
-rows = (accuracy.judge(sys.argv[1], [(0.0, 1.0)], [(0.0, 1.0)], [("a", 1)], 1),)
+accuracy_files.kept = kept
 input()
 for number in range(5):
-    host = {"cpu": "A CPU"}
-    accuracy.keep(accuracy.Accuracy("d.tsv", 1, "M", f"2026-11-01T00:00:{number:02d}Z", host, rows, ()))
+    accuracy_files.keep(result(sys.argv[1], measured_at=f"2026-11-01T00:00:{number:02d}Z"))
 """
 
 
 def test_two_that_keep_results_at_once_lose_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.setenv("AWIY_HOME", str(tmp_path))
-    accuracy.folder()
+    accuracy_files.folder()
     names = ["a", "b", "c", "d"]
     command = [sys.executable, "-c", KEEP]
     processes = [subprocess.Popen([*command, name], cwd=ROOT, stdin=subprocess.PIPE) for name in names]
@@ -135,5 +144,5 @@ def test_two_that_keep_results_at_once_lose_none(monkeypatch: pytest.MonkeyPatch
         process.stdin.write(b"\n")
         process.stdin.close()
     assert [process.wait(60) for process in processes] == [0] * len(names)
-    (found,) = accuracy.kept()
+    (found,) = accuracy_files.kept()
     assert sorted(row["engine"] for row in found["engines"]) == names

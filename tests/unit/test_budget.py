@@ -13,9 +13,9 @@ from src.bench import accuracy, artifacts
 from src.bench.lock import host_lock
 from src.bench.plan import BadPlan, Plan
 from src.bench.pool import Pool
+from src.bench.progress import Progress
 from src.bench.record import Record
 from src.bench.results import summarise
-from src.bench.sentence import Progress
 from src.jobs import queue
 from src.model.source import ModelSource
 from src.store.database import Store
@@ -180,7 +180,7 @@ def test_accuracy_lets_a_sentence_in(pool: Pool, tmp_path: Path):
             sentence.began.set()
 
     began = time.monotonic()
-    accuracy.measure(pool, str(path), ["fake-long-sleeping"], MODEL, progress)
+    accuracy.measure(pool, [str(path)], ["fake-long-sleeping"], MODEL, progress)
     ended = time.monotonic()
     assert ended - began > 8.0
     sentence.thread.join(1.0)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from src.cli import listed
+from src.console import listed
 from tests.conftest import DEMO, ROOT, SIX
 from tests.unit.test_registry import DESIGNED
 
@@ -89,7 +89,9 @@ def test_accuracy_on_a_small_file(tmp_path: Path):
     figures = {row["engine"]: row for row in found["engines"]}
     assert figures["pytorch-fp32"]["accuracy"] == 0.75
     assert figures["pytorch-fp32"]["flips"] == 0
-    assert figures["pytorch-fp32"]["gate"] is True
+    assert figures["pytorch-fp32"]["gate"]["state"] == "not proven", "four sentences prove nothing"
+    mark = figures["onnxruntime-int8"]["fingerprint"]
+    assert all(mark.values()), "an accuracy says what exactly answered"
     assert figures["onnxruntime-int8"]["max_abs_delta_logit"] > 0
     assert set(figures) == {"pytorch-fp32", "onnxruntime-int8"}
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from src.bench import gpu_check
+from src.bench.fingerprint import Fingerprint
 from src.bench.sentence import EngineAnswer, Latency
 from src.engines import cuda, gpu, registry
 
@@ -41,7 +42,8 @@ def test_with_a_driver_and_builds_for_the_cpu_each_names_the_build(
 def answered(probability: float = 0.99, model_ms: float = 1.0) -> EngineAnswer:
     latency = Latency(model_ms, (model_ms, model_ms), 18, 6, True, 9, None)
     return EngineAnswer(
-        "x", "positive", probability, (-2.0, 2.0), True, 0.0, latency, latency, 1.0, 9.0, 100.0, {}
+        *("x", "positive", probability, (-2.0, 2.0), True, 0.0, "cuda", Fingerprint("x"), None),
+        *(latency, latency, 1.0, 9.0, 100.0, {}),
     )
 
 

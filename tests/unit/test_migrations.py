@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, text
 
-from src.bench.events import SCHEMA_VERSION, Loaded, Slice, Warmed, to_json
+from src.bench.events import SCHEMA_VERSION, TWIN, Loaded, Slice, Warmed, to_json
 from src.bench.record import Cell, Record
-from src.store import database, runs, samples
+from src.store import database, runs, samples, trends
 from src.store.database import MIGRATIONS, open_store
-from tests.unit.test_results import CASE, made
+from tests.unit.test_results import BASELINE, CASE, made
 from tests.unit.test_store import TIMES, kept, with_id
 
 
@@ -48,6 +48,60 @@ def test_a_run_of_the_first_schema_is_computed_anew_from_its_events(
     assert again.slices == record.slices
 
 
+def test_runs_of_the_second_schema_are_computed_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Three runs: one whose baseline is invalid, one without an A/A pair, a sound one. What they lack is not
+    recorded, and their verdicts are those of today.
+    """
+    monkeypatch.setenv("AWIY_HOME", str(tmp_path / "old"))
+    alone = {name: ms for name, ms in TIMES.items() if not name.endswith(TWIN)}
+    records = {
+        "20261101-000000-aaaa": made(TIMES),
+        "20261102-000000-aaaa": made(alone),
+        "20261103-000000-aaaa": with_invalid_baseline(made(TIMES)),
+    }
+    with monkeypatch.context() as patch:
+        patch.setattr(database, "HEAD", "0002")
+        scripts = tmp_path / "second"
+        shutil.copytree(MIGRATIONS, scripts, ignore=shutil.ignore_patterns("0003*"))
+        patch.setattr(database.migrate, "__defaults__", (scripts,))
+        store = open_store()
+        for id, record in records.items():
+            kept(store, with_id(record, id))
+        with store.write() as connection:  # as they judged then
+            for id, row in connection.execute(text("SELECT id, row FROM results")).fetchall():
+                told = json.loads(row)
+                for ratio in told["ratios"].values():
+                    ratio["verdict"] = "faster"
+                for name in ("model_fingerprint", "artifact_key", "runtime", "cpu_key"):
+                    del told[name]
+                connection.execute(
+                    text("UPDATE results SET row = :row WHERE id = :id"), {"row": json.dumps(told), "id": id}
+                )
+    database.opened.cache_clear()
+    store = open_store()
+    assert database.revision(store) == database.HEAD
+    assert sorted(runs.settle_orphans(store)) == sorted(records)
+    verdicts = {}
+    for id in records:
+        rows = {row["engine"]: row for row in runs.run_json(store, id)["results"]}
+        row = rows["onnxruntime-int8"]
+        verdicts[id] = row["ratios"][BASELINE]["verdict"]
+        assert row["model_fingerprint"] is row["cpu_key"] is None, "not recorded"
+    assert list(verdicts.values()) == ["faster", None, None]
+    (point, *_) = trends.trend(store, "onnxruntime-int8", CASE)
+    assert trends.NOT_RECORDED in point.subject
+
+
+def with_invalid_baseline(record: Record) -> Record:
+    """Let the baseline run more threads than it was asked for."""
+    for cell, slices in record.slices.items():
+        if cell.engine == BASELINE:
+            record.slices[cell] = [
+                replace(one, evidence=replace(one.evidence, threads_ran=3)) for one in slices
+            ]
+    return record
+
+
 def test_a_run_that_cannot_be_computed_does_not_stop_the_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -63,7 +117,7 @@ def test_a_run_that_cannot_be_computed_does_not_stop_the_others(
 def first_version(tmp_path: Path) -> Path:
     scripts = tmp_path / "first"
     if not scripts.exists():
-        shutil.copytree(MIGRATIONS, scripts, ignore=shutil.ignore_patterns("0002*"))
+        shutil.copytree(MIGRATIONS, scripts, ignore=shutil.ignore_patterns("0002*", "0003*"))
     return scripts
 
 

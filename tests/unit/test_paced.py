@@ -87,8 +87,9 @@ def test_the_fastest_faithful_engines_and_the_baseline_are_chosen(record: Record
     assert record.begun
     cells = [*record.warmed]
     assert [cell.engine for cell in paced.chosen(record, cells)] == ["onnxruntime-fp32", "onnxruntime-int8"]
-    misses = {"accuracy": {"engines": {"onnxruntime-int8": {"gate": False}}}}
-    record.begun = replace(record.begun, model=record.begun.model | misses)
+    for key, loaded in list(record.loaded.items()):
+        if loaded.engine == "onnxruntime-int8":
+            record.loaded[key] = replace(loaded, facts={**loaded.facts, "accuracy": {"state": "misses"}})
     assert [cell.engine for cell in paced.chosen(record, cells)] == ["onnxruntime-fp32"]
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from src.bench import sentence, sentence_noise
 from src.bench.pool import Pool
+from src.bench.progress import Progress
 from src.engines import registry
 from src.references import beside
 from tests.conftest import DEMO, SIX
@@ -24,7 +25,7 @@ def warm_pool() -> Pool:
 
 @pytest.fixture(scope="module")
 def demo(warm_pool: Pool) -> sentence.Answer:
-    steps: list[sentence.Progress] = []
+    steps: list[Progress] = []
     answer = sentence.answer(warm_pool, DEMO, progress=steps.append)
     assert "load" in {step.stage for step in steps}, "what takes long is told"
     return answer

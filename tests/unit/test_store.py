@@ -22,7 +22,7 @@ from src.bench import results
 from src.bench.events import TWIN
 from src.bench.plan import Case
 from src.bench.record import Record
-from src.store import database, runs, samples, schema
+from src.store import database, runs, samples, schema, trends
 from src.store.database import MIGRATIONS, Store, StoreError, open_store
 from tests.conftest import ROOT
 from tests.unit.test_results import BASELINE, made
@@ -142,7 +142,7 @@ def test_trend_has_one_point_a_run_and_tells_hosts_apart(store: Store):
             made(TIMES, name=host), f"2026110{day}-000000-abcd", started_at=f"2026-11-0{day}T00:00:00Z"
         )
         kept(store, record)
-    points = runs.trend(store, "onnxruntime-int8", case)
+    points = trends.trend(store, "onnxruntime-int8", case)
     assert [point.host for point in points] == ["here", "here", "there"]
     row = next(
         row
@@ -151,8 +151,8 @@ def test_trend_has_one_point_a_run_and_tells_hosts_apart(store: Store):
     )
     assert points[0].median_ms == row["median_ms"]
     assert [points[0].low_ms, points[0].high_ms] == list(row["median_ci95_ms"])
-    assert runs.cases(store, "onnxruntime-int8") == [case]
-    assert BASELINE in runs.engines(store)
+    assert trends.cases(store, "onnxruntime-int8") == [case]
+    assert BASELINE in trends.engines(store)
     assert runs.typical_ms(store)["onnxruntime-int8", 1, 16, 2, "model"] == points[-1].median_ms
 
 

@@ -6,46 +6,18 @@ from typing import Any
 
 import pytest
 
-from src.references import verdict
+from src.bench.known_accuracy import Known
+from src.references import Answer, verdict
 from src.references.reference import by_id
-
-MODEL = {"name": "M", "architecture": "MiniLM-L6-H384"}
-
-
-def row(engine: str, length: int, scope: str, ms: float, **more: Any) -> dict[str, Any]:
-    return {
-        "engine": engine,
-        "precision": engine.rpartition("-")[2],
-        "device": "cpu",
-        "batch_size": 1,
-        "sequence_length": length,
-        "threads": 2,
-        "scope": scope,
-        "median_ms": ms,
-        "median_ci95_ms": (ms * 0.98, ms * 1.02),
-        "verdict": "valid",
-        "reasons": [],
-        "facts": {"title": engine, "accuracy": {"gate": True}},
-        **more,
-    }
+from tests.rows import MODEL, row, run
 
 
-def run(*rows: dict[str, Any]) -> dict[str, Any]:
-    host = {"cpu": "A CPU", "physical_cores": 2}
-    head = {
-        "id": "r",
-        "started_at": "2026-11-24T00:00:00Z",
-        "host": host,
-        "model": MODEL,
-        "plan": {"pace_s": 0.0},
-    }
-    return {"run": head, "results": list(rows)}
+def nothing_known(_: Any) -> None:
+    return None
 
 
-def answer(*rows: dict[str, Any], length: int = 16, **gates: bool) -> verdict.Answer | None:
-    return verdict.answer(
-        run(*rows), "cpu", length, {name.replace("_", "-"): gate for name, gate in gates.items()}
-    )
+def answer(*rows: dict[str, Any], length: int = 16) -> Answer | None:
+    return verdict.answer(run(*rows), "cpu", length, nothing_known)
 
 
 def test_the_fastest_faithful_engine_answers_in_scope_pipeline():
@@ -55,30 +27,37 @@ def test_the_fastest_faithful_engine_answers_in_scope_pipeline():
         row("onnxruntime-fp32", 16, "pipeline", 3.1),
     )
     assert found
-    assert found.stated
-    assert found.stated.engine == "onnxruntime-int8"
-    assert found.stated.ratio == pytest.approx(1.3 / 2.6)
-    assert found.stated.verdict == "faster"
-    assert found.frames
-    assert found.frames.ratio == pytest.approx(1.3 / 2.498)
+    assert found.best
+    assert found.standing
+    assert found.best.engine == "onnxruntime-int8"
+    assert found.standing.ratio == pytest.approx(1.3 / 2.6)
+    assert found.word == "faster"
     assert found.unproven == ()
+    rows = [row("onnxruntime-int8", 16, "pipeline", 1.3)]
+    frames = verdict.on_video(run(*rows), found)
+    assert frames
+    assert frames.ratio == pytest.approx(1.3 / 2.498)
 
 
 def test_an_engine_below_the_gate_or_unknown_does_not_answer():
     rows = [
-        row("openvino-int8", 16, "pipeline", 1.0, facts={"title": "OV"}),
-        row("torchscript-int8", 16, "pipeline", 1.2, facts={"title": "TS", "accuracy": {"gate": False}}),
+        row("openvino-int8", 16, "pipeline", 1.0, state=None),
+        row("torchscript-int8", 16, "pipeline", 1.2, state="misses"),
         row("onnxruntime-int8", 16, "pipeline", 1.4),
     ]
     found = answer(*rows)
     assert found
-    assert found.stated
-    assert found.stated.engine == "onnxruntime-int8"
-    assert found.unproven == ("openvino-int8", "torchscript-int8")
-    known = answer(*rows, openvino_int8=True)
+    assert found.best
+    assert found.best.engine == "onnxruntime-int8"
+    assert [figure.engine for figure in found.unproven] == ["openvino-int8"]
+    assert [figure.engine for figure in found.missed] == ["torchscript-int8"]
+    now = Known("holds", "measured here")
+    known = verdict.answer(
+        run(*rows), "cpu", 16, lambda mark: now if mark.engine == "openvino-int8" else None
+    )
     assert known
-    assert known.stated
-    assert known.stated.engine == "openvino-int8", "what is known beside the run counts"
+    assert known.best
+    assert known.best.engine == "openvino-int8", "what is known beside the run counts"
 
 
 def test_null_and_invalid_results_do_not_answer():
@@ -88,8 +67,8 @@ def test_null_and_invalid_results_do_not_answer():
         row("onnxruntime-int8", 16, "pipeline", 1.4),
     )
     assert found
-    assert found.stated
-    assert found.stated.engine == "onnxruntime-int8"
+    assert found.best
+    assert found.best.engine == "onnxruntime-int8"
 
 
 @pytest.mark.parametrize(
@@ -105,8 +84,7 @@ def test_null_and_invalid_results_do_not_answer():
 def test_the_verdict_follows_from_the_interval(ms: float, more: dict, expected: str):
     found = answer(row("onnxruntime-int8", 16, "pipeline", ms, **more))
     assert found
-    assert found.stated
-    assert found.stated.verdict == expected
+    assert found.word == expected
 
 
 def test_without_scope_pipeline_there_is_no_answer():
@@ -116,11 +94,11 @@ def test_without_scope_pipeline_there_is_no_answer():
 def test_another_architecture_is_not_divided():
     other = run(row("onnxruntime-int8", 16, "pipeline", 1.0))
     other["run"]["model"] = {"name": "B", "architecture": "BERT-base"}
-    found = verdict.answer(other, "cpu", 16, {})
+    found = verdict.answer(other, "cpu", 16, nothing_known)
     assert found
-    assert found.stated
-    assert found.stated.ratio is None
-    assert found.stated.verdict == ""
+    assert found.standing
+    assert found.standing.ratio is None
+    assert found.word == "apart"
 
 
 def test_the_cpu_table_is_the_write_ups():

@@ -1,0 +1,204 @@
+"""What is known of an engine's accuracy here: measured on this host, or stored with the model and confirmed.
+
+A stored gate counts on another host where the engine's file is the same and it answers the same there: all
+labels of data/sentences.csv, and each logit within ANSWER_TOLERANCE. That is looked at once after a build.
+"""
+
+import json
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from src.bench import accuracy_files
+from src.bench.datasets import SENTENCES, read_csv
+from src.bench.fingerprint import Fingerprint
+from src.bench.gate import HOLDS, MISSES, NOT_PROVEN
+from src.engines import registry
+from src.errors import Explained
+from src.home import locked, write_whole
+from src.model import cache, embedded
+
+log = logging.getLogger(__name__)
+ANSWER_TOLERANCE = 0.05  # of a logit
+MEASURED, STORED, DEFINITION = "measured here", "stored with the model", "it is what others are held against"
+
+
+@dataclass(frozen=True)
+class Known:
+    """An engine's accuracy as it is known. `state` is the gate's: holds, misses or not proven; `drop`, `low`
+    and `high` as in src/bench/gate.py; `origin` where it is known from.
+    """
+
+    state: str
+    origin: str
+    dataset: str = ""
+    n: int = 0
+    measured_at: str = ""
+    accuracy: float | None = None
+    ci95: tuple[float, float] | None = None
+    drop: float | None = None
+    low: float | None = None
+    high: float | None = None
+    more_sentences: int | None = None
+
+
+def from_row(result: dict[str, Any], row: dict[str, Any], origin: str) -> Known | None:
+    """Return what an engine's row in an accuracy result (src/bench/accuracy.py) says; None for one that was
+    not compared with the baseline, or before gates were intervals.
+    """
+    gate = row.get("gate")
+    if not isinstance(gate, dict) or gate.get("state") not in (HOLDS, MISSES, NOT_PROVEN):
+        return None
+    interval = row["ci95"]
+    return Known(
+        gate["state"],
+        origin,
+        result["dataset"],
+        result["n"],
+        row.get("measured_at") or result["measured_at"],
+        row["accuracy"],
+        (interval[0], interval[1]),
+        gate["drop"],
+        gate["low"],
+        gate["high"],
+        gate["more_sentences"],
+    )
+
+
+def of(fingerprint: Fingerprint) -> Known | None:
+    """Return what is known here of an engine's accuracy, from the most sentences; None where nothing is. The
+    accuracy baseline holds its own gate by definition.
+    """
+    rows = [
+        (result, row, MEASURED)
+        for result in accuracy_files.kept()
+        for row in result["engines"]
+        if recorded(row).same(fingerprint)
+    ]
+    stored = stored_row(fingerprint)
+    if stored and confirmed(fingerprint):
+        rows.append((embedded.stored_accuracy(), stored, STORED))
+    known = most([from_row(*told) for told in rows])
+    if fingerprint.engine == registry.ACCURACY_BASELINE:
+        return replace(known, state=HOLDS) if known else Known(HOLDS, DEFINITION)
+    return known
+
+
+def most(known: Iterable[Known | None]) -> Known | None:
+    """Return what rests on the most sentences; what is not known never replaces what is."""
+    return max(filter(None, known), key=lambda one: (one.n, one.measured_at), default=None)
+
+
+def best(kept: Any, now: Known | None) -> Known | None:
+    """Return what is known of an engine from what was recorded of it then and from what is known now."""
+    return most([from_json(kept), now])
+
+
+def from_json(kept: Any) -> Known | None:
+    """Return what a run's facts or a sentence's row say of an accuracy; None where they say nothing, or no
+    more than the yes or no of versions before gates were intervals.
+    """
+    if not isinstance(kept, dict) or kept.get("state") not in (HOLDS, MISSES, NOT_PROVEN):
+        return None
+    names = {field.name for field in fields(Known)}
+    try:
+        return Known(**{name: value for name, value in kept.items() if name in names})
+    except TypeError:
+        return None
+
+
+def recorded(row: dict[str, Any]) -> Fingerprint:
+    """Return the fingerprint in an engine's row of an accuracy result; an empty one where it has none."""
+    try:
+        return Fingerprint(**row["fingerprint"])
+    except (KeyError, TypeError):
+        return Fingerprint(str(row.get("engine", "")))
+
+
+# --- what is stored with the model
+
+
+def stored_row(fingerprint: Fingerprint) -> dict[str, Any] | None:
+    """Return the stored row of this very file: engine, weights and SHA-256 are the same."""
+    for row in embedded.stored_accuracy()["engines"]:
+        theirs = recorded(row)
+        same = ("engine", "model", "artifact_sha256")
+        if fingerprint.artifact_sha256 and all(
+            getattr(theirs, name) == getattr(fingerprint, name) for name in same
+        ):
+            return dict(row)
+    return None
+
+
+def confirmations() -> list[dict[str, Any]]:
+    """Return what was looked at on this host so far; nothing where that cannot be read."""
+    try:
+        found = json.loads(confirmations_file().read_text(encoding="utf-8"))
+        return [one for one in found if isinstance(one, dict)]
+    except (OSError, ValueError, TypeError, Explained):
+        return []
+
+
+def confirmations_file() -> Path:
+    """Return where it is noted: beside the artifacts, as it is of them."""
+    return cache.root() / "confirmed.json"
+
+
+def looked_at(fingerprint: Fingerprint) -> dict[str, Any] | None:
+    """Return what was seen of this very engine's answers, or None."""
+    stated = embedded.stored_accuracy()["measured_at"]
+    return next(
+        (
+            one
+            for one in confirmations()
+            if one.get("fingerprint") == asdict(fingerprint) and one.get("stated") == stated
+        ),
+        None,
+    )
+
+
+def confirmed(fingerprint: Fingerprint) -> bool:
+    """Tell whether this engine was seen to answer here as its stored gate wants."""
+    seen = looked_at(fingerprint)
+    return bool(seen and seen.get("same"))
+
+
+def confirm(fingerprint: Fingerprint, answer: Callable[[list[str]], Iterable[tuple[float, float]]]) -> None:
+    """Hold an engine's answers against the stored ones, unless that was done or there are none, and keep what
+    was seen. `answer` returns its logits of some texts; what it raises is passed on.
+    """
+    if not fingerprint.complete or not stored_row(fingerprint) or looked_at(fingerprint):
+        return
+    stored = embedded.stored_answers().get(fingerprint.engine)
+    if stored is None:
+        return
+    texts = [text for text, _ in read_csv(SENTENCES)]
+    logits = [list(pair) for pair in answer(texts)]
+    seen = {
+        "fingerprint": asdict(fingerprint),
+        "stated": embedded.stored_accuracy()["measured_at"],
+        **compare_answers(logits, stored),
+    }
+    path = confirmations_file()
+    try:
+        with locked(path.with_name(".confirmed.lock")):
+            write_whole(path, json.dumps([*confirmations(), seen], indent=1))
+    except (OSError, Explained):
+        log.exception("what was seen of the answers of %s cannot be kept", fingerprint.engine)
+
+
+def compare_answers(logits: list[list[float]], stored: list[list[float]]) -> dict[str, Any]:
+    """Return {sentences, other_labels, max_abs_delta_logit, same} of logits [n, 2] and the stored ones."""
+    if len(logits) != len(stored):
+        return {"sentences": len(logits), "other_labels": None, "max_abs_delta_logit": None, "same": False}
+    pairs = list(zip(logits, stored, strict=True))
+    other = sum((ours[0] > ours[1]) != (theirs[0] > theirs[1]) for ours, theirs in pairs)
+    delta = max(max(abs(ours[0] - theirs[0]), abs(ours[1] - theirs[1])) for ours, theirs in pairs)
+    return {
+        "sentences": len(logits),
+        "other_labels": other,
+        "max_abs_delta_logit": delta,
+        "same": not other and delta <= ANSWER_TOLERANCE,
+    }

@@ -1,0 +1,47 @@
+"""A worker of a benchmark: an engine with so many threads, and what is told of it once it has loaded."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from src.bench import host, known_accuracy
+from src.bench.events import Loaded, engine_id
+from src.bench.pool import Worker
+from src.engines import registry
+from src.engines.spec import EngineSpec
+
+
+@dataclass(frozen=True)
+class Seat:
+    """A worker to be: an engine (or the baseline's twin) with so many threads."""
+
+    engine: str
+    threads: int
+
+    @property
+    def spec(self) -> EngineSpec:
+        return registry.get(engine_id(self.engine))
+
+    @property
+    def key(self) -> str:
+        return f"{self.engine}@{self.threads}"
+
+
+def loaded(group: int, seat: Seat, worker: Worker, folder: Path | None) -> Loaded:
+    """Return the event of a worker that has answered: `folder` is what it loaded."""
+    size = None if folder is None else sum(one.stat().st_size for one in folder.iterdir() if one.is_file())
+    known = known_accuracy.of(worker.fingerprint)
+    return Loaded(
+        group=group,
+        engine=seat.engine,
+        threads=seat.threads,
+        title=seat.spec.title,
+        precision=seat.spec.precision,
+        device=seat.spec.device,
+        environment=seat.spec.environment,
+        load_s=worker.load_s,
+        rss_mb=host.status_mb(worker.process.pid, "VmRSS"),
+        pss_mb=worker.pss_mb,
+        artifact_mb=None if size is None else size / 1e6,
+        artifact=folder.name if folder else None,
+        facts={**worker.facts, "accuracy": known and asdict(known)},
+    )
