@@ -7,20 +7,19 @@ import streamlit as st
 
 from src.bench.gate import GATE, HOLDS, MISSES, NOT_PROVEN
 from src.model import ModelError, source
-from src.ui import charts, gates, tables
+from src.ui import charts, gates, share_charts, tables
 from src.ui.format import many, moment, plain, significant
 from src.ui.shell import page_setup
 from src.ui.style import known
 
 COMMAND = "python -m src accuracy --dataset FILE.tsv"
-BASELINE = "pytorch-fp32"
 STATES = {HOLDS: "holds for", MISSES: "is missed by", NOT_PROVEN: "is not proven for"}
 
 
 def describe(one: dict[str, Any]) -> str:
     """Return a result's name in a list, which is also its name in the link."""
     origin = "stored with the model" if one.get("stored") else "this host"
-    return f"{one['dataset']}, {one['n']} sentences, {origin}"
+    return f"{one['dataset']}, {one['n']:,} sentences, {origin}"
 
 
 def gate_text(row: dict[str, Any]) -> str:
@@ -169,12 +168,20 @@ st.caption(
     f"{plain(model)} · {moment(one['measured_at'])} · {plain(one['host']['cpu'])}. The gate compares "
     "the same sentences in pairs; not proven is no miss: more sentences would settle it."
 )
+gated = [row for row in one["engines"] if isinstance(row["gate"], dict)]
 st.plotly_chart(
-    charts.accuracies(one["engines"], BASELINE, GATE),
+    share_charts.drops(gated, 1 - GATE) if gated else share_charts.accuracies(one["engines"]),
     key="accuracies",
     config=charts.CONFIG,
-    alt="Accuracy of each engine with its interval, and the gate as a line",
+    alt="How much of PyTorch FP32's accuracy each engine loses, with its bounds, and the gate as a line"
+    if gated
+    else "Accuracy of each engine with its interval",
 )
+if gated:
+    st.caption(
+        "Whiskers: one-sided 95 % bounds. Wholly left of the line the gate holds, wholly right of it an engine "
+        "misses it."
+    )
 draw_table(one)
 st.subheader("Flips", divider="gray")
 draw_flips(one)

@@ -373,45 +373,6 @@ def pareto(rows: list[dict[str, Any]], stored: Sequence[dict[str, Any]]) -> go.F
     return figure
 
 
-def accuracies(rows: list[dict[str, Any]], baseline: str, gate: float) -> go.Figure:
-    """Return each engine's accuracy with its interval, the best on top, and the gate as a dashed line.
-
-    `rows` are engines of an accuracy result (bench/accuracy.py).
-    """
-    ordered = sorted(rows, key=lambda row: row["accuracy"])
-    values = [100 * row["accuracy"] for row in ordered]
-    spans = [[100 * edge for edge in row["ci95"]] for row in ordered]
-    figure = go.Figure()
-    figure.add_scatter(
-        x=values,
-        y=[style.known(row["engine"]).title for row in ordered],
-        mode="markers",
-        marker={
-            "symbol": [style.marker(style.known(row["engine"])) for row in ordered],
-            "color": [style.engine_colour(row["engine"]) for row in ordered],
-            "size": 10,
-        },
-        error_x=whiskers(values, spans),
-        customdata=[f"{low:.1f}–{high:.1f}" for low, high in spans],
-        hovertemplate="%{y}: %{x:.2f} % (%{customdata})<extra></extra>",
-        showlegend=False,
-    )
-    best = next((row["accuracy"] for row in rows if row["engine"] == baseline), None)
-    if best:
-        figure.add_vline(
-            x=100 * gate * best,
-            line={"color": style.NEUTRAL, "dash": "dash", "width": 2},
-            annotation={"text": f"gate: {100 * gate * best:.1f} %", "font": {"size": 12}},
-        )
-    figure.update_layout(
-        height=110 + 24 * len(rows),
-        margin={"l": 0, "r": 8, "t": 24, "b": 0},
-        xaxis={"title": "Accuracy in % (higher is better)", "automargin": True},
-        yaxis={"automargin": True, "title": None},
-    )
-    return figure
-
-
 def costs(offers: dict[str, Offer], loads: Sequence[float], engine: str) -> go.Figure:
     """Return yearly cost against requests a year, in whole machines: the stock engine solid, Infinity
     dashed.

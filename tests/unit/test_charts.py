@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from src.ui import charts, cut_axis
+from src.ui import charts, cut_axis, share_charts
 
 MARKUP = '<a href="https://example.invalid/">click</a> & more'
 SHOWN = '&lt;a href="https://example.invalid/"&gt;click&lt;/a&gt; &amp; more'
@@ -74,3 +74,18 @@ def test_a_long_whisker_is_cut_and_its_bar_is_not():
 )
 def test_how_far_an_axis_reaches(values: list[float], highs: list[float], farthest: float):
     assert cut_axis.reach(values, highs) == pytest.approx(farthest)
+
+
+def test_drops_are_drawn_with_the_bounds_that_the_gate_is_judged_by():
+    gates = {"onnxruntime-fp32": (0.0, -0.001, 0.001), "onnxruntime-int8": (0.02, 0.014, 0.027)}
+    rows = [
+        {"engine": engine, "gate": {"drop": drop, "low": low, "high": high}}
+        for engine, (drop, low, high) in gates.items()
+    ]
+    figure = share_charts.drops(rows, 0.01)
+    (trace,) = figure.data
+    assert list(trace.y) == ["ONNX Runtime INT8", "ONNX Runtime FP32"], "the least on top"
+    assert list(trace.x) == pytest.approx([2.0, 0.0])
+    assert list(trace.error_x.array) == pytest.approx([0.7, 0.1])
+    assert list(trace.error_x.arrayminus) == pytest.approx([0.6, 0.1])
+    assert figure.layout.shapes[0].x0 == 1.0
