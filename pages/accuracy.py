@@ -179,8 +179,8 @@ st.plotly_chart(
 )
 if gated:
     st.caption(
-        "Whiskers: one-sided 95 % bounds. Wholly left of the line the gate holds, wholly right of it an engine "
-        "misses it."
+        "Whiskers: one-sided 95 % bounds. Wholly left of the line the gate holds, wholly right of it an "
+        "engine misses it."
     )
 draw_table(one)
 st.subheader("Flips", divider="gray")
