@@ -64,13 +64,13 @@ def draw_answers(run: dict[str, Any]) -> None:
         row = verdict.find(run, answer.best.engine, length, "pipeline")
         stated = verdict.beside(run, answer.standing.reference, answer.best.engine, row)
         frames = verdict.on_video(run, answer)
-        first, second, third, fourth = st.columns((1, 2, 2, 3), vertical_alignment="center")
+        first, second, third, fourth = st.columns((1, 1.8, 2.4, 2.8), vertical_alignment="center")
         first.markdown(f"**{length} tokens**")
         with second:
             draw_number(stated, "stated")
         with third:
             if frames:
-                draw_number(frames, "on the video")
+                draw_number(frames, "on video")
                 st.caption(f"{times(frames.ratio)} of it")
         with fourth:
             draw_side(stated, run)
