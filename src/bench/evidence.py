@@ -97,7 +97,7 @@ class Watch:
         self.before = read_counters(self.cpus)
 
     def stop(self, worker: int, use: dict[str, Any]) -> Evidence:
-        """The slice has ended and its worker is stopped. `use` is what it told (see worker.OwnUse)."""
+        """The slice has ended and its worker is stopped. `use` is what it told (see own_use.OwnUse)."""
         now, was = read_counters(self.cpus), self.before
         seconds = now.at_s - was.at_s
         ours = host.process_cpu_s(worker) - self.worker_s + now.own_s - was.own_s

@@ -316,7 +316,8 @@ class Sitting:
                 fewest = FEWEST_SLOW_CALLS if call_s >= SLOW_CALL_S else FEWEST_CALLS
                 count = min(max(round(SLICE_S / call_s), fewest), MOST_CALLS)
                 counts = [(scope, count) for scope in SCOPES[:: 1 if number % 2 else -1]]
-                if visit := self.ask(id, {"do": "visit", "lead_in": self.lead_ins[id], "counts": counts}):
+                message = {"do": "visit", "lead_in": self.lead_ins[id], "counts": counts}
+                if visit := self.ask(id, {**message, "last": number == ROUNDS - 1}):
                     self.working_ns += sum(map(sum, visit["ns"].values())) + sum(visit["lead_ns"])
                     visits[id].append(visit)
         return visits

@@ -17,6 +17,8 @@ import time
 from contextlib import contextmanager
 from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
+from src.bench.own_use import OwnUse
+from src.bench.repeats import Repeats, check, other_order
 from src.bench.wire import receive, send
 from src.process import die_with_parent, offer_to_oom_killer
 
@@ -75,61 +77,6 @@ def warm_up(
     return {"ns": samples, "steady": steady}
 
 
-def thread_times() -> Dict[str, Tuple[int, int]]:
-    """Return, by thread of this process, nanoseconds on a CPU and nanoseconds of waiting for one.
-
-    Empty where the kernel does not tell (Documentation/scheduler/sched-stats.rst).
-    """
-    found = {}
-    folder = "/proc/self/task"
-    for thread in os.listdir(folder) if os.path.isdir(folder) else []:
-        try:
-            with open("%s/%s/schedstat" % (folder, thread)) as stream:
-                ran, waited = stream.read().split()[:2]
-        except (OSError, ValueError):
-            continue
-        found[thread] = (int(ran), int(waited))
-    return found
-
-
-def involuntary_switches() -> int:
-    """Return how often this process lost a CPU that it could have gone on using."""
-    import resource
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
-
-
-class OwnUse:
-    """What this process took of the CPU since the object was made."""
-
-    def __init__(self) -> None:
-        self.threads = thread_times()
-        self.involuntary = involuntary_switches()
-        self.cpu = time.process_time_ns()
-        self.wall = time.perf_counter_ns()
-
-    def since(self, paused_ns: int = 0) -> Dict[str, Any]:
-        """Return wall (less `paused_ns`) and CPU nanoseconds, involuntary context switches, nanoseconds of
-        waiting for a CPU (all threads together; None where unknown, and with pauses, as waking takes time),
-        and how many threads ran for more than 1 % of the time (None where unknown).
-        """
-        wall = max(1, time.perf_counter_ns() - self.wall - paused_ns)
-        cpu = time.process_time_ns() - self.cpu
-        involuntary = involuntary_switches() - self.involuntary
-        now = thread_times()
-        before = self.threads
-        changes = [
-            (a - before.get(id, (0, 0))[0], b - before.get(id, (0, 0))[1]) for id, (a, b) in now.items()
-        ]
-        return {
-            "wall_ns": wall,
-            "cpu_ns": cpu,
-            "involuntary_switches": involuntary,
-            "waited_ns": sum(waited for _, waited in changes) if changes and not paused_ns else None,
-            "threads_ran": sum(ran > 0.01 * wall for ran, _ in changes) if changes else None,
-        }
-
-
 def openmp_libraries() -> List[str]:
     """Return the file names of the OpenMP runtimes this process has loaded; more than one is trouble."""
     try:
@@ -167,6 +114,7 @@ class Worker:
         self.tokenizer: Any = None
         self.cases: Dict[str, Dict[str, List[Tuple[Any, ...]]]] = {}
         self.prepared_s: Dict[str, float] = {}
+        self.repeats = Repeats()
 
     def load(self, artifact: str, tokenizer: str, threads: int) -> Dict[str, Any]:
         """Load the engine; answer with its facts and how long it took."""
@@ -210,6 +158,7 @@ class Worker:
         text.check_encodings(encodings)
         arrays = [text.pad(text.encode(self.tokenizer, rows), padded) for rows in batches]
         self.cases[case] = {"model": arrays, "pipeline": [(rows,) for rows in batches]}
+        self.repeats.forget(case)
         self.make_ready()
         truncated = any(bool(encoding.overflowing) for encoding in encodings)
         return {"ids": [given[0][0].tolist() for given in arrays], "truncated": truncated}
@@ -237,14 +186,21 @@ class Worker:
         """Answer with the checked logits of each text of every `step`-th input of a case, and the nanoseconds
         each call took. With the batch size as step each text is answered once.
         """
-        logits: List[List[float]] = []
+        inputs = self.cases[case]["model"]
+        numbers = range(0, len(inputs), step)
+        logits: Dict[int, List[List[float]]] = {}
         times = []
-        for given in self.cases[case]["model"][::step]:
+        for place in other_order(len(numbers)):
+            number = numbers[place]
+            given = inputs[self.repeats.place(case, number, len(inputs))]
             samples, answer = time_calls(self.engine.infer, [given], 1, 0)
             check(answer, given[0].shape[0])
-            logits += [[float(value) for value in row] for row in answer]
+            logits[number] = [[float(value) for value in row] for row in answer]
             times += samples
-        return {"logits": logits, "ns": times}
+        self.repeats.note(case, logits)
+        if len(inputs) == 1:
+            self.repeats.note_another(case, inputs[0], self.engine.infer)
+        return {"logits": [row for number in numbers for row in logits[number]], "ns": times}
 
     def warm_up(self, case: str, scope: str, window: int, cap_s: float) -> Dict[str, Any]:
         return warm_up(self.call(scope), self.cases[case][scope], window, cap_s)
@@ -265,17 +221,31 @@ class Worker:
         nanoseconds of both, in their order, and what the process used meanwhile.
         """
         call, inputs = self.call(scope), self.cases[case][scope]
+        begin = self.repeats.place(case, offset, len(inputs)) if scope == "model" else offset
         with collector_off():
             use = OwnUse()
-            lead, _ = time_calls(call, inputs, lead_in, offset - lead_in, cap_s)
-            samples, answer = time_calls(call, inputs, count, offset, cap_s, pace_s)
+            lead, _ = time_calls(call, inputs, lead_in, begin - lead_in, cap_s)
+            samples, answer = time_calls(call, inputs, count, begin, cap_s, pace_s)
             used = use.since(paused_ns=int(pace_s * 1e9) * len(samples))
+        self.look_at(case, scope, offset + len(samples) - 1, answer)
         if scope == "model":
-            check(answer, inputs[0][0].shape[0])
+            self.repeats.turn(case, inputs)
         return {"ns": samples, "lead_ns": lead, "use": used}
 
-    def visit(self, case: str, lead_in: int, counts: List[Tuple[str, int]]) -> Dict[str, Any]:
-        """Time both scopes after one lead-in, garbage collector off. `counts` are (scope, timed calls).
+    def look_at(self, case: str, scope: str, number: int, answer: Any) -> None:
+        """Raise ValueError unless the last answer of timed calls is sound, and as it was before them."""
+        inputs = self.cases[case]["model"]
+        if scope == "model":
+            check(answer, inputs[0][0].shape[0])
+            self.repeats.compare(case, number % len(inputs), answer)
+        else:
+            self.repeats.compare_labels(case, number % len(inputs), answer)
+
+    def visit(
+        self, case: str, lead_in: int, counts: List[Tuple[str, int]], last: bool = False
+    ) -> Dict[str, Any]:
+        """Time both scopes after one lead-in, garbage collector off. `counts` are (scope, timed calls); after
+        the `last` visit it is looked at whether the engine reads its input.
 
         The lead-in runs the whole pipeline. A scope begins with an untimed call of its own, as the last call
         may have been the other's.
@@ -287,8 +257,9 @@ class Worker:
                 call, inputs = self.call(scope), self.cases[case][scope]
                 time_calls(call, inputs, 1, 0)
                 timed[scope], answer = time_calls(call, inputs, count, 0)
-                if scope == "model":
-                    check(answer, inputs[0][0].shape[0])
+                self.look_at(case, scope, count - 1, answer)
+        if last:
+            self.repeats.compare_another(case, self.cases[case]["model"][0], self.engine.infer)
         return {"lead_ns": lead, "ns": timed}
 
 
@@ -303,17 +274,6 @@ def collector_off() -> Iterator[None]:
         yield
     finally:
         gc.enable()
-
-
-def check(logits: Any, batch: int) -> None:
-    """Raise ValueError unless logits are finite float32 [batch, 2]."""
-    import numpy as np
-
-    shape, dtype = getattr(logits, "shape", None), getattr(logits, "dtype", None)
-    if shape != (batch, 2) or dtype != np.float32:
-        raise ValueError("it answered %s of shape %s; expected float32 [%d, 2]" % (dtype, shape, batch))
-    if not np.isfinite(logits).all():
-        raise ValueError("its logits are not finite: %s" % logits.tolist())
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -28,6 +28,7 @@ from src.store.database import Store, StoreError, open_store
 LOOK_S = 1.0
 ORPHANS_S = 30.0  # how often runs are looked for whose writer was killed
 TERM_AFTER_S, KILL_AFTER_S = 8.0, 20.0  # after a job was asked to end and has not
+ENDING_S = 5.0  # a process that is ending counts as dead, and its threads may take a moment to go
 HALTED_S = 10.0  # how long a stopped job may hold the database; who waits to write gives up after BUSY_S
 STANDSTILL_S = 300.0  # without a word of progress, before that is told
 KEPT_LOGS = 100
@@ -62,6 +63,14 @@ class Moved:
     sign: tuple[Any, ...]
     halted: bool
     at_s: float
+
+
+def exit_code(child: subprocess.Popen[bytes]) -> int | None:
+    """Return how a child ended that is ending or has; None where it does not come to its end."""
+    try:
+        return child.wait(ENDING_S)
+    except subprocess.TimeoutExpired:
+        return None
 
 
 class Supervisor:
@@ -206,7 +215,7 @@ class Supervisor:
     def bury(self, store: Store, job: Job) -> None:
         """A job whose process is dead and told no end."""
         child = self.children.get(job.id)
-        code = child.poll() if child else None
+        code = exit_code(child) if child else None
         last = log_tail(job.id, 1)
         if code == 1 and last:  # it could not write its own end, and said why
             queue.end(store, job.id, "failed", last)

@@ -11,8 +11,8 @@ import pytest
 
 from src.bench import cgroup, evidence, host
 from src.bench.evidence import Evidence, disturbances, explain
+from src.bench.own_use import OwnUse
 from src.bench.sentence_noise import CpuUse, judge_noise
-from src.bench.worker import OwnUse
 
 QUIET = Evidence(1.98, 2, 0.004, 0.03, 0.0, 0, 0, 1)
 

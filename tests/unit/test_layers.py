@@ -19,7 +19,7 @@ OLD_ZONE = (
     *sorted((ROOT / "src/engines").glob("*.py")),
     ROOT / "src/model/__init__.py",
     *sorted((ROOT / "src/model/isolated").glob("*.py")),
-    *(ROOT / f"src/bench/{name}.py" for name in ("wire", "hot_loop")),
+    *(ROOT / f"src/bench/{name}.py" for name in ("wire", "hot_loop", "own_use", "repeats")),
     ROOT / "src/bench/worker.py",
 )
 RUNTIMES = {"torch", "transformers", "onnxruntime", "openvino", "ctranslate2", "intel_extension_for_pytorch"}
@@ -65,7 +65,17 @@ def test_what_runs_in_old_environments_imports_little(path: Path):
     assert names <= OLD_ZONE_PACKAGES | set(sys.stdlib_module_names)
     assert not {name.split(".")[0] for name in imports(path, top_level_only=True)} & HEAVY
     ours = {name for name in imports(path) if name.startswith("src.")}
-    allowed = ("engines", "cpu", "environments", "errors", "home", "process", "bench.wire")
+    allowed = (
+        "engines",
+        "cpu",
+        "environments",
+        "errors",
+        "home",
+        "process",
+        "bench.wire",
+        "bench.own_use",
+        "bench.repeats",
+    )
     assert all(name.startswith(tuple(f"src.{room}" for room in allowed)) for name in ours), ours
 
 

@@ -173,3 +173,21 @@ def test_a_job_that_lives_and_tells_nothing_is_told(
     assert "told nothing" in str(told)
     queue.cancel(store, job.id, "token of deaf")
     assert ended(store, job).state == "cancelled"
+
+
+ENDING = """
+import ctypes, os, signal, threading, time
+def last():
+    time.sleep(1)
+    os.kill(os.getpid(), signal.SIGKILL)
+threading.Thread(target=last).start()
+ctypes.CDLL(None).pthread_exit(None)
+"""
+
+
+def test_a_process_whose_first_thread_is_gone_is_waited_for():
+    """It counts as dead by then, and how it ended is known only once its other threads are gone, too."""
+    child = subprocess.Popen([sys.executable, "-c", ENDING])
+    until(lambda: identity.of(child.pid) is None, 10)
+    assert child.poll() is None
+    assert supervisor.exit_code(child) == -signal.SIGKILL

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from src.bench import host
-from src.bench.worker import Worker, check, thread_times, time_calls, warm_up
+from src.bench.own_use import thread_times
+from src.bench.repeats import check
+from src.bench.worker import Worker, time_calls, warm_up
 
 pytestmark = pytest.mark.one_cpu
 
