@@ -19,8 +19,9 @@ from src.bench.progress import Progress, telling_who_waits
 from src.bench.sentence import Sitting, label
 from src.bench.stats import mcnemar, wilson_interval
 from src.engines import registry
+from src.engines.spec import EngineSpec
 from src.home import utc_now
-from src.model import source
+from src.model import cache, source
 
 # INT8 ranges may move with padding: the first so many sentences are answered again, padded to so many tokens.
 PADDED, PADDED_TO = 200, 128
@@ -113,27 +114,11 @@ def measure(
         specs.append(baseline)
     sitting = Sitting(pool, model or source.parse(), host.default_threads(), progress)
     sitting.failures += failures
-    texts = [text for text, _ in rows]
-    logits: dict[str, Logits] = {}
-    padded: dict[str, Logits] = {}
-    fingerprints: dict[str, Fingerprint] = {}
     with host_lock("accuracy", telling_who_waits(progress), pool.pause) as lock:
         sitting.progress = giving_way.before(progress, lock)
         specs = sitting.build(specs)
         checkpoint = sitting.checkpoint()
-        for number, spec in enumerate(specs):
-            sitting.load([spec], checkpoint.folder / "tokenizer.json")
-            try:
-                logits[spec.id] = ask(sitting, spec.id, texts, number, len(specs))
-                if spec.precision == "int8":
-                    padded[spec.id] = ask(sitting, spec.id, texts[:PADDED], number, len(specs), PADDED_TO)
-                fingerprints[spec.id] = sitting.workers[spec.id].fingerprint
-            except WorkerFailed as failure:
-                logits.pop(spec.id, None)
-                sitting.failures.append(Failure(spec.id, str(failure)))
-            except KeyError:
-                continue  # it did not load, and the reason is among the failures
-            pool.drop(spec.id)  # one at a time: nothing is timed, so none need stay
+        logits, padded, fingerprints = answer_all(sitting, specs, [text for text, _ in rows], checkpoint)
     positive = checkpoint.manifest["facts"]["positive_index"]
     wanted = None if ids is None else set(ids)
     now = utc_now()
@@ -159,6 +144,31 @@ def measure(
         engines=tuple(engines),
         failures=tuple(sitting.failures),
     )
+
+
+def answer_all(
+    sitting: Sitting, specs: list[EngineSpec], texts: list[str], checkpoint: cache.Artifact
+) -> tuple[dict[str, Logits], dict[str, Logits], dict[str, Fingerprint]]:
+    """Return, by engine, the logits of all texts, those of the first PADDED padded where it is INT8, and what
+    exactly answered. One engine is loaded at a time: nothing is timed, so none need stay.
+    """
+    logits: dict[str, Logits] = {}
+    padded: dict[str, Logits] = {}
+    fingerprints: dict[str, Fingerprint] = {}
+    for number, spec in enumerate(specs):
+        sitting.load([spec], checkpoint.folder / "tokenizer.json")
+        try:
+            logits[spec.id] = ask(sitting, spec.id, texts, number, len(specs))
+            if spec.precision == "int8":
+                padded[spec.id] = ask(sitting, spec.id, texts[:PADDED], number, len(specs), PADDED_TO)
+            fingerprints[spec.id] = sitting.workers[spec.id].fingerprint
+        except WorkerFailed as failure:
+            logits.pop(spec.id, None)
+            sitting.failures.append(Failure(spec.id, str(failure)))
+        except KeyError:
+            continue  # it did not load, and the reason is among the failures
+        sitting.pool.drop(spec.id)
+    return logits, padded, fingerprints
 
 
 def ask(sitting: Sitting, id: str, texts: list[str], number: int, of: int, padded: int = 0) -> Logits:

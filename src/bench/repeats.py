@@ -67,6 +67,18 @@ class Repeats:
         finally:
             write(given, contents)
 
+    def look_at(
+        self, case: str, scope: str, number: int, answer: Any, arrays: Sequence[tuple[Any, ...]]
+    ) -> None:
+        """Raise ValueError unless the last answer of timed calls, to input `number` of a case's arrays, is
+        sound and as it was before them.
+        """
+        if scope == "model":
+            check(answer, arrays[0][0].shape[0])
+            self.compare(case, number % len(arrays), answer)
+        else:
+            self.compare_labels(case, number % len(arrays), answer)
+
     def compare(self, case: str, number: int, answer: Any) -> None:
         """Raise ValueError unless logits are those that this input had before, as far as that is known."""
         before = self.answered.get(case, {}).get(number)

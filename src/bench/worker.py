@@ -227,19 +227,11 @@ class Worker:
             lead, _ = time_calls(call, inputs, lead_in, begin - lead_in, cap_s)
             samples, answer = time_calls(call, inputs, count, begin, cap_s, pace_s)
             used = use.since(paused_ns=int(pace_s * 1e9) * len(samples))
-        self.look_at(case, scope, offset + len(samples) - 1, answer)
+        arrays = self.cases[case]["model"]
+        self.repeats.look_at(case, scope, offset + len(samples) - 1, answer, arrays)
         if scope == "model":
-            self.repeats.turn(case, inputs)
+            self.repeats.turn(case, arrays)
         return {"ns": samples, "lead_ns": lead, "use": used}
-
-    def look_at(self, case: str, scope: str, number: int, answer: Any) -> None:
-        """Raise ValueError unless the last answer of timed calls is sound, and as it was before them."""
-        inputs = self.cases[case]["model"]
-        if scope == "model":
-            check(answer, inputs[0][0].shape[0])
-            self.repeats.compare(case, number % len(inputs), answer)
-        else:
-            self.repeats.compare_labels(case, number % len(inputs), answer)
 
     def visit(
         self, case: str, lead_in: int, counts: List[Tuple[str, int]], last: bool = False
@@ -251,15 +243,16 @@ class Worker:
         may have been the other's.
         """
         timed = {}
+        arrays = self.cases[case]["model"]
         with collector_off():
             lead, _ = time_calls(self.pipeline, self.cases[case]["pipeline"], lead_in, 0)
             for scope, count in counts:
                 call, inputs = self.call(scope), self.cases[case][scope]
                 time_calls(call, inputs, 1, 0)
                 timed[scope], answer = time_calls(call, inputs, count, 0)
-                self.look_at(case, scope, count - 1, answer)
+                self.repeats.look_at(case, scope, count - 1, answer, arrays)
         if last:
-            self.repeats.compare_another(case, self.cases[case]["model"][0], self.engine.infer)
+            self.repeats.compare_another(case, arrays[0], self.engine.infer)
         return {"lead_ns": lead, "ns": timed}
 
 

@@ -75,14 +75,15 @@ def merge(
     """Return FP32 weights with the adapter applied.
 
     `NAME.lora_A` [r, in] and `NAME.lora_B` [out, r] add `scale · B @ A` to `NAME.weight` (LoRA, Hu et al.
-    2021, with scale = alpha / r); every other array replaces the one of its name.
+    2021, with scale = alpha / r); every other array replaces the one of its name. Sums are made in double
+    precision: in single, matrix libraries differ in the last bit from CPU to CPU, and so would artifacts.
     """
     merged = {name: array.astype(np.float32) for name, array in weights.items()}
     for name, array in adapter.items():
         stem, _, kind = name.rpartition(".")
         if kind == "lora_A":
-            low_rank = adapter[f"{stem}.lora_B"].astype(np.float32) @ array.astype(np.float32)
-            merged[f"{stem}.weight"] = merged[f"{stem}.weight"] + np.float32(scale) * low_rank
+            low_rank = adapter[f"{stem}.lora_B"].astype(np.float64) @ array.astype(np.float64)
+            merged[f"{stem}.weight"] = (merged[f"{stem}.weight"] + scale * low_rank).astype(np.float32)
         elif kind != "lora_B":
             merged[name] = array.astype(np.float32)
     return merged

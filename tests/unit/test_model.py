@@ -1,7 +1,10 @@
 """The embedded model is merged exactly, refused when damaged, and an ordinary checkpoint afterwards."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from dataclasses import asdict
 from pathlib import Path
 
@@ -16,7 +19,7 @@ from src.model import ModelError, cache, embedded, source
 from src.model.checkpoint import checkpoint
 from src.model.onnx_files import quantisation
 from src.ui import gates
-from tests.conftest import DEMO
+from tests.conftest import DEMO, ROOT
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +114,29 @@ def test_a_damaged_description_is_refused(adapter: Path, tmp_path: Path, name: s
     (adapter / name).write_text(text)
     with pytest.raises(ModelError, match="git checkout"):
         embedded.write_checkpoint(tmp_path, adapter)
+
+
+MERGE = """
+import hashlib
+from src.model import embedded
+weights = embedded.encoder_weights(embedded.packaged_encoder())
+facts = embedded.adapter_facts()
+merged = embedded.merge(weights, embedded.load_adapter(), facts["alpha"] / facts["rank"])
+print(hashlib.sha256(b"".join(merged[name].tobytes() for name in sorted(merged))).hexdigest())
+"""
+
+
+def test_every_cpu_merges_the_same_weights():
+    """By the kernels of three generations of CPUs, which add up in another order (OpenBLAS)."""
+    hashes = set()
+    for cores in ("Nehalem", "Haswell", "SkylakeX"):
+        environment = {**os.environ, "OPENBLAS_CORETYPE": cores}
+        done = subprocess.run(
+            [sys.executable, "-c", MERGE], cwd=ROOT, env=environment, capture_output=True, text=True
+        )
+        if done.returncode == 0:  # one that this CPU cannot run ends by a signal
+            hashes.add(done.stdout)
+    assert len(hashes) == 1
 
 
 def test_the_stated_accuracy_is_of_this_adapter():
