@@ -74,7 +74,7 @@ def test_from_a_sentence_to_a_link(page: Page, browser: Browser, served: Server,
     measured(page)
     page.get_by_role("textbox", name="Sentence").fill("A warm and funny film.")
     page.get_by_role("textbox", name="Sentence").press("Enter")
-    expect(page.get_by_text(re.compile("this text has"))).to_be_visible(timeout=2 * MINUTE)
+    expect(page.get_by_text(re.compile("this is for 8"))).to_be_visible(timeout=2 * MINUTE)
     measured(page)
 
     # The write-up's preset, less precise than it asks for, so that a test may wait for it.
