@@ -71,9 +71,8 @@ def draw_answer(answer: dict) -> None:
     payload = disclosed({**answer, "references": stored})
     rows = sorted(answer["engines"], key=lambda row: row["pipeline"]["median_ms"])
     comparable = next((one for one in stored if one["comparisons"]["pipeline"]["comparable"]), None)
-    figures = references.figures_of_sentence(answer)
-    for device in dict.fromkeys(figure.measurement.device for figure in figures):
-        draw_spoken(references.answer(figures, device))
+    for spoken in references.answers(references.figures_of_sentence(answer)):
+        draw_spoken(spoken)
     if answer["noise"]["noisy"]:
         st.warning(plain(answer["noise"]["reason"]), title="Noisy", icon=":material/warning:")
     if answer["truncated"]:

@@ -5,6 +5,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from src.bench.fingerprint import NOT_RECORDED
 from src.bench.gate import GATE, HOLDS, MISSES, NOT_PROVEN
 from src.model import ModelError, source
 from src.ui import charts, gates, share_charts, tables
@@ -25,7 +26,7 @@ def describe(one: dict[str, Any]) -> str:
 def gate_text(row: dict[str, Any]) -> str:
     """Return what is known of the gate in words; results of earlier versions have no interval."""
     gate = row["gate"]
-    return gate["state"] if isinstance(gate, dict) else "not recorded"
+    return gate["state"] if isinstance(gate, dict) else NOT_RECORDED
 
 
 def bound(row: dict[str, Any], name: str) -> float | None:

@@ -6,10 +6,10 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from src.bench import fingerprint, known_accuracy
 from src.engines import registry
 from src.references import verdict
 from src.references.answer import APART, FASTER, LEVEL, SLOWER, UNDECIDED
+from src.references.beside import known_of
 from src.references.reference import infinity
 from src.references.verdict import Beside, Cell
 from src.store import runs
@@ -142,10 +142,9 @@ def as_frame(cells: list[Cell]) -> pd.DataFrame:
     )
 
 
-def known_of(run: dict[str, Any], row: dict[str, Any]) -> dict[str, Any] | None:
+def accuracy_figures(run: dict[str, Any], row: dict[str, Any]) -> dict[str, Any] | None:
     """Return what is known of a result's accuracy in figures, as JSON; None where nothing is."""
-    now = known_accuracy.of(fingerprint.of_result(run, row))
-    found = known_accuracy.best(row["facts"].get("accuracy"), now)
+    found = known_of(run, row)
     return asdict(found) if found and found.accuracy is not None else None
 
 
@@ -185,7 +184,7 @@ def draw_charts(run: dict[str, Any]) -> None:
         points = [
             {**row, "known": found}
             for row in rows
-            if row["sequence_length"] == length and (found := known_of(run, row))
+            if row["sequence_length"] == length and (found := accuracy_figures(run, row))
         ]
         if points:
             st.plotly_chart(

@@ -103,9 +103,8 @@ def print_answer(answer: sentence.Answer, beside: list[dict[str, Any]]) -> None:
     for one in beside:
         table.add_row(f"[dim]{one['title']}, stored[/]", f"[dim]{significant(one['value'])}[/]")
     out.print(table)
-    figures = references.figures_of_sentence(answer.to_json())
-    for device in dict.fromkeys(figure.measurement.device for figure in figures):
-        print_spoken(references.answer(figures, device))
+    for spoken in references.answers(references.figures_of_sentence(answer.to_json())):
+        print_spoken(spoken)
     print_failures(answer.failures)
     if answer.noise.noisy:
         out.print(f"[yellow]Noisy:[/] {escape(answer.noise.reason)}")

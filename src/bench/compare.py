@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from src.bench import fingerprint
+from src.bench.fingerprint import NOT_RECORDED
 from src.bench.record import Cell, Record
 from src.bench.results import Floors, case_of, cells, figure_ms, floors, round_medians_ms
 from src.bench.stats import FEWEST_ROUNDS, LEAST_NOISE_FLOOR, Ratio, median, verdict
@@ -19,7 +20,6 @@ HOST_FACTS = (
 )
 PLAN_FACTS = ("threads", "pace_s", "seed", "baseline", "percentile", "precision", "budget_s")
 MODEL_FACTS = ("name", "architecture", "fingerprint")
-NOT_RECORDED = "not recorded"
 # What a slice begins with and how long it is: earlier versions read engines with large weights too slow.
 PROTOCOL_FACTS = ("lead_in", "slice")
 

@@ -17,6 +17,7 @@ from src.model.cache import Artifact
 # A runtime tells its release in its engine's facts under its own name.
 RUNTIMES = ("onnxruntime", "openvino", "ctranslate2", "torch", "ipex", "transformers", "cuda")
 DIGITS = 12  # hexadecimal, of a fingerprint
+NOT_RECORDED = "not recorded"  # what a reader sees where an earlier version kept nothing
 
 
 @dataclass(frozen=True)
@@ -90,14 +91,18 @@ def runtime(facts: Mapping[str, Any]) -> dict[str, str]:
     return {name: facts[name] for name in RUNTIMES if isinstance(facts.get(name), str)}
 
 
+def in_words(releases: Mapping[str, str] | None) -> str:
+    """Return releases by runtime as text; "" for none."""
+    return ", ".join(f"{name} {release}" for name, release in (releases or {}).items())
+
+
 def of_engine(
     engine: str, model: str, artifact: str | None, facts: Mapping[str, Any], cpu: str
 ) -> Fingerprint:
     """Return the fingerprint of a loaded engine: `artifact` is the key of what it loaded, `facts` what it
     told, `model` and `cpu` what `of_model` and `of_cpu` said.
     """
-    releases = ", ".join(f"{name} {release}" for name, release in runtime(facts).items())
-    return Fingerprint(engine, model, artifact or "", of_files(facts), releases, cpu)
+    return Fingerprint(engine, model, artifact or "", of_files(facts), in_words(runtime(facts)), cpu)
 
 
 def recorded(begun: Begun, loaded: Loaded) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Stored published numbers: load and validate them, and judge what a measurement may be divided by."""
 
-from src.references.answer import Answer, Figure, answer
+from src.references.answer import Answer, Figure, answer, answers
 from src.references.beside import beside, beside_row, figures, figures_of_sentence
 from src.references.comparison import Comparison, Measurement, judge, ratio
 from src.references.reference import (
@@ -30,6 +30,7 @@ __all__ = [
     "Reference",
     "ReferenceError",
     "answer",
+    "answers",
     "beside",
     "beside_row",
     "by_id",

@@ -139,6 +139,12 @@ def answer(figures: Iterable[Figure], device: str = "cpu") -> Answer:
     )
 
 
+def answers(figures: Iterable[Figure]) -> list[Answer]:
+    """Return what these figures, all of one case, say of Infinity: an answer for each of their devices."""
+    rows = list(figures)
+    return [answer(rows, device) for device in dict.fromkeys(row.measurement.device for row in rows)]
+
+
 def beside(figure: Figure) -> Standing:
     """Return how a figure stands to Infinity's number of its device and length, or why nothing is divided."""
     device, length = figure.measurement.device, figure.measurement.sequence_length

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from typing import Any
 
-from src.bench import fingerprint, known_accuracy
+from src.bench import fingerprint, judging, known_accuracy
 from src.bench.fingerprint import Fingerprint
 from src.bench.known_accuracy import Known
 from src.bench.results import case_of, figure_ms
@@ -165,14 +165,17 @@ def figure(run: dict[str, Any], row: dict[str, Any], knows: Knows = known_accura
         measurement=measurement_of(run, row),
         floor=floor(run, row),
         doubt="" if row["verdict"] in ("valid", None) else doubt(row),
-        accuracy=state(
-            known_accuracy.best(row["facts"].get("accuracy"), knows(fingerprint.of_result(run, row)))
-        ),
+        accuracy=state(known_of(run, row, knows)),
     )
 
 
+def known_of(run: dict[str, Any], row: dict[str, Any], knows: Knows = known_accuracy.of) -> Known | None:
+    """Return what is known of a result's accuracy: by its run, or of the very same engine here."""
+    return known_accuracy.best(row["facts"].get("accuracy"), knows(fingerprint.of_result(run, row)))
+
+
 def doubt(row: dict[str, Any]) -> str:
-    unsteady = any(reason.startswith("It was not steady") for reason in row["reasons"])
+    unsteady = any(reason.startswith(judging.NOT_STEADY) for reason in row["reasons"])
     return NOT_STEADY if unsteady else BUSY
 
 

@@ -4,11 +4,10 @@ from dataclasses import asdict, dataclass
 
 from sqlalchemy import func, select
 
+from src.bench.fingerprint import NOT_RECORDED, in_words
 from src.bench.plan import Case
 from src.store import schema
 from src.store.database import Store
-
-NOT_RECORDED = "not recorded"
 
 
 @dataclass(frozen=True)
@@ -35,9 +34,8 @@ class Point:
     @property
     def subject(self) -> tuple[str, str, str, str, str]:
         """Return what exactly was measured, and where: only figures of one subject are a series."""
-        releases = ", ".join(f"{name} {release}" for name, release in (self.runtime or {}).items())
         weights, artifact = self.weights or NOT_RECORDED, self.artifact or NOT_RECORDED
-        return self.host_id, self.model, weights, artifact, releases or NOT_RECORDED
+        return self.host_id, self.model, weights, artifact, in_words(self.runtime) or NOT_RECORDED
 
 
 def engines(store: Store) -> dict[str, str]:

@@ -64,9 +64,8 @@ def draw_run(store: Store, one: runs.Listed) -> None:
         key=lambda row: figure_ms(row) or 0.0,
     )
     good = [row for row in shown if row["verdict"] != "invalid"]
-    figures = references.figures(run, good)
-    for device in dict.fromkeys(figure.measurement.device for figure in figures) or ("cpu",):
-        draw_spoken(references.answer(figures, device))
+    for spoken in references.answers(references.figures(run, good)) or [references.answer([])]:
+        draw_spoken(spoken)
     draw_noise(run)
     view = st.segmented_control(
         "View",

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from src.bench.gate import HOLDS, MISSES, NOT_PROVEN
 from src.bench.known_accuracy import Known
-from src.references import Answer, answer, figures, figures_of_sentence, verdict
+from src.references import Answer, answer, answers, figures, figures_of_sentence, verdict
+from src.references import beside as stored_beside
 from src.references.answer import FASTER, LEVEL, NO, SLOWER, UNKNOWN, YES, beside, faithful
 from src.references.comparison import rounding
 from src.references.reference import by_id
@@ -173,6 +174,11 @@ def test_a_gpu_is_not_divided_by_a_cpus_number():
     standing = beside(figure)
     assert standing.reference
     assert standing.reference.id == "infinity-t4-16"
+    (spoken,) = answers([figure])
+    assert spoken.best == figure
+    told["engines"][0]["model"] = told["engines"][0]["pipeline"]
+    for stored in stored_beside(told):
+        assert set(stored["ratios"]["onnxruntime-cuda-fp16"].values()) == {None}, stored["id"]
 
 
 def test_another_model_or_length_is_not_divided():

@@ -125,3 +125,12 @@ def test_what_a_file_says_speaks_for_its_own_host(store: Store):
         connection.exec_driver_sql(mark, (SECOND,))
     assert runs.preferred(runs.listed(store)).id == FIRST
     assert runs.latest_loaded(store)[ENGINE]["run_id"] == FIRST
+
+
+def test_a_run_that_pauses_tells_no_throughput():
+    """Its calls' time is not what a machine can answer in a second."""
+    record = run_of(FIRST)
+    assert row(summary(record))["throughput_per_s"]
+    assert record.begun
+    record.begun = replace(record.begun, plan={**record.begun.plan, "pace_s": 0.5})
+    assert row(summary(record))["throughput_per_s"] is None
