@@ -7,6 +7,7 @@ import streamlit as st
 from src import references
 from src.bench import host
 from src.bench.plan import QUICK
+from src.bench.sentence_answer import Answer, from_json
 from src.engines import registry
 from src.limits import disclosed, hosted, limits
 from src.model import ModelError, source
@@ -53,65 +54,50 @@ def choose_all(available: list[str]) -> None:
     st.session_state.engines = available
 
 
-def measure(text: str, engines: list[str], threads: int) -> dict | str:
-    """Return the answer's JSON, or why there is none. The result is kept for this session's reruns."""
+def measure(text: str, engines: list[str], threads: int) -> Answer | str:
+    """Return the answer, or why there is none. The result is kept for this session's reruns."""
     asked = (text, tuple(engines), threads)
     kept = st.session_state.get("kept")
     if kept and kept[0] == asked:
         return kept[1]
     ticket = measurer().ask(text, engines, threads, asker())
     wait(ticket)
-    result = ticket.answer or ticket.error or ""
+    result = from_json(ticket.answer) if ticket.answer else ticket.error or ""
     st.session_state.kept = (asked, result)
     return result
 
 
-def draw_answer(answer: dict) -> None:
+def draw_answer(answer: Answer) -> None:
     stored = references.beside(answer)
-    payload = disclosed({**answer, "references": stored})
-    rows = sorted(answer["engines"], key=lambda row: row["pipeline"]["median_ms"])
-    comparable = next((one for one in stored if one["comparisons"]["pipeline"]["comparable"]), None)
+    payload = disclosed({**answer.to_json(), "references": [one.to_json() for one in stored]})
+    comparable = next((one for one in stored if one.comparisons["pipeline"].comparable), None)
     for spoken in references.answers(references.figures_of_sentence(answer)):
         draw_spoken(spoken)
-    if answer["noise"]["noisy"]:
-        st.warning(plain(answer["noise"]["reason"]), title="Noisy", icon=":material/warning:")
-    if answer["truncated"]:
-        st.warning(
-            "The model reads 512 tokens at most: the rest of this text was cut off.",
-            icon=":material/content_cut:",
-        )
-    differing = [registry.get(row["engine"]).title for row in rows if row["agrees"] is False]
-    if differing:
-        st.warning(
-            f"{', '.join(differing)}: another label than PyTorch FP32.", icon=":material/compare_arrows:"
-        )
-    for failure in answer["failures"]:
-        title = registry.get(failure["engine"]).title
-        st.error(f"**{plain(title)} failed.** {plain(failure['reason'])}", icon=":material/error:")
-    if not rows:
+    draw_warnings(answer)
+    if not answer.engines:
         st.info(
             "No engine could be measured. The reasons are above; `python -m src doctor` checks the "
             "installation."
         )
         return
-    fastest = rows[0]
+    fastest = answer.fastest_first[0]
     st.plotly_chart(
-        charts.latency_bars(rows, stored),
+        charts.latency_bars(answer.fastest_first, [one.reference for one in stored]),
         key="bars",
         config=charts.CONFIG,
-        alt=f"Latency by engine. {registry.get(fastest['engine']).title} is fastest with "
-        f"{ms(fastest['pipeline']['median_ms'])}; Infinity's stored numbers are lines.",
+        alt=f"Latency by engine. {registry.get(fastest.engine).title} is fastest with "
+        f"{ms(fastest.pipeline.median_ms)}; Infinity's stored numbers are lines.",
     )
     st.caption(
         "Solid: **model**, token ids in, logits out. Pale: **pipeline**, text in, label out, which is what "
         "Infinity's numbers enclose. Whiskers: the lowest and highest of "
-        f"{fastest['pipeline']['rounds']} interleaved rounds. Δ: largest difference of a logit to "
+        f"{fastest.pipeline.rounds} interleaved rounds. Δ: largest difference of a logit to "
         "PyTorch FP32."
     )
-    st.table(tables.latencies(rows, comparable), alt="Latency, ratios and answer of each engine")
+    st.table(tables.latencies(answer, comparable), alt="Latency, ratios and answer of each engine")
     left, right = st.columns(2, vertical_alignment="center")
     with left:
-        draw_stored([(one, one["comparisons"]["pipeline"]) for one in stored])
+        draw_stored([(one.reference, one.comparisons["pipeline"]) for one in stored])
     right.download_button(
         "JSON",
         json.dumps(payload, indent=2, ensure_ascii=False),
@@ -125,13 +111,32 @@ def draw_answer(answer: dict) -> None:
     draw_conditions(answer)
 
 
-def draw_conditions(answer: dict) -> None:
-    facts = answer["host"]
+def draw_warnings(answer: Answer) -> None:
+    """Say what must be known before a figure is read: noise, a cut text, other labels, failures."""
+    if answer.noise.noisy:
+        st.warning(plain(answer.noise.reason), title="Noisy", icon=":material/warning:")
+    if answer.truncated:
+        st.warning(
+            "The model reads 512 tokens at most: the rest of this text was cut off.",
+            icon=":material/content_cut:",
+        )
+    differing = [registry.get(row.engine).title for row in answer.fastest_first if row.agrees is False]
+    if differing:
+        st.warning(
+            f"{', '.join(differing)}: another label than PyTorch FP32.", icon=":material/compare_arrows:"
+        )
+    for failure in answer.failures:
+        title = registry.get(failure.engine).title
+        st.error(f"**{plain(title)} failed.** {plain(failure.reason)}", icon=":material/error:")
+
+
+def draw_conditions(answer: Answer) -> None:
+    facts, noise = answer.host, answer.noise
     st.caption(
-        f"{answer['tokens']} tokens · {answer['threads']} threads · {plain(answer['model']['name'])} · "
+        f"{answer.tokens} tokens · {answer.threads} threads · {plain(answer.model['name'])} · "
         f"{plain(facts['cpu'])}, {facts['physical_cores']} cores, {facts['memory_gb']:g} GB · "
-        f"{answer['measured_at']} · other processes, this browser among them if it is here, used "
-        f"{answer['noise']['others_cores']:.2f} cores meanwhile{own_part(answer['noise']['app_cores'])}"
+        f"{answer.measured_at} · other processes, this browser among them if it is here, used "
+        f"{noise.others_cores:.2f} cores meanwhile{own_part(noise.app_cores)}"
     )
 
 

@@ -1,12 +1,12 @@
 """What speed costs in accuracy: each engine's answers beside PyTorch FP32's. Measures nothing."""
 
-from typing import Any
-
 import pandas as pd
 import streamlit as st
 
+from src.bench.accuracy_result import Accuracy, EngineAccuracy
 from src.bench.fingerprint import NOT_RECORDED
 from src.bench.gate import GATE, HOLDS, MISSES, NOT_PROVEN
+from src.bench.known_accuracy import STORED
 from src.model import ModelError, source
 from src.ui import charts, gates, share_charts, tables
 from src.ui.format import many, moment, plain, significant
@@ -17,56 +17,50 @@ COMMAND = "python -m src accuracy --dataset FILE.tsv"
 STATES = {HOLDS: "holds for", MISSES: "is missed by", NOT_PROVEN: "is not proven for"}
 
 
-def describe(one: dict[str, Any]) -> str:
+def describe(result: Accuracy, origin: str) -> str:
     """Return a result's name in a list, which is also its name in the link."""
-    origin = "stored with the model" if one.get("stored") else "this host"
-    return f"{one['dataset']}, {one['n']:,} sentences, {origin}"
+    where = origin if origin == STORED else "this host"
+    return f"{result.dataset}, {result.n:,} sentences, {where}"
 
 
-def gate_text(row: dict[str, Any]) -> str:
+def gate_text(engine: EngineAccuracy) -> str:
     """Return what is known of the gate in words; results of earlier versions have no interval."""
-    gate = row["gate"]
-    return gate["state"] if isinstance(gate, dict) else NOT_RECORDED
+    return engine.gate.state if engine.gate else NOT_RECORDED
 
 
-def bound(row: dict[str, Any], name: str) -> float | None:
-    """Return a figure of the gate, as a share; None where there is none."""
-    return row["gate"][name] if isinstance(row["gate"], dict) else None
-
-
-def as_frame(one: dict[str, Any]) -> pd.DataFrame:
+def as_frame(result: Accuracy) -> pd.DataFrame:
     """Return a row an engine, the most accurate first."""
     rows = []
-    for row in sorted(one["engines"], key=lambda row: -row["accuracy"]):
-        padding = row.get("padding")
+    for engine in sorted(result.engines, key=lambda engine: -engine.accuracy):
+        padding, gate = engine.padding, engine.gate
         rows.append(
             {
-                "Engine": known(row["engine"]).title,
-                "Gate": gate_text(row),
-                "Drop": bound(row, "drop"),
-                "Drop, low": bound(row, "low"),
-                "Drop, high": bound(row, "high"),
-                "To settle": bound(row, "more_sentences"),
-                "Accuracy": row["accuracy"],
-                "Low": row["ci95"][0],
-                "High": row["ci95"][1],
-                "p": row.get("mcnemar_p"),
-                "Flips": row["flips"],
-                "Max Δ": row["max_abs_delta_logit"],
-                "Mean Δ": row.get("mean_abs_delta_logit"),
-                "Flips when padded": padding["flips"] if padding else None,
-                "Max Δ when padded": padding["max_abs_delta_logit"] if padding else None,
+                "Engine": known(engine.engine).title,
+                "Gate": gate_text(engine),
+                "Drop": gate and gate.drop,
+                "Drop, low": gate and gate.low,
+                "Drop, high": gate and gate.high,
+                "To settle": gate and gate.more_sentences,
+                "Accuracy": engine.accuracy,
+                "Low": engine.ci95[0],
+                "High": engine.ci95[1],
+                "p": engine.mcnemar_p,
+                "Flips": engine.flips,
+                "Max Δ": engine.max_abs_delta_logit,
+                "Mean Δ": engine.mean_abs_delta_logit,
+                "Flips when padded": padding and padding.flips,
+                "Max Δ when padded": padding and padding.max_abs_delta_logit,
             }
         )
     return pd.DataFrame(rows).dropna(axis="columns", how="all")
 
 
-def draw_table(one: dict[str, Any]) -> None:
+def draw_table(result: Accuracy) -> None:
     number = st.column_config.NumberColumn
     share = {"format": "percent"}
-    padded = next((row["padding"] for row in one["engines"] if row.get("padding")), None)
-    told = f"{padded['n']} sentences padded to {padded['tokens']} tokens" if padded else ""
-    frame = as_frame(one)
+    padded = next((engine.padding for engine in result.engines if engine.padding), None)
+    told = f"{padded.n} sentences padded to {padded.tokens} tokens" if padded else ""
+    frame = as_frame(result)
     st.dataframe(
         frame,
         hide_index=True,
@@ -98,40 +92,40 @@ def draw_table(one: dict[str, Any]) -> None:
     tables.draw_downloads(frame, "accuracy")
 
 
-def draw_flips(one: dict[str, Any]) -> None:
+def draw_flips(result: Accuracy, origin: str) -> None:
     """Show the sentences that an engine labels otherwise, readable."""
-    flipping = [row for row in one["engines"] if row.get("flipped")]
+    flipping = {engine.engine: engine for engine in result.engines if engine.flipped}
     if not flipping:
         st.info(
-            "No engine labels a sentence otherwise than PyTorch FP32."
-            if any("flipped" in row for row in one["engines"])
-            else "The sentences are known only of results measured on this host.",
+            "The sentences are known only of results measured on this host."
+            if origin == STORED
+            else "No engine labels a sentence otherwise than PyTorch FP32.",
             icon=":material/compare_arrows:",
         )
         return
     chosen = st.selectbox(
         "Engine",
-        [row["engine"] for row in flipping],
+        list(flipping),
         format_func=lambda id: known(id).title,
         key="a_engine",
         bind="query-params",
     )
-    row = next(row for row in flipping if row["engine"] == chosen)
-    right = sum(flip["given"] == flip["expected"] for flip in row["flipped"])
+    engine = flipping[chosen]
+    right = sum(flip.given == flip.expected for flip in engine.flipped)
     st.caption(
-        f"{many(row['flips'], 'sentence')}; of the {len(row['flipped'])} below this engine has {right} right "
-        f"and PyTorch FP32 {len(row['flipped']) - right}."
+        f"{many(engine.flips or 0, 'sentence')}; of the {len(engine.flipped)} below this engine has {right} "
+        f"right and PyTorch FP32 {len(engine.flipped) - right}."
     )
     st.table(
         pd.DataFrame(
             [
                 {
-                    "Sentence": plain(flip["text"]),
-                    "Label": flip["expected"],
-                    "This engine": flip["given"] + (" ✓" if flip["given"] == flip["expected"] else " ✗"),
-                    "Δ logit": significant(flip["delta_logit"], 2),
+                    "Sentence": plain(flip.text),
+                    "Label": flip.expected,
+                    "This engine": flip.given + (" ✓" if flip.given == flip.expected else " ✗"),
+                    "Δ logit": significant(flip.delta_logit, 2),
                 }
-                for flip in row["flipped"]
+                for flip in engine.flipped
             ]
         ).set_index("Sentence"),
         alt="Sentences that this engine labels otherwise than PyTorch FP32",
@@ -155,23 +149,23 @@ if not results:
     st.info(f"No accuracy is known of the model {plain(model)}. Measure it:", icon=":material/info:")
     st.code(COMMAND, language=None)
     st.stop()
-names = [describe(one) for one in results]
+names = [describe(*result) for result in results]
 chosen = st.selectbox("Data set", names, key="a_dataset", bind="query-params")
-one = results[names.index(chosen)]
-states = {state: [row for row in one["engines"] if gate_text(row) == state] for state in STATES}
+result, origin = results[names.index(chosen)]
+states = {state: [row for row in result.engines if gate_text(row) == state] for state in STATES}
 parts = [f"{verb} {len(states[state])}" for state, verb in STATES.items() if states[state]]
 st.markdown(f"### The gate of {GATE:.0%} {', '.join(parts) or 'is not recorded'}")
 for state, words in ((MISSES, "Below it"), (NOT_PROVEN, "Not proven either way")):
     if states[state]:
-        titles = ", ".join(known(row["engine"]).title for row in states[state])
+        titles = ", ".join(known(row.engine).title for row in states[state])
         st.markdown(f"{words}: {plain(titles)}")
 st.caption(
-    f"{plain(model)} · {moment(one['measured_at'])} · {plain(one['host']['cpu'])}. The gate compares "
-    "the same sentences in pairs; not proven is no miss: more sentences would settle it."
+    f"{plain(model)} · {moment(result.measured_at)} · {plain(result.host.get('cpu', 'not named'))}. The gate "
+    "compares the same sentences in pairs; not proven is no miss: more sentences would settle it."
 )
-gated = [row for row in one["engines"] if isinstance(row["gate"], dict)]
+gated = any(engine.gate for engine in result.engines)
 st.plotly_chart(
-    share_charts.drops(gated, 1 - GATE) if gated else share_charts.accuracies(one["engines"]),
+    share_charts.drops(result.engines, 1 - GATE) if gated else share_charts.accuracies(result.engines),
     key="accuracies",
     config=charts.CONFIG,
     alt="How much of PyTorch FP32's accuracy each engine loses, with its bounds, and the gate as a line"
@@ -183,9 +177,9 @@ if gated:
         "Whiskers: one-sided 95 % bounds. Wholly left of the line the gate holds, wholly right of it an "
         "engine misses it."
     )
-draw_table(one)
+draw_table(result)
 st.subheader("Flips", divider="gray")
-draw_flips(one)
+draw_flips(result, origin)
 with st.expander("Measure it again, or on other sentences", icon=":material/terminal:"):
     st.code(
         f"{COMMAND}   # text<TAB>label, 1 = positive; several are pooled\n"

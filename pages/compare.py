@@ -8,7 +8,7 @@ from src.store import runs
 from src.store.database import open_store
 from src.ui import charts
 from src.ui.format import many, moment, plain, significant
-from src.ui.run_view import finished_record, finished_run, state_of
+from src.ui.kept_runs import finished_record, finished_run, state_of
 from src.ui.shell import explained, page_setup, the_store
 
 page_setup("Compare", wide=True)
@@ -25,39 +25,39 @@ def label(one: runs.Listed) -> str:
 
 def side(one: runs.Listed) -> compare.Side:
     run = finished_run(one)
-    return compare.Side(run, finished_record(one) if runs.has_samples(run) else None)
+    return compare.Side(run, finished_record(one) if run.has_samples else None)
 
 
 @st.cache_data(max_entries=32, show_spinner="Comparing …")
-def compared(base: str, new: str, states: tuple[str, str]) -> dict:
+def compared(base: str, new: str, states: tuple[str, str]) -> compare.Comparison:
     """Return the comparison of two runs that have ended, which are told from others by their states."""
     found = {one.id: one for one in runs.listed(open_store(), base, new)}
     return compare.compare(side(found[base]), side(found[new]))
 
 
-def ratio_text(found: dict | None) -> str:
-    if not found:
+def ratio_text(change: compare.Change | None) -> str:
+    if not change:
         return "–"
-    spread = f" ({found['ci95'][0]:.3f}–{found['ci95'][1]:.3f})" if found["ci95"] else ""
-    return f"×{found['ratio']:.3f}{spread}"
+    spread = f" ({change.ci95[0]:.3f}–{change.ci95[1]:.3f})" if change.ci95 else ""
+    return f"×{change.ratio:.3f}{spread}"
 
 
-def draw_differences(found: dict) -> None:
-    if not found["differences"]:
+def draw_differences(comparison: compare.Comparison) -> None:
+    if not comparison.differences:
         st.success("Host, versions, plan and model are the same.", icon=":material/check:")
         return
     frame = pd.DataFrame(
         [
-            {"What": one["what"], "Base": plain(str(one["base"])), "New": plain(str(one["new"]))}
-            for one in found["differences"]
+            {"What": one.what, "Base": plain(str(one.base)), "New": plain(str(one.new))}
+            for one in comparison.differences
         ]
     ).set_index("What")
     st.table(frame, alt="What differs between the two runs")
 
 
-def draw_rows(found: dict) -> None:
+def draw_rows(comparison: compare.Comparison) -> None:
     """Draw the cells that both runs have; what is inside the noise is grey."""
-    if not found["rows"]:
+    if not comparison.rows:
         st.info(
             "These runs have no cell in common: other engines, or other cases.", icon=":material/join_inner:"
         )
@@ -65,22 +65,22 @@ def draw_rows(found: dict) -> None:
     frame = pd.DataFrame(
         [
             {
-                "Engine": row["title"],
+                "Engine": row.title,
                 "Case": charts.case_words(row, threads=True),
-                "Base, ms": None if row["base_ms"] is None else significant(row["base_ms"]),
-                "New, ms": None if row["new_ms"] is None else significant(row["new_ms"]),
-                "New ÷ base": ratio_text(row["latency"]),
-                "Latency": verdict(row["latency"]),
-                "Ratio to baseline, new ÷ base": ratio_text(row["to_baseline"]),
-                "Relative": verdict(row["to_baseline"]),
+                "Base, ms": None if row.base_ms is None else significant(row.base_ms),
+                "New, ms": None if row.new_ms is None else significant(row.new_ms),
+                "New ÷ base": ratio_text(row.latency),
+                "Latency": verdict(row.latency),
+                "Ratio to baseline, new ÷ base": ratio_text(row.to_baseline),
+                "Relative": verdict(row.to_baseline),
             }
-            for row in found["rows"]
+            for row in comparison.rows
         ]
     )
 
     def coloured(line: pd.Series) -> list[str]:
-        row = found["rows"][line.name]
-        latency, relative = ((row[name] or {}).get("verdict") for name in ("latency", "to_baseline"))
+        row = comparison.rows[line.name]
+        latency, relative = (change and change.verdict for change in (row.latency, row.to_baseline))
         styles = dict.fromkeys(
             line.index, GREY if latency in ("tie", None) and relative in ("tie", None) else ""
         )
@@ -92,7 +92,7 @@ def draw_rows(found: dict) -> None:
         frame.style.apply(coloured, axis=1),
         hide_index=True,
         height="content",
-        key=f"c_rows_{found['new']}",
+        key=f"c_rows_{comparison.new}",
         alt="Each cell of both runs, new divided by base",
         column_config={
             "New ÷ base": st.column_config.TextColumn(
@@ -105,15 +105,15 @@ def draw_rows(found: dict) -> None:
             ),
         },
     )
-    floors = sorted({row["noise_floor"] for row in found["rows"]})
+    floors = sorted({row.noise_floor for row in comparison.rows})
     spread = " to ".join(f"{100 * one:.1f} %" for one in dict.fromkeys((floors[0], floors[-1])))
     st.caption(f"Grey: inside the noise (floor {spread}), or no raw samples to judge by.")
 
 
-def verdict(found: dict | None) -> str:
-    if not found:
+def verdict(change: compare.Change | None) -> str:
+    if not change:
         return "–"
-    return found["verdict"] or "not judged"
+    return change.verdict or "not judged"
 
 
 st.title("Compare")
@@ -153,8 +153,8 @@ with explained():
     for id in chosen[1:]:
         other = by_id[id]
         st.subheader(plain(label(other)), anchor=False)
-        found = compared(base.id, id, (state_of(base), state_of(other)))
-        count = len(found["differences"])
+        comparison = compared(base.id, id, (state_of(base), state_of(other)))
+        count = len(comparison.differences)
         st.markdown(f"**What differs** ({many(count, 'fact')})" if count else "**What differs**")
-        draw_differences(found)
-        draw_rows(found)
+        draw_differences(comparison)
+        draw_rows(comparison)

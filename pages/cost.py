@@ -1,19 +1,19 @@
 """What answers cost: measured throughput, a price that you set, and Infinity's licence. Measures nothing."""
 
-from typing import Any
-
 import pandas as pd
 import streamlit as st
 
 from src import references
+from src.bench.run import Result, Run
+from src.engines import registry
 from src.references import load, verdict
 from src.references.answer import NO, UNKNOWN, YES, faithful
 from src.references.cost import HOURS_PER_YEAR, Offer, factor_to_pay, loads
 from src.references.reference import Reference, by_id
 from src.store import runs
-from src.ui import charts
+from src.ui import charts, curves
 from src.ui.format import moment, ms, plain, significant
-from src.ui.run_view import finished_run
+from src.ui.kept_runs import finished_run
 from src.ui.shell import page_setup, the_store
 from src.ui.style import known
 
@@ -61,30 +61,27 @@ def ask_price() -> float:
     return row.value
 
 
-def is_best(row: dict[str, Any], spoken: references.Answer) -> bool:
+def is_best(row: Result, spoken: references.Answer) -> bool:
     """Tell whether a result is that of the engine which answers the question."""
-    return spoken.best is not None and row["engine"] == spoken.best.engine
+    return spoken.best is not None and row.engine == spoken.best.engine
 
 
-def measured(run: dict[str, Any], length: int) -> list[dict[str, Any]]:
+def measured(run: Run, length: int) -> list[Result]:
     """Return the results of a run in scope pipeline at this length, fastest first."""
-    rows = [
-        verdict.find(run, engine, length, "pipeline")
-        for engine in dict.fromkeys(row["engine"] for row in run["results"])
-    ]
+    rows = [verdict.find(run, engine, length, "pipeline") for engine in run.engines]
     kept = [
         row
         for row in rows
-        if row and row["throughput_per_s"] and row["verdict"] != "invalid" and row["engine"] != "null"
+        if row and row.throughput_per_s and not row.invalid and row.engine != registry.NULL
     ]
-    return sorted(kept, key=lambda row: -row["throughput_per_s"])
+    return sorted(kept, key=lambda row: -row.throughput_per_s)
 
 
 page_setup("Cost", wide=True)
 st.title("What it costs")
 listed = [one for one in runs.listed(the_store()) if one.stopped and one.rounds]
 found = [(one, finished_run(one)) for one in listed[:20]]
-found = [(one, run) for one, run in found if any(row["scope"] == "pipeline" for row in run["results"])]
+found = [(one, run) for one, run in found if any(row.scope == "pipeline" for row in run.results)]
 if not found:
     st.info(
         "Costs follow from a run with scope pipeline, and none is kept yet. Measure one:",
@@ -101,7 +98,7 @@ with left:
     one, run = found[ids.index(chosen)]
     if one.source == "imported":
         st.caption(":material/upload: From a file: measured on another host")
-    lengths = sorted({row["sequence_length"] for row in run["results"] if row["scope"] == "pipeline"})
+    lengths = sorted({row.sequence_length for row in run.results if row.scope == "pipeline"})
     length = st.segmented_control(
         "Tokens", lengths, default=lengths[0], required=True, key="c_tokens", bind="query-params"
     )
@@ -113,19 +110,19 @@ with left:
     best = next((number for number, row in enumerate(rows) if is_best(row, spoken)), 0)
     engine = st.selectbox(
         "Engine",
-        [row["engine"] for row in rows],
+        [row.engine for row in rows],
         index=best,
         format_func=lambda id: known(id).title,
         key="c_engine",
         bind="query-params",
     )
-    row = next(row for row in rows if row["engine"] == engine)
+    row = next(row for row in rows if row.engine == engine)
     accuracy = faithful(references.figures(run, [row])[0])
     if accuracy != YES:
         st.warning(ACCURACY[accuracy], icon=":material/target:")
     st.caption(
-        f"{significant(row['throughput_per_s'])} texts/s: one at a time, {row['threads']} threads, derived "
-        f"from the mean of {ms(row['mean_ms'])}, {moment(one.started_at)}"
+        f"{significant(row.throughput_per_s)} texts/s: one at a time, {row.threads} threads, derived "
+        f"from the mean of {ms(row.mean_ms)}, {moment(one.started_at)}"
     )
 with middle:
     st.markdown("**The machine**")
@@ -177,7 +174,7 @@ with right:
     infinity_ms = st.number_input(
         "Its latency, ms",
         min_value=0.01,
-        value=stated or float(row["mean_ms"]),
+        value=stated or float(row.mean_ms),
         key=f"c_latency_{length}",
         bind="query-params",
         help="Stated for 16 and 128 tokens; for other lengths it starts as fast as the engine beside it.",
@@ -187,7 +184,7 @@ with right:
         "published."
     )
 
-stock = Offer(row["throughput_per_s"] * streams, price, 0.0, used / 100)
+stock = Offer(row.throughput_per_s * streams, price, 0.0, used / 100)
 licensed = Offer(1000 / infinity_ms * streams, price, float(amount * cpus), used / 100)
 factor = factor_to_pay(stock, licensed)
 st.markdown(
@@ -210,7 +207,7 @@ table = pd.DataFrame(
 )
 st.table(table.map(lambda value: significant(value, 4)), alt="Costs of both")
 st.plotly_chart(
-    charts.costs({known(engine).title: stock, "Infinity (stored latency)": licensed}, loads(), engine),
+    curves.costs({known(engine).title: stock, "Infinity (stored latency)": licensed}, loads(), engine),
     key="costs",
     config=charts.CONFIG,
     alt="Yearly cost against requests a year, in whole machines, for the stock engine and for Infinity",

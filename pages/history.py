@@ -9,7 +9,7 @@ from src.bench.plan import Case
 from src.limits import limits
 from src.store import ort_csv, runs, transfer, trends
 from src.store.database import Store
-from src.ui import charts
+from src.ui import charts, curves
 from src.ui.format import many, moment, plain
 from src.ui.shell import explained, page_setup, the_store
 
@@ -225,7 +225,7 @@ def draw_trend(store: Store) -> None:
         st.info("This engine has no median of this case.", icon=":material/show_chart:")
         return
     st.plotly_chart(
-        charts.trend(points),
+        curves.trend(points),
         key="h_trend",
         config=charts.CONFIG,
         alt=f"Median latency of {engines[engine]} over {len(points)} runs, a line per host",

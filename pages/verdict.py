@@ -1,11 +1,9 @@
 """Are we there yet? A stored run beside Infinity's numbers and the write-up's tables. Measures nothing."""
 
-from dataclasses import asdict
-from typing import Any
-
 import pandas as pd
 import streamlit as st
 
+from src.bench.run import Run
 from src.engines import registry
 from src.references import verdict
 from src.references.answer import APART, FASTER, LEVEL, SLOWER, UNDECIDED
@@ -13,10 +11,11 @@ from src.references.beside import known_of
 from src.references.reference import infinity
 from src.references.verdict import Beside, Cell
 from src.store import runs
-from src.ui import charts, provenance, tables
+from src.ui import charts, curves, provenance, tables
 from src.ui.format import moment, ms, plain, times
+from src.ui.kept_runs import finished_run
 from src.ui.paced import draw_paced
-from src.ui.run_view import finished_run, host_line
+from src.ui.run_view import host_line
 from src.ui.shell import page_setup, the_store
 from src.ui.splits import draw_splits
 from src.ui.spoken import draw_spoken
@@ -41,7 +40,7 @@ def choose_run(listed: list[runs.Listed]) -> runs.Listed:
     return next(one for one in listed if one.id == chosen)
 
 
-def draw_answers(run: dict[str, Any]) -> None:
+def draw_answers(run: Run) -> None:
     """Draw the answer for each length, and its numbers with their provenance."""
     answers = {length: verdict.answer(run, "cpu", length) for length in verdict.LENGTHS}
     if not any(answers.values()):
@@ -61,8 +60,8 @@ def draw_answers(run: dict[str, Any]) -> None:
     for length, answer in answers.items():
         if not answer or not answer.best or not answer.standing or not answer.standing.reference:
             continue
-        row = verdict.find(run, answer.best.engine, length, "pipeline")
-        stated = verdict.beside(run, answer.standing.reference, answer.best.engine, row)
+        result = verdict.find(run, answer.best.engine, length, "pipeline")
+        stated = verdict.beside(run, answer.standing.reference, answer.best.engine, result)
         frames = verdict.on_video(run, answer)
         first, second, third, fourth = st.columns((1, 1.8, 2.4, 2.8), vertical_alignment="center")
         first.markdown(f"**{length} tokens**")
@@ -83,23 +82,23 @@ def draw_number(side: Beside, how: str) -> None:
         provenance.draw_published(side.reference)
 
 
-def draw_side(side: Beside, run: dict[str, Any]) -> None:
+def draw_side(side: Beside, run: Run) -> None:
     """Draw one measured number as a button that opens its provenance; or why there is none."""
     title = known(side.engine).title
-    if side.row is None:
+    if side.result is None:
         missing = registry.availability(known(side.engine)) if known(side.engine).implementation else None
         why = missing.reason if missing else "not in this run"
         st.caption(f"{plain(title)}: {plain(why)}")
         return
     st.caption(plain(title))
-    label = ms(side.row["median_ms"])
+    label = ms(side.result.median_ms or 0.0)
     if side.ratio is not None:
         label += f" · {times(side.ratio)} {side.verdict}"
     with st.popover(label, icon=ICONS[side.verdict], width="stretch"):
         provenance.draw_measured(side, run)
 
 
-def draw_table(run: dict[str, Any], device: str, headings: tuple[str, ...]) -> None:
+def draw_table(run: Run, device: str, headings: tuple[str, ...]) -> None:
     """Draw a table of the write-up, a line a cell: each number opens its provenance."""
     cells = verdict.table(run, device)
     widths = (2, 1.6, *(2.8 for _ in headings[1:]))
@@ -119,7 +118,7 @@ def draw_table(run: dict[str, Any], device: str, headings: tuple[str, ...]) -> N
 
 
 def interval_of(side: Beside) -> tuple[float | None, float | None]:
-    return (side.row or {}).get("median_ci95_ms") or (None, None)
+    return (side.result and side.result.median_ci95_ms) or (None, None)
 
 
 def as_frame(cells: list[Cell]) -> pd.DataFrame:
@@ -131,7 +130,7 @@ def as_frame(cells: list[Cell]) -> pd.DataFrame:
                 "tokens": cell.length,
                 "published_ms": cell.reference.value,
                 "engine": side.engine,
-                "measured_ms": side.row["median_ms"] if side.row else None,
+                "measured_ms": side.result.median_ms if side.result else None,
                 **dict(zip(("low_ms", "high_ms"), interval_of(side), strict=True)),
                 "ratio": side.ratio,
                 "verdict": None if side.verdict == APART else side.verdict,
@@ -142,32 +141,24 @@ def as_frame(cells: list[Cell]) -> pd.DataFrame:
     )
 
 
-def accuracy_figures(run: dict[str, Any], row: dict[str, Any]) -> dict[str, Any] | None:
-    """Return what is known of a result's accuracy in figures, as JSON; None where nothing is."""
-    found = known_of(run, row)
-    return asdict(found) if found and found.accuracy is not None else None
-
-
-def draw_charts(run: dict[str, Any]) -> None:
-    rows = [
-        row
-        for row in run["results"]
-        if row["scope"] == "pipeline"
-        and row["batch_size"] == 1
-        and row["engine"] != registry.NULL
-        and row["verdict"] != "invalid"
-        and row["median_ms"] is not None
+def draw_charts(run: Run) -> None:
+    results = [
+        result
+        for result in run.results
+        if (result.scope, result.batch_size) == ("pipeline", 1)
+        and result.engine != registry.NULL
+        and not result.invalid
+        and result.median_ms is not None
     ]
-    if not rows:
+    if not results:
         return
-    threads = min({row["threads"] for row in rows}, key=lambda count: abs(count - verdict.THREADS))
-    rows = [row for row in rows if row["threads"] == threads]
-    stored = [{"sequence_length": one.sequence_length, "value": one.value} for one in infinity("cpu")]
+    threads = min({result.threads for result in results}, key=lambda count: abs(count - verdict.THREADS))
+    results = [result for result in results if result.threads == threads]
     left, right = st.columns(2)
     with left:
         st.markdown("**Latency by length**, scope pipeline")
         st.plotly_chart(
-            charts.length_lines(rows, stored),
+            curves.length_lines(results, infinity("cpu")),
             key="lengths",
             config=charts.CONFIG,
             alt="Latency against sequence length for each engine, with Infinity's numbers as hollow diamonds",
@@ -175,20 +166,20 @@ def draw_charts(run: dict[str, Any]) -> None:
     with right:
         length = st.segmented_control(
             "Accuracy and latency at so many tokens",
-            sorted({row["sequence_length"] for row in rows}),
-            default=min(row["sequence_length"] for row in rows),
+            sorted({result.sequence_length for result in results}),
+            default=min(result.sequence_length for result in results),
             required=True,
             key="v_tokens",
             bind="query-params",
         )
         points = [
-            {**row, "known": found}
-            for row in rows
-            if row["sequence_length"] == length and (found := accuracy_figures(run, row))
+            (result, known)
+            for result in results
+            if result.sequence_length == length and (known := known_of(result)) and known.accuracy is not None
         ]
         if points:
             st.plotly_chart(
-                charts.pareto(points, [one for one in stored if one["sequence_length"] == length]),
+                curves.pareto(points, [one for one in infinity("cpu") if one.sequence_length == length]),
                 key="pareto",
                 config=charts.CONFIG,
                 alt="Accuracy on SST-2 against latency; the line joins engines that no other beats in both",
@@ -213,13 +204,10 @@ run = finished_run(one)
 if one.source == "imported":
     st.info("This run came from a file: its host is not this one.", icon=":material/upload:")
 st.caption(
-    f"{moment(one.started_at)} UTC · {plain(host_line(run['run']['host']))} · "
-    f"{plain(run['run']['model']['name'])}"
+    f"{moment(one.started_at)} UTC · {plain(host_line(run.head.host))} · {plain(run.head.model['name'])}"
 )
-if run["noise"]["noisy"]:
-    st.warning(
-        plain(" ".join(run["noise"]["reasons"][:1]) or "This run was noisy."), icon=":material/graphic_eq:"
-    )
+if run.noise.noisy:
+    st.warning(plain(" ".join(run.noise.reasons[:1]) or "This run was noisy."), icon=":material/graphic_eq:")
 draw_answers(run)
 st.subheader("As the demo was driven", divider="gray")
 draw_paced(run)

@@ -24,7 +24,7 @@ def measure_accuracy(arguments: argparse.Namespace) -> int:
             )
     finally:
         pool.close()
-    accuracy_files.keep(result.to_json())
+    accuracy_files.keep(result)
     if arguments.json:
         show_json(result.to_json())
         return 0 if result.engines else 1

@@ -9,21 +9,23 @@ from typing import Any
 
 from rich.markup import escape
 
-from src import accuracy_cli, clean_cli, references, runs_cli, terminal
+from src import accuracy_cli, bench_cli, clean_cli, references, runs_cli, terminal
 from src.bench import doctor, environments, gpu_check, sentence, timer_check
 from src.bench.pool import Pool
 from src.bench.progress import Progress
+from src.bench.sentence_answer import Answer, Latency
 from src.console import err, listed, out, print_failures, print_spoken, progress_bar, show_json
 from src.engines import registry
 from src.environments import ENVIRONMENTS
 from src.errors import Explained
+from src.facts import Facts
 from src.jobs import check
 from src.model import source
 from src.ui.format import interval, significant, times
 
 
 def engines(arguments: argparse.Namespace) -> int:
-    rows: list[dict[str, Any]] = []
+    rows: list[Facts] = []
     for spec in registry.all_engines():
         missing = registry.availability(spec)
         rows.append(
@@ -70,15 +72,15 @@ def predict(arguments: argparse.Namespace) -> int:
             )
     finally:
         pool.close()
-    beside = references.beside(answer.to_json())
+    beside = references.beside(answer)
     if arguments.json:
-        show_json({**answer.to_json(), "references": beside})
+        show_json({**answer.to_json(), "references": [one.to_json() for one in beside]})
     else:
         print_answer(answer, beside)
     return 0 if answer.engines else 1
 
 
-def print_answer(answer: sentence.Answer, beside: list[dict[str, Any]]) -> None:
+def print_answer(answer: Answer, beside: list[references.BesideSentence]) -> None:
     cut = " (truncated)" if answer.truncated else ""
     out.print(f"“{escape(answer.text)}”", highlight=False)
     out.print(
@@ -89,9 +91,9 @@ def print_answer(answer: sentence.Answer, beside: list[dict[str, Any]]) -> None:
     numbers = ("Pipeline", "Model", "To best", "To Infinity")
     title = "Latency in ms, median (95 % interval), lower is better"
     table = terminal.table(title, "Engine", *numbers, "Answer", right=numbers, whole="Engine")
-    rows = sorted(answer.engines, key=lambda row: row.pipeline.median_ms)
+    rows = answer.fastest_first
     for row in rows:
-        ratios = [one["ratios"][row.engine]["pipeline"] for one in beside]
+        ratios = [one.ratios[row.engine]["pipeline"] for one in beside]
         table.add_row(
             row.engine,
             spread(row.pipeline),
@@ -101,16 +103,16 @@ def print_answer(answer: sentence.Answer, beside: list[dict[str, Any]]) -> None:
             f"{row.label} {row.probability:.4f}" + (" [red](differs)[/]" if row.agrees is False else ""),
         )
     for one in beside:
-        table.add_row(f"[dim]{one['title']}, stored[/]", f"[dim]{significant(one['value'])}[/]")
+        table.add_row(f"[dim]{one.reference.title}, stored[/]", f"[dim]{significant(one.reference.value)}[/]")
     out.print(table)
-    for spoken in references.answers(references.figures_of_sentence(answer.to_json())):
+    for spoken in references.answers(references.figures_of_sentence(answer)):
         print_spoken(spoken)
     print_failures(answer.failures)
     if answer.noise.noisy:
         out.print(f"[yellow]Noisy:[/] {escape(answer.noise.reason)}")
 
 
-def spread(latency: sentence.Latency) -> str:
+def spread(latency: Latency) -> str:
     return f"{significant(latency.median_ms)} [dim]({interval(*latency.ci95_ms)})[/]"
 
 
@@ -235,7 +237,8 @@ def parser() -> argparse.ArgumentParser:
     )
     model_options(made)
     accuracy_cli.add_command(command, model_options)
-    runs_cli.add_commands(command, model_options)
+    bench_cli.add_command(command, model_options)
+    runs_cli.add_commands(command)
     clean_cli.add_command(command)
     commands_of_environments(commands)
     command("references", list_references, "List the stored numbers.")

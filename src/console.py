@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -14,6 +15,7 @@ from rich.progress import Progress as Bar
 from src.bench import plan
 from src.bench.asking import Failure
 from src.bench.progress import Progress
+from src.home import write_whole
 from src.references.answer import Answer
 from src.ui import answers
 
@@ -23,6 +25,16 @@ err = Console(stderr=True, emoji=False)
 
 def show_json(value: Any) -> None:
     sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def write(path: str | None, text: str) -> None:
+    """Write a file in one step, so that it is there whole or not at all; `-` is standard output."""
+    if path is None:
+        return
+    if path == "-":
+        sys.stdout.write(text)
+        return
+    write_whole(Path(path).absolute(), text)
 
 
 def listed(text: str | None) -> list[str] | None:

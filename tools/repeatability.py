@@ -17,10 +17,10 @@ import tempfile
 import threading
 from itertools import combinations
 from pathlib import Path
-from typing import Any
 
 from src.bench import host, plan
-from src.bench.results import case_of
+from src.bench.plan import Case
+from src.bench.run import VALID, Result, Run, from_json
 from src.home import ROOT
 
 BUSY = "import os, sys\nos.sched_setaffinity(0, [int(sys.argv[1])])\nwhile True: pass"
@@ -53,21 +53,23 @@ def run_with_noise(preset: str, folder: Path) -> Path:
             one.wait()
 
 
-def ratios(found: dict[str, Any]) -> dict[tuple[str, Any], dict[str, Any]]:
-    """Return {(engine, case): ratio, with the cell's verdict as `cell`} of a run's JSON."""
-    return {
-        (row["engine"], case_of(row)): {**ratio, "cell": row["verdict"]}
-        for row in found["results"]
-        for ratio in row["ratios"].values()
-    }
+def ratios(run: Run) -> dict[tuple[str, Case], Result]:
+    """Return a run's results that have a ratio to the baseline, by engine and case."""
+    return {(result.engine, result.case): result for result in run.results if result.ratio}
 
 
-def half_width(ratio: dict[str, Any]) -> float:
+def ratio(result: Result) -> float:
+    assert result.ratio
+    return result.ratio.ratio
+
+
+def half_width(result: Result) -> float:
     """Return half an interval's width as a share of the ratio; infinite without an interval."""
-    return (ratio["ci95"][1] - ratio["ci95"][0]) / 2 / ratio["ratio"] if ratio["ci95"] else float("inf")
+    interval = result.ratio and result.ratio.ci95
+    return (interval[1] - interval[0]) / 2 / ratio(result) if interval else float("inf")
 
 
-def print_table(quiet: list[dict[str, Any]], noisy: dict[str, Any] | None) -> None:
+def print_table(quiet: list[Run], noisy: Run | None) -> None:
     runs = [ratios(found) for found in quiet]
     beside = ratios(noisy) if noisy else {}
     titles = ["engine", "tokens", "scope", *(f"run {number}" for number in range(1, len(runs) + 1))]
@@ -78,38 +80,39 @@ def print_table(quiet: list[dict[str, Any]], noisy: dict[str, Any] | None) -> No
     for key in runs[0]:
         engine, case = key
         every = [one[key] for one in runs if key in one]
-        pairs = [abs(a["ratio"] / b["ratio"] - 1) for a, b in combinations(every, 2)]
+        pairs = [abs(ratio(a) / ratio(b) - 1) for a, b in combinations(every, 2)]
         differences.append(max(pairs, default=0.0))
         widths.append(max(half_width(one) for one in every))
-        cells = [engine, str(case.sequence_length), case.scope, *(f"{one['ratio']:.3f}" for one in every)]
+        cells = [engine, str(case.sequence_length), case.scope, *(f"{ratio(one):.3f}" for one in every)]
         cells += [f"{100 * differences[-1]:.1f} %", f"±{100 * widths[-1]:.1f} %"]
         if noisy:
             found = beside[key]
-            middle = sorted(one["ratio"] for one in every)[len(every) // 2]
-            off = abs(found["ratio"] / middle - 1)
-            if found["cell"] == "valid":
+            middle = sorted(map(ratio, every))[len(every) // 2]
+            off = abs(ratio(found) / middle - 1)
+            if found.verdict == VALID:
                 kept.append(off)
-            cells += [f"{found['ratio']:.3f} {found['cell']}", f"{100 * off:.1f} %"]
+            cells += [f"{ratio(found):.3f} {found.verdict}", f"{100 * off:.1f} %"]
         print("| " + " | ".join(cells) + " |")
     print(
         f"\n{sum(one <= 0.05 for one in differences)} of {len(differences)} ratios agree within 5 % in every "
         f"pair of runs; {sum(one <= 0.05 for one in widths)} of {len(widths)} have intervals of at most ±5 %."
     )
     for number, found in enumerate([*quiet, *([noisy] if noisy else [])], 1):
-        head, noise = found["run"], found["noise"]
+        head, noise, time = found.head, found.noise, found.head.time
+        assert time
         print(
-            f"Run {number} ({head['id']}): {head['rounds']} rounds in {head['seconds']:.0f} s, ended by "
-            f"{head['stopped']}; {noise['disturbed_slices']} of {noise['slices']} slices disturbed; noise "
-            f"floor {100 * noise['noise_floor']:.1f} %; {100 * head['time']['calls_share']:.0f} % of the "
+            f"Run {number} ({head.id}): {head.rounds} rounds in {head.seconds:.0f} s, ended by "
+            f"{head.stopped}; {noise.disturbed_slices} of {noise.slices} slices disturbed; noise "
+            f"floor {100 * (noise.noise_floor or 0):.1f} %; {100 * (time.calls_share or 0):.0f} % of the "
             "time after loading in calls; measurer "
-            f"{100 * head['time']['measurer_cpu_cores']:.2f} % of a core; waited "
-            f"{head['time']['waited_s']:.0f} s; reference {noise['reference']}"
+            f"{100 * (time.measurer_cpu_cores or 0):.2f} % of a core; waited "
+            f"{time.waited_s:.0f} s; reference {noise.reference}"
         )
     if noisy:
         print(
             f"Under noise {len(kept)} of {len(beside)} ratios are of valid cells, "
             f"{sum(one <= 0.05 for one in kept)} of them within 5 % of the quiet runs. "
-            f"Reasons: {' '.join(noisy['noise']['reasons'])}"
+            f"Reasons: {' '.join(noisy.noise.reasons)}"
         )
 
 
@@ -129,8 +132,10 @@ def main() -> None:
         files = arguments.files or [
             run(arguments.preset, folder, f"run{number}") for number in range(1, arguments.runs + 1)
         ]
-        quiet = [json.loads(path.read_text()) for path in files]
-        noisy = json.loads(run_with_noise(arguments.preset, folder).read_text()) if arguments.noise else None
+        quiet = [from_json(json.loads(path.read_text())) for path in files]
+        noisy = None
+        if arguments.noise:
+            noisy = from_json(json.loads(run_with_noise(arguments.preset, folder).read_text()))
         print_table(quiet, noisy)
 
 

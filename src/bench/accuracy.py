@@ -4,15 +4,15 @@ Takes the host's lock, as it loads the CPU.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 from src.bench import fingerprint, gate, giving_way, host
+from src.bench.accuracy_result import Accuracy, EngineAccuracy, Flip, Padding
 from src.bench.asking import Failure, choose
 from src.bench.confirming import Logits, answers, cpu_key
 from src.bench.datasets import pool as pool_sets
 from src.bench.fingerprint import Fingerprint
-from src.bench.gate import Gate, Pairs
+from src.bench.gate import Pairs
 from src.bench.lock import host_lock
 from src.bench.pool import Pool, WorkerFailed
 from src.bench.progress import Progress, telling_who_waits
@@ -26,74 +26,6 @@ from src.model import cache, source
 # INT8 ranges may move with padding: the first so many sentences are answered again, padded to so many tokens.
 PADDED, PADDED_TO = 200, 128
 MOST_FLIPS = 50  # told as sentences
-
-
-@dataclass(frozen=True)
-class Flip:
-    """A sentence that an engine labels otherwise than the baseline does; `right` is the one that is."""
-
-    text: str
-    expected: str
-    given: str
-    delta_logit: float
-
-
-@dataclass(frozen=True)
-class Padding:
-    """The same `n` sentences with and without padding to `tokens`: how many labels changed, and the largest
-    difference of a logit. What is exact moves by rounding only.
-    """
-
-    tokens: int
-    n: int
-    flips: int
-    max_abs_delta_logit: float
-
-
-@dataclass(frozen=True)
-class EngineAccuracy:
-    """One engine on a data set.
-
-    `agreement` to `gate` compare with the baseline and are None without it. `mcnemar_p` is the exact p-value
-    of the difference in accuracy; `flipped` the first MOST_FLIPS sentences with another label. `fingerprint`
-    says what exactly answered, and `measured_at` when.
-    """
-
-    engine: str
-    accuracy: float
-    ci95: tuple[float, float]
-    agreement: float | None
-    flips: int | None
-    max_abs_delta_logit: float | None
-    mean_abs_delta_logit: float | None
-    mcnemar_p: float | None
-    pairs: Pairs | None
-    gate: Gate | None
-    flipped: tuple[Flip, ...] = ()
-    padding: Padding | None = None
-    fingerprint: Fingerprint | None = None
-    measured_at: str = ""
-
-
-@dataclass(frozen=True)
-class Accuracy:
-    """Engines on the same `n` sentences, of one data set or of several that were pooled. The hash of the
-    sentences and labels, that of the weights and the CPU's key say what it may be held against.
-    """
-
-    dataset: str
-    dataset_sha256: str
-    n: int
-    model: str
-    model_fingerprint: str
-    cpu_key: str
-    measured_at: str
-    host: dict[str, Any]
-    engines: tuple[EngineAccuracy, ...]
-    failures: tuple[Failure, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 def measure(
@@ -208,7 +140,7 @@ def judge(
     count = len(rows)
     share, interval = sum(right) / count, wilson_interval(sum(right), count)
     if reference is None:
-        return EngineAccuracy(id, share, interval, None, None, None, None, None, None, None)
+        return EngineAccuracy(id, share, interval)
     other = [label(pair, positive) for pair in reference]
     theirs = [a == b for a, b in zip(other, names, strict=True)]
     deltas = largest_difference(logits, reference)

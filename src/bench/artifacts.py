@@ -7,9 +7,9 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
 
 from src.bench.pool import clean_environment, log_tail
+from src.bench.wire import Message
 from src.home import ROOT, home
 from src.model import cache
 from src.model import recipe as recipes
@@ -106,7 +106,7 @@ class Builder:
             self.process.stdin.write(b"\n")
             self.process.stdin.flush()
 
-    def messages(self, wait: Callable[[int, float], bool]) -> Iterator[dict[str, Any]]:
+    def messages(self, wait: Callable[[int, float], bool]) -> Iterator[Message]:
         """Yield what the builder tells, until it ends or has been silent for too long."""
         rest = b""
         while True:

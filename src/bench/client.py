@@ -9,10 +9,9 @@ import threading
 import uuid
 from dataclasses import dataclass, field
 from queue import SimpleQueue
-from typing import Any
 
 from src.bench.host import APP_VARIABLE
-from src.bench.wire import receive, send
+from src.bench.wire import Message, receive, send
 from src.home import ROOT
 from src.limits import limits
 
@@ -30,8 +29,8 @@ class Ticket:
     id: str
     owner: str | None = None
     ahead: int = 0
-    progress: dict[str, Any] | None = None
-    answer: dict[str, Any] | None = None
+    progress: Message | None = None
+    answer: Message | None = None
     error: str | None = None
     changed: threading.Event = field(default_factory=threading.Event)
 
@@ -57,7 +56,7 @@ class Client:
         self.lock = threading.Lock()
         self.tickets: dict[str, Ticket] = {}
         self.channel: socket.socket | None = None
-        self.outbox: SimpleQueue[dict[str, Any] | None] = SimpleQueue()
+        self.outbox: SimpleQueue[Message | None] = SimpleQueue()
         self.process: subprocess.Popen[bytes] | None = None
         self.closed = False
 
@@ -80,7 +79,7 @@ class Client:
         """Queue the building of one engine's artifact and return the ticket; its answer is {} when done."""
         return self.queue({"build": engine, "anew": anew})
 
-    def queue(self, asked: dict[str, Any], owner: str | None = None) -> Ticket:
+    def queue(self, asked: Message, owner: str | None = None) -> Ticket:
         """Put one question into the outbox."""
         ticket = Ticket(uuid.uuid4().hex, owner=owner)
         with self.lock:
@@ -148,7 +147,7 @@ class Client:
         for work, arguments in ((self.write, (ours, self.outbox)), (self.read, (ours, self.process))):
             threading.Thread(target=work, args=arguments, name="measurer", daemon=True).start()
 
-    def write(self, channel: socket.socket, outbox: "SimpleQueue[dict[str, Any] | None]") -> None:
+    def write(self, channel: socket.socket, outbox: "SimpleQueue[Message | None]") -> None:
         """Send what is in the outbox until None is, or nobody is there, which the reading thread finds."""
         with contextlib.suppress(OSError):
             while (message := outbox.get()) is not None:
@@ -182,7 +181,7 @@ class Client:
             ticket.changed.set()
         self.tickets.clear()
 
-    def take(self, message: dict[str, Any]) -> None:
+    def take(self, message: Message) -> None:
         ticket = self.tickets.get(message.pop("id"))
         event = message.pop("event")
         if ticket is None:

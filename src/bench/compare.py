@@ -1,6 +1,7 @@
 """Two runs side by side: what differs about them, and how each cell's latency changed."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -9,7 +10,8 @@ import numpy as np
 from src.bench import fingerprint
 from src.bench.fingerprint import NOT_RECORDED
 from src.bench.record import Cell, Record
-from src.bench.results import Floors, case_of, cells, figure_ms, floors, round_medians_ms
+from src.bench.results import Floors, cells, floors, round_medians_ms
+from src.bench.run import Head, Noise, OfCase, Result, Run
 from src.bench.stats import FEWEST_ROUNDS, LEAST_NOISE_FLOOR, Ratio, median, verdict
 from src.engines import registry
 
@@ -46,9 +48,9 @@ def ratio_of_medians(new: list[float], base: list[float]) -> Ratio | None:
 
 @dataclass(frozen=True)
 class Side:
-    """A run to compare: its JSON, and its record, which a table of figures from elsewhere has not."""
+    """A run to compare, and its record, which a table of figures from elsewhere has not."""
 
-    run: dict[str, Any]
+    run: Run
     record: Record | None
 
     @cached_property
@@ -57,119 +59,151 @@ class Side:
         return floors(self.record) if self.record else {}
 
 
-def compare(base: Side, new: Side) -> dict[str, Any]:
-    """Return {base, new, differences, rows}: rows of cells that both runs have, new ÷ base.
+@dataclass(frozen=True)
+class Difference:
+    """A fact that two runs do not share."""
 
-    `latency` compares the cells themselves, host and all; `to_baseline` compares their ratios to the baseline
-    measured in the same rounds, so that a host that was slower as a whole does not count. Without raw samples
-    on both sides there is a ratio, and neither an interval nor a verdict.
+    what: str
+    base: Any
+    new: Any
+
+
+@dataclass(frozen=True)
+class Change:
+    """New ÷ base, below 1 is faster. Interval and verdict are None without raw samples on both sides."""
+
+    ratio: float
+    ci95: tuple[float, float] | None
+    verdict: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row(OfCase):
+    """One cell of both runs. `latency` compares the cells themselves, host and all; `to_baseline` their
+    ratios to the baseline measured in the same rounds, so that a host that was slower as a whole does not
+    count.
     """
-    theirs = {key(row): row for row in new.run["results"]}
-    return {
-        "base": base.run["run"]["id"],
-        "new": new.run["run"]["id"],
-        "differences": differences(base.run, new.run),
-        "rows": [
-            compare_rows(row, theirs[key(row)], base, new)
-            for row in base.run["results"]
-            if key(row) in theirs
-        ],
-    }
+
+    engine: str
+    title: str
+    base_ms: float | None
+    new_ms: float | None
+    noise_floor: float
+    latency: Change | None
+    to_baseline: Change | None
 
 
-def key(row: dict[str, Any]) -> tuple[Any, ...]:
-    return row["engine"], case_of(row)
+@dataclass(frozen=True)
+class Comparison:
+    """Two runs, by their ids: what differs about them, and the cells that both have."""
+
+    base: str
+    new: str
+    differences: tuple[Difference, ...]
+    rows: tuple[Row, ...]
 
 
-def differences(base: dict[str, Any], new: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return what two runs (their JSON) do not share of host, libraries, model, plan and inputs:
-    {what, base, new}.
-    """
-    heads = base["run"], new["run"]
-    found = []
-    for where, names in (("host", HOST_FACTS), ("plan", PLAN_FACTS)):
-        for name in names:
-            pair = [head[where].get(name) for head in heads]
-            # As JSON has it: a list and a tuple of the same are the same.
-            pair = [list(one) if isinstance(one, tuple) else one for one in pair]
-            if pair[0] != pair[1]:
-                found.append({"what": f"{where} {name}", "base": pair[0], "new": pair[1]})
-    for name in PROTOCOL_FACTS:
-        pair = [(head.get("protocol") or {}).get(name) for head in heads]
-        if pair[0] != pair[1]:
-            found.append({"what": f"protocol {name}", "base": pair[0], "new": pair[1]})
-    probes = [one["noise"]["reference"] for one in (base, new)]
-    if all(probes) and any(
-        not 0.8 <= (probes[0][name] or 1) / (probes[1][name] or 1) <= 1.25 for name in probes[0]
-    ):
-        rounded = [{name: round(value or 0) for name, value in one.items()} for one in probes]
-        found.append({"what": "CPUs by the probes", "base": rounded[0], "new": rounded[1]})
-    if heads[0]["inputs"] != heads[1]["inputs"]:
-        found.append({"what": "inputs", "base": heads[0]["inputs"], "new": heads[1]["inputs"]})
-    for name in MODEL_FACTS:
-        pair = [head["model"].get(name) or NOT_RECORDED for head in heads]
-        unknown = pair == [NOT_RECORDED, NOT_RECORDED] and heads[0]["id"] != heads[1]["id"]
-        if pair[0] != pair[1] or unknown:
-            found.append({"what": f"model {name}", "base": pair[0], "new": pair[1]})
-    return found + engine_differences(base, new)
-
-
-def engine_differences(base: dict[str, Any], new: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return which engines of both runs are not of one runtime and artifact: {what, base, new}."""
-    ours, theirs = (
-        {row["engine"]: fingerprint.of_result(run, row) for row in run["results"]} for run in (base, new)
+def compare(base: Side, new: Side) -> Comparison:
+    """Return two runs side by side."""
+    theirs = {(result.engine, result.case): result for result in new.run.results}
+    return Comparison(
+        base.run.head.id,
+        new.run.head.id,
+        tuple(differences(base.run, new.run)),
+        tuple(
+            compare_results(result, other, base, new)
+            for result in base.run.results
+            if (other := theirs.get((result.engine, result.case)))
+        ),
     )
-    differences = []
-    for engine in ours.keys() & theirs.keys():
-        for what in ("runtime", "artifact"):
-            pair = [getattr(one[engine], what) or NOT_RECORDED for one in (ours, theirs)]
+
+
+def differences(base: Run, new: Run) -> Iterator[Difference]:
+    """Yield what two runs do not share of host, libraries, plan, protocol, probes, inputs, model, and of
+    their engines' runtimes and artifacts.
+    """
+    for what, ours, theirs in (*head_facts(base.head, new.head), *probe_facts(base.noise, new.noise)):
+        if ours != theirs:
+            yield Difference(what, ours, theirs)
+    for name in MODEL_FACTS:
+        ours, theirs = (head.model.get(name) or NOT_RECORDED for head in (base.head, new.head))
+        if ours != theirs or (ours == NOT_RECORDED and base.head.id != new.head.id):
+            yield Difference(f"model {name}", ours, theirs)
+    yield from engine_differences(base, new)
+
+
+def head_facts(base: Head, new: Head) -> Iterator[tuple[str, Any, Any]]:
+    """Yield (what, base's, new's) of host, plan, protocol and inputs, the same or not."""
+    for where, names in (("host", HOST_FACTS), ("plan", PLAN_FACTS), ("protocol", PROTOCOL_FACTS)):
+        for name in names:
+            ours, theirs = (getattr(head, where).get(name) for head in (base, new))
+            yield f"{where} {name}", as_json(ours), as_json(theirs)
+    yield "inputs", base.inputs, new.inputs
+
+
+def as_json(value: Any) -> Any:
+    """Return a value as JSON has it: a list and a tuple of the same are the same."""
+    return list(value) if isinstance(value, tuple) else value
+
+
+def probe_facts(base: Noise, new: Noise) -> Iterator[tuple[str, Any, Any]]:
+    """Yield what the probes found in both runs, where that is further apart than they are exact."""
+    if not base.reference or not new.reference:
+        return
+    ours, theirs = asdict(base.reference), asdict(new.reference)
+    if any(not 0.8 <= (ours[name] or 1) / (theirs[name] or 1) <= 1.25 for name in ours):
+        rounded = [{name: round(value or 0) for name, value in probe.items()} for probe in (ours, theirs)]
+        yield "CPUs by the probes", rounded[0], rounded[1]
+
+
+def engine_differences(base: Run, new: Run) -> list[Difference]:
+    """Return which engines of both runs are not of one runtime and artifact."""
+    ours, theirs = (
+        {result.engine: fingerprint.of_result(result) for result in run.results} for run in (base, new)
+    )
+    found = []
+    for engine in sorted(ours.keys() & theirs.keys()):
+        for part in ("artifact", "runtime"):
+            pair = [getattr(prints[engine], part) or NOT_RECORDED for prints in (ours, theirs)]
             if pair[0] != pair[1]:
-                differences.append({"what": f"{engine} {what}", "base": pair[0], "new": pair[1]})
-    return sorted(differences, key=lambda one: str(one["what"]))
+                found.append(Difference(f"{engine} {part}", *pair))
+    return found
 
 
-def compare_rows(row: dict[str, Any], other: dict[str, Any], base: Side, new: Side) -> dict[str, Any]:
-    """Return one cell of both runs: `row` is the base's result, `other` the new one's."""
-    base_ms, new_ms = figure_ms(row), figure_ms(other)
-    found = {
-        **{name: row[name] for name in ("engine", "batch_size", "sequence_length", "threads", "scope")},
-        "title": row["facts"]["title"],
-        "base_ms": base_ms,
-        "new_ms": new_ms,
-        "noise_floor": LEAST_NOISE_FLOOR,
-        "latency": {"ratio": new_ms / base_ms, "ci95": None, "verdict": None} if base_ms and new_ms else None,
-        "to_baseline": None,
-    }
+def compare_results(ours: Result, theirs: Result, base: Side, new: Side) -> Row:
+    """Return one cell of both runs: `ours` is the base's result, `theirs` the new one's."""
+    base_ms, new_ms = ours.figure_ms, theirs.figure_ms
+    row = Row(
+        **asdict(ours.case),
+        engine=ours.engine,
+        title=ours.title,
+        base_ms=base_ms,
+        new_ms=new_ms,
+        noise_floor=LEAST_NOISE_FLOOR,
+        latency=Change(new_ms / base_ms, None, None) if base_ms and new_ms else None,
+        to_baseline=None,
+    )
     if base.record is None or new.record is None:
-        return found
-    cell, twin = cell_of(row, base.record), cell_of(other, new.record)
+        return row
+    cell, other = cell_of(ours, base.record), cell_of(theirs, new.record)
     floor = max(
         side.floors.get((one.group, one.case), (None, LEAST_NOISE_FLOOR, ""))[1]
-        for side, one in ((base, cell), (new, twin))
+        for side, one in ((base, cell), (new, other))
     )
-    ours, theirs = round_medians_ms(new.record, twin), round_medians_ms(base.record, cell)
-    comparable = (
-        row["engine"] != registry.NULL
-        and base.run["run"]["plan"]["baseline"] == new.run["run"]["plan"]["baseline"]
+    before, after = round_medians_ms(base.record, cell), round_medians_ms(new.record, other)
+    latency = ratio_of_medians(list(after.values()), list(before.values()))
+    relative = None
+    if ours.engine != registry.NULL and base.run.head.plan["baseline"] == new.run.head.plan["baseline"]:
+        relative = ratio_of_medians(to_baseline(new.record, other), to_baseline(base.record, cell))
+    return replace(
+        row, noise_floor=floor, latency=change(latency, floor), to_baseline=change(relative, floor)
     )
-    return found | {
-        "noise_floor": floor,
-        "latency": told(ratio_of_medians(list(ours.values()), list(theirs.values())), floor),
-        "to_baseline": told(
-            ratio_of_medians(to_baseline(new.record, twin), to_baseline(base.record, cell)), floor
-        )
-        if comparable
-        else None,
-    }
 
 
-def cell_of(row: dict[str, Any], record: Record) -> Cell:
+def cell_of(result: Result, record: Record) -> Cell:
     """Return the cell of a result."""
-    return next(
-        one
-        for one in cells(record)
-        if (one.group, one.engine, one.case) == (row["facts"]["group"], row["engine"], case_of(row))
-    )
+    wanted = result.facts["group"], result.engine, result.case
+    return next(cell for cell in cells(record) if (cell.group, cell.engine, cell.case) == wanted)
 
 
 def to_baseline(record: Record, cell: Cell) -> list[float]:
@@ -182,7 +216,5 @@ def to_baseline(record: Record, cell: Cell) -> list[float]:
     return [ours[round] / theirs[round] for round in sorted(ours.keys() & theirs.keys())]
 
 
-def told(ratio: Ratio | None, floor: float) -> dict[str, Any] | None:
-    if ratio is None:
-        return None
-    return {"ratio": ratio.ratio, "ci95": ratio.ci95, "verdict": verdict(ratio, floor)}
+def change(ratio: Ratio | None, floor: float) -> Change | None:
+    return Change(ratio.ratio, ratio.ci95, verdict(ratio, floor)) if ratio else None

@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 from subprocess import Popen
-from typing import Any, Protocol
+from typing import Protocol
 
 from src.bench.agreement import shape_name
 from src.bench.events import TWIN
 from src.bench.pool import Pool, Worker, WorkerFailed
+from src.bench.wire import Message
 
 GUESS_CALLS = 8  # to learn how long a call takes
 
@@ -40,7 +41,7 @@ class Loop(Protocol):
 
     process: Popen[bytes]
 
-    def ask(self, message: dict[str, Any], timeout_s: float) -> dict[str, Any]: ...
+    def ask(self, message: Message, timeout_s: float) -> Message: ...
 
     def end(self) -> None: ...
 
@@ -52,7 +53,7 @@ class OwnLoop:
         self.pool, self.worker, self.case = pool, worker, case
         self.process = worker.process
 
-    def ask(self, message: dict[str, Any], timeout_s: float) -> dict[str, Any]:
+    def ask(self, message: Message, timeout_s: float) -> Message:
         """Let it call untimed for `settle_s` and then timed for `seconds`, about; return {median_ns, p05_ns,
         calls}. Raises LoopFailed.
         """
@@ -65,7 +66,7 @@ class OwnLoop:
             raise LoopFailed(str(failure)) from failure
         return {"median_ns": median(calls), "p05_ns": calls[len(calls) // 20], "calls": len(calls)}
 
-    def slice(self, message: dict[str, Any], lead_in: int, count: int, timeout_s: float) -> list[int]:
+    def slice(self, message: Message, lead_in: int, count: int, timeout_s: float) -> list[int]:
         inputs = {"case": self.case or shape_name(1, message["length"]), "scope": message["scope"]}
         question = {"do": "slice", **inputs, "lead_in": lead_in, "count": count}
         calls: list[int] = self.pool.ask(self.worker, question, timeout_s)["ns"]

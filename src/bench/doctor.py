@@ -5,13 +5,13 @@ import platform
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from src import environments, system
 from src.bench import host
 from src.bench.lock import PATH as LOCK
 from src.bench.lock import LockError, open_lock
 from src.engines import registry
+from src.facts import Facts
 from src.home import HomeError, home
 from src.model import ModelError, cache, embedded, recipe, source
 
@@ -27,7 +27,7 @@ class Finding:
     text: str
     remedy: str = ""
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Facts:
         return asdict(self)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from src.bench.evidence import Evidence
 from src.bench.plan import Case
+from src.facts import Facts
 
 SCHEMA_VERSION = 2
 READABLE = (1, 2)  # of the first, figures are computed anew from the events
@@ -27,10 +28,10 @@ class Begun:
     id: str
     started_at: str
     command: str
-    host: dict[str, Any]
-    model: dict[str, Any]
-    plan: dict[str, Any]
-    protocol: dict[str, Any]
+    host: Facts
+    model: Facts
+    plan: Facts
+    protocol: Facts
     inputs: dict[str, str]
 
 
@@ -50,7 +51,7 @@ class Loaded:
     pss_mb: float
     artifact_mb: float | None
     artifact: str | None
-    facts: dict[str, Any]
+    facts: Facts
 
 
 @dataclass(frozen=True)
@@ -159,13 +160,13 @@ KINDS: dict[str, type[Any]] = {
 }
 
 
-def to_json(event: Event) -> dict[str, Any]:
+def to_json(event: Event) -> Facts:
     """Return an event as a JSON object."""
     values = {"kind": type(event).__name__.lower(), **asdict(event)}
     return {**values, "ns": list(event.ns)} if isinstance(event, Slice) else values
 
 
-def known(kind: type[Any], found: dict[str, Any]) -> dict[str, Any]:
+def known(kind: type[Any], found: Facts) -> Facts:
     """Return the fields of a dataclass in an object; a later version may write more."""
     return {name: found[name] for name in kind.__dataclass_fields__ if name in found}
 
@@ -176,7 +177,7 @@ def same_case(**fields: Any) -> Case:
     return Case(**fields)
 
 
-def from_json(found: dict[str, Any]) -> Event:
+def from_json(found: Facts) -> Event:
     """Return the event that `to_json` wrote. Raises ValueError for what is none."""
     try:
         kind = KINDS[found["kind"]]

@@ -4,10 +4,10 @@ import time
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from src.bench import cgroup, host
 from src.bench.probe import KEPT_NS, Probe, Speed
+from src.facts import Facts
 
 # A slice is disturbed beyond these, in cores. A quiet host here has 0.00 to 0.01 of waiting, and up to 0.06
 # of other processes' CPU (this process between two slices, and the kernel's ticks).
@@ -96,7 +96,7 @@ class Watch:
         self.worker_s = host.process_cpu_s(worker)
         self.before = read_counters(self.cpus)
 
-    def stop(self, worker: int, use: dict[str, Any]) -> Evidence:
+    def stop(self, worker: int, use: Facts) -> Evidence:
         """The slice has ended and its worker is stopped. `use` is what it told (see own_use.OwnUse)."""
         now, was = read_counters(self.cpus), self.before
         seconds = now.at_s - was.at_s
@@ -162,7 +162,7 @@ def difference(now: int | None, was: int | None) -> int | None:
     return None if now is None or was is None else now - was
 
 
-def threads_allowed(facts: dict[str, Any], threads: int) -> int:
+def threads_allowed(facts: Facts, threads: int) -> int:
     """Return how many OS threads may run in an engine that was given `threads` of them.
 
     One more where its caller only waits while threads of its own compute: they take turns.

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from statistics import fmean
-from typing import Any
 
 from src.bench.stats import median
+from src.facts import Facts
 
 VISITS = 2  # hot loops of an engine, length and scope between the rounds of a plan
 LEFT = "It was not measured: not all engines of the plan fit in memory together."
@@ -242,7 +242,7 @@ def crowds(observations: Iterable[Observation]) -> list[Crowd]:
     return rows
 
 
-def to_json(observations: Sequence[Observation]) -> dict[str, Any]:
+def to_json(observations: Sequence[Observation]) -> Facts:
     """Return the rows, the crowd effects, and the observations they come from."""
     return {
         "faithful": [LEAST, MOST],

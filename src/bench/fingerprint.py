@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from src.bench.events import Begun, Loaded
+from src.bench.run import Result
 from src.model import source
 from src.model.cache import Artifact
 
@@ -105,20 +105,13 @@ def of_engine(
     return Fingerprint(engine, model, artifact or "", of_files(facts), in_words(runtime(facts)), cpu)
 
 
-def recorded(begun: Begun, loaded: Loaded) -> dict[str, Any]:
-    """Return what a result hangs on beside its engine's id: {model_fingerprint, artifact_key, runtime,
-    cpu_key}; None is what was not recorded.
-    """
-    return {
-        "model_fingerprint": begun.model.get("fingerprint"),
-        "artifact_key": loaded.artifact,
-        "runtime": runtime(loaded.facts) or None,
-        "cpu_key": of_cpu(begun.host) or None,
-    }
-
-
-def of_result(run: Mapping[str, Any], row: Mapping[str, Any]) -> Fingerprint:
-    """Return what exactly a result is of, as far as its run's JSON (docs/results.md) tells."""
-    head, facts = run["run"], row["facts"]
-    model = str(head["model"].get("fingerprint") or "")
-    return of_engine(row["engine"], model, facts.get("artifact"), facts, of_cpu(head["host"]))
+def of_result(result: Result) -> Fingerprint:
+    """Return what exactly a result is of, as far as it was recorded."""
+    return Fingerprint(
+        result.engine,
+        result.model_fingerprint or "",
+        result.artifact_key or "",
+        of_files(result.facts),
+        in_words(result.runtime),
+        result.cpu_key or "",
+    )

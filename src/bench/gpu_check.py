@@ -9,7 +9,7 @@ from src.bench import sentence
 from src.bench.doctor import Finding
 from src.bench.pool import Pool
 from src.bench.progress import Progress
-from src.bench.sentence import EngineAnswer
+from src.bench.sentence_answer import EngineAnswer
 from src.engines import gpu, registry
 from src.home import utc_now
 from src.model.source import ModelSource

@@ -7,12 +7,12 @@ import subprocess
 import time
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import psutil
 
 from src.bench import cgroup
 from src.bench.cgroup import read
+from src.facts import Facts
 from src.home import ROOT
 from src.model.recipe import cpu_flags
 
@@ -138,10 +138,10 @@ def forget_peak(pid: int) -> bool:
 
 
 @lru_cache
-def facts() -> dict[str, Any]:
+def facts() -> Facts:
     """Return what this host is; a fact that cannot be read is left out."""
     cpus = allowed_cpus()
-    found: dict[str, Any] = {
+    found: Facts = {
         "name": platform.node(),
         "cpu": cpu_model(),
         "cpu_flags": list(cpu_flags()),
@@ -176,9 +176,9 @@ LIBRARIES = (
 
 
 @lru_cache
-def evidence() -> dict[str, Any]:
+def evidence() -> Facts:
     """Return `facts` and all else about this host that belongs to a published number."""
-    found: dict[str, Any] = {
+    found: Facts = {
         "isa": sorted(ISA_FLAGS & flags()),
         "architecture": platform.machine(),
         "cpus": allowed_cpus(),

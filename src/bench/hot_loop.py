@@ -34,6 +34,7 @@ FEWEST_SETTLE_CALLS, FEWEST_SLOW_SETTLE_CALLS, SLOW_CALL_NS = 30, 5, 50e6
 PR_SET_PDEATHSIG = 1  # from linux/prctl.h
 MAX_TOKENS = 512
 NAMES = ("input_ids", "attention_mask", "token_type_ids")
+Request = dict[str, Any]  # the first line of the input
 Call = Callable[..., Any]  # three int64 arrays [1, tokens] in, float32 logits [1, 2] out
 Inputs = Sequence[tuple[Any, ...]]
 
@@ -41,7 +42,7 @@ Inputs = Sequence[tuple[Any, ...]]
 # --- one function a runtime: load, and return what calls it
 
 
-def load_onnxruntime(request: dict[str, Any], providers: Sequence[str] = ("CPUExecutionProvider",)) -> Call:
+def load_onnxruntime(request: Request, providers: Sequence[str] = ("CPUExecutionProvider",)) -> Call:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -57,7 +58,7 @@ def load_onnxruntime(request: dict[str, Any], providers: Sequence[str] = ("CPUEx
     return call
 
 
-def load_torchscript(request: dict[str, Any]) -> Call:
+def load_torchscript(request: Request) -> Call:
     import torch
 
     torch.set_num_threads(request["threads"])
@@ -72,14 +73,14 @@ def load_torchscript(request: dict[str, Any]) -> Call:
     return call
 
 
-def load_ipex(request: dict[str, Any]) -> Call:
+def load_ipex(request: Request) -> Call:
     import intel_extension_for_pytorch  # registers the operators that the file names
 
     assert intel_extension_for_pytorch
     return load_torchscript(request)
 
 
-def load_pytorch(request: dict[str, Any], compiled: bool = False) -> Call:
+def load_pytorch(request: Request, compiled: bool = False) -> Call:
     import torch
     from transformers import BertForSequenceClassification
 
@@ -103,7 +104,7 @@ def load_pytorch(request: dict[str, Any], compiled: bool = False) -> Call:
     return call
 
 
-def load_torch_compile(request: dict[str, Any]) -> Call:
+def load_torch_compile(request: Request) -> Call:
     import numpy as np
 
     # What is compiled is kept where the engine keeps it, so that both run the same kernels.
@@ -119,7 +120,7 @@ def load_torch_compile(request: dict[str, Any]) -> Call:
     return call
 
 
-def load_openvino(request: dict[str, Any]) -> Call:
+def load_openvino(request: Request) -> Call:
     import openvino
 
     core = openvino.Core()
@@ -145,7 +146,7 @@ def load_openvino(request: dict[str, Any]) -> Call:
     return call
 
 
-def load_ctranslate2(request: dict[str, Any]) -> Call:
+def load_ctranslate2(request: Request) -> Call:
     import ctranslate2
     import numpy as np
 
@@ -168,7 +169,7 @@ def load_ctranslate2(request: dict[str, Any]) -> Call:
     return call
 
 
-LOADERS: dict[str, Callable[[dict[str, Any]], Call]] = {
+LOADERS: dict[str, Callable[[Request], Call]] = {
     "onnxruntime": load_onnxruntime,
     "onednn": partial(load_onnxruntime, providers=("DnnlExecutionProvider", "CPUExecutionProvider")),
     "torchscript": load_torchscript,
@@ -253,7 +254,7 @@ class Loop:
         return {"median_ns": median(samples), "p05_ns": p05_ns, "calls": len(samples)}
 
 
-def prepare(request: dict[str, Any]) -> tuple[dict[tuple[int, str], Loop], int]:
+def prepare(request: Request) -> tuple[dict[tuple[int, str], Loop], int]:
     """Return the loops by token count and scope, and the first text's label."""
     call = LOADERS[request["runtime"]](request)
     read = reader(request["tokenizer"])

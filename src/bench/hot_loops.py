@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
-from typing import Any
 
 from tokenizers import Tokenizer
 
@@ -24,6 +23,7 @@ from src.bench.lock import HostLock, host_lock
 from src.bench.pool import Pool, clean_environment
 from src.bench.probe import Probe, Speed
 from src.bench.progress import telling_who_waits
+from src.bench.wire import Message
 from src.engines import registry
 from src.engines.spec import EngineSpec
 from src.home import ROOT
@@ -68,7 +68,7 @@ def build(engines: tuple[str, ...], model: source.ModelSource, tell: Tell) -> No
 class HotLoop:
     """One process, stopped but while it is asked. Only for a main thread: it ends with that."""
 
-    def __init__(self, environment: str, request: dict[str, Any]) -> None:
+    def __init__(self, environment: str, request: Message) -> None:
         self.errors = tempfile.TemporaryFile()  # noqa: SIM115 - `end` closes it
         self.unread = b""
         self.process = subprocess.Popen(
@@ -86,14 +86,14 @@ class HotLoop:
             self.end()
             raise
 
-    def ask(self, message: dict[str, Any], timeout_s: float) -> dict[str, Any]:
+    def ask(self, message: Message, timeout_s: float) -> Message:
         """Let the process run until it has answered, and stop it. Raises LoopFailed."""
         assert self.process.stdin
         try:
             os.kill(self.process.pid, signal.SIGCONT)
             self.process.stdin.write(json.dumps(message).encode() + b"\n")
             self.process.stdin.flush()
-            answer: dict[str, Any] = json.loads(self.read_line(timeout_s))
+            answer: Message = json.loads(self.read_line(timeout_s))
             os.kill(self.process.pid, signal.SIGSTOP)
             os.waitid(os.P_PID, self.process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
         except (OSError, EOFError, ValueError) as error:

@@ -2,11 +2,11 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any
 
 from src.bench import evidence, ramp
 from src.bench.events import Slice
 from src.bench.record import Cell, Record
+from src.bench.run import INVALID, NOISY, VALID, Result
 from src.bench.stats import FEWEST_ROUNDS, Ratio, median
 
 # A cell is noisy when more than this share of its rounds stayed disturbed, repeats and all; a run when more
@@ -30,19 +30,19 @@ def judge_calls(record: Record, cell: Cell) -> tuple[str, list[str]]:
     ran = middle(slice.evidence.threads_ran for slice in kept)
     facts = record.loaded[cell.group, cell.engine, cell.case.threads].facts
     if ran is not None and ran > evidence.threads_allowed(facts, cell.case.threads):
-        return "invalid", [
+        return INVALID, [
             f"{ran:.0f} of its threads ran, and {cell.case.threads} were asked for: it does not obey the "
             "number of threads. Do not compare it with the others."
         ]
     if len(kept) < FEWEST_ROUNDS:
-        return "invalid", [too_few(len(kept)), *reasons]
+        return INVALID, [too_few(len(kept)), *reasons]
     if noisy(slices, kept):
-        return "noisy", reasons
+        return NOISY, reasons
     rest = ramp.rest([slice.ns for slice in kept])
     if ramp.unsteady(rest):
         assert rest
-        return "noisy", [unsteady(rest)]
-    return "valid", []
+        return NOISY, [unsteady(rest)]
+    return VALID, []
 
 
 def too_few(rounds: int) -> str:
@@ -65,14 +65,19 @@ def unsteady(rest: Ratio) -> str:
     )
 
 
-def unsteady_reasons(rows: list[dict[str, Any]]) -> list[str]:
+def unsteady_reasons(results: Iterable[Result]) -> list[str]:
     """Return which results of a run were not steady, as one sentence; nothing where all were."""
     names = dict.fromkeys(
-        f"{row['engine']} at {row['sequence_length']} tokens"
-        for row in rows
-        if row["verdict"] == "noisy" and any(reason.startswith(NOT_STEADY) for reason in row["reasons"])
+        f"{result.engine} at {result.sequence_length} tokens"
+        for result in results
+        if result.verdict == NOISY and unsteady_by(result.reasons)
     )
     return [f"Not steady within their slices: {', '.join(names)}."] if names else []
+
+
+def unsteady_by(reasons: Iterable[str]) -> bool:
+    """Tell whether a result's reasons say that it was not steady."""
+    return any(reason.startswith(NOT_STEADY) for reason in reasons)
 
 
 def waited(record: Record) -> float:

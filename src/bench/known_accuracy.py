@@ -8,15 +8,19 @@ import json
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, fields, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from src.bench import accuracy_files
+from src.bench.accuracy_result import Accuracy, EngineAccuracy
+from src.bench.accuracy_result import from_json as from_json_of_accuracy
 from src.bench.datasets import SENTENCES, read_csv
 from src.bench.fingerprint import Fingerprint
 from src.bench.gate import HOLDS, MISSES, NOT_PROVEN
 from src.engines import registry
 from src.errors import Explained
+from src.facts import Facts
 from src.home import locked, write_whole
 from src.model import cache, embedded
 
@@ -44,26 +48,25 @@ class Known:
     more_sentences: int | None = None
 
 
-def from_row(result: dict[str, Any], row: dict[str, Any], origin: str) -> Known | None:
-    """Return what an engine's row in an accuracy result (src/bench/accuracy.py) says; None for one that was
-    not compared with the baseline, or before gates were intervals.
+def of_engine(result: Accuracy, engine: EngineAccuracy, origin: str) -> Known | None:
+    """Return what an accuracy result says of one of its engines; None for one that was not compared with the
+    baseline, or before gates were intervals.
     """
-    gate = row.get("gate")
-    if not isinstance(gate, dict) or gate.get("state") not in (HOLDS, MISSES, NOT_PROVEN):
+    gate = engine.gate
+    if not gate:
         return None
-    interval = row["ci95"]
     return Known(
-        gate["state"],
+        gate.state,
         origin,
-        result["dataset"],
-        result["n"],
-        row.get("measured_at") or result["measured_at"],
-        row["accuracy"],
-        (interval[0], interval[1]),
-        gate["drop"],
-        gate["low"],
-        gate["high"],
-        gate["more_sentences"],
+        result.dataset,
+        result.n,
+        engine.measured_at or result.measured_at,
+        engine.accuracy,
+        engine.ci95,
+        gate.drop,
+        gate.low,
+        gate.high,
+        gate.more_sentences,
     )
 
 
@@ -71,19 +74,19 @@ def of(fingerprint: Fingerprint) -> Known | None:
     """Return what is known here of an engine's accuracy, from the most sentences; None where nothing is. The
     accuracy baseline holds its own gate by definition.
     """
-    rows = [
-        (result, row, MEASURED)
+    known = [
+        of_engine(result, engine, MEASURED)
         for result in accuracy_files.kept()
-        for row in result["engines"]
-        if recorded(row).same(fingerprint)
+        for engine in result.engines
+        if engine.fingerprint and engine.fingerprint.same(fingerprint)
     ]
-    stored = stored_row(fingerprint)
-    if stored and confirmed(fingerprint):
-        rows.append((embedded.stored_accuracy(), stored, STORED))
-    known = most([from_row(*told) for told in rows])
+    statement = stored_engine(fingerprint)
+    if statement and confirmed(fingerprint):
+        known.append(of_engine(stored(), statement, STORED))
+    best = most(known)
     if fingerprint.engine == registry.ACCURACY_BASELINE:
-        return replace(known, state=HOLDS) if known else Known(HOLDS, DEFINITION)
-    return known
+        return replace(best, state=HOLDS) if best else Known(HOLDS, DEFINITION)
+    return best
 
 
 def most(known: Iterable[Known | None]) -> Known | None:
@@ -109,30 +112,26 @@ def from_json(kept: Any) -> Known | None:
         return None
 
 
-def recorded(row: dict[str, Any]) -> Fingerprint:
-    """Return the fingerprint in an engine's row of an accuracy result; an empty one where it has none."""
-    try:
-        return Fingerprint(**row["fingerprint"])
-    except (KeyError, TypeError):
-        return Fingerprint(str(row.get("engine", "")))
-
-
 # --- what is stored with the model
 
 
-def stored_row(fingerprint: Fingerprint) -> dict[str, Any] | None:
-    """Return the stored row of this very file: engine, weights and SHA-256 are the same."""
-    for row in embedded.stored_accuracy()["engines"]:
-        theirs = recorded(row)
-        same = ("engine", "model", "artifact_sha256")
-        if fingerprint.artifact_sha256 and all(
-            getattr(theirs, name) == getattr(fingerprint, name) for name in same
-        ):
-            return dict(row)
+@lru_cache(maxsize=1)
+def stored() -> Accuracy:
+    """Return the accuracy that is stored with the embedded model."""
+    return from_json_of_accuracy(embedded.stored_accuracy())
+
+
+def stored_engine(fingerprint: Fingerprint) -> EngineAccuracy | None:
+    """Return what is stored of this very file: engine, weights and SHA-256 are the same."""
+    same = ("engine", "model", "artifact_sha256")
+    ours = [getattr(fingerprint, name) for name in same]
+    for engine in stored().engines:
+        if fingerprint.artifact_sha256 and [getattr(engine.fingerprint, name, "") for name in same] == ours:
+            return engine
     return None
 
 
-def confirmations() -> list[dict[str, Any]]:
+def confirmations() -> list[Facts]:
     """Return what was looked at on this host so far; nothing where that cannot be read."""
     try:
         found = json.loads(confirmations_file().read_text(encoding="utf-8"))
@@ -146,9 +145,9 @@ def confirmations_file() -> Path:
     return cache.root() / "confirmed.json"
 
 
-def looked_at(fingerprint: Fingerprint) -> dict[str, Any] | None:
+def looked_at(fingerprint: Fingerprint) -> Facts | None:
     """Return what was seen of this very engine's answers, or None."""
-    stated = embedded.stored_accuracy()["measured_at"]
+    stated = stored().measured_at
     return next(
         (
             one
@@ -169,17 +168,17 @@ def confirm(fingerprint: Fingerprint, answer: Callable[[list[str]], Iterable[tup
     """Hold an engine's answers against the stored ones, unless that was done or there are none, and keep what
     was seen. `answer` returns its logits of some texts; what it raises is passed on.
     """
-    if not fingerprint.complete or not stored_row(fingerprint) or looked_at(fingerprint):
+    if not fingerprint.complete or not stored_engine(fingerprint) or looked_at(fingerprint):
         return
-    stored = embedded.stored_answers().get(fingerprint.engine)
-    if stored is None:
+    answers = embedded.stored_answers().get(fingerprint.engine)
+    if answers is None:
         return
     texts = [text for text, _ in read_csv(SENTENCES)]
     logits = [list(pair) for pair in answer(texts)]
     seen = {
         "fingerprint": asdict(fingerprint),
-        "stated": embedded.stored_accuracy()["measured_at"],
-        **compare_answers(logits, stored),
+        "stated": stored().measured_at,
+        **compare_answers(logits, answers),
     }
     path = confirmations_file()
     try:
@@ -189,7 +188,7 @@ def confirm(fingerprint: Fingerprint, answer: Callable[[list[str]], Iterable[tup
         log.exception("what was seen of the answers of %s cannot be kept", fingerprint.engine)
 
 
-def compare_answers(logits: list[list[float]], stored: list[list[float]]) -> dict[str, Any]:
+def compare_answers(logits: list[list[float]], stored: list[list[float]]) -> Facts:
     """Return {sentences, other_labels, max_abs_delta_logit, same} of logits [n, 2] and the stored ones."""
     if len(logits) != len(stored):
         return {"sentences": len(logits), "other_labels": None, "max_abs_delta_logit": None, "same": False}

@@ -23,7 +23,7 @@ from src.bench import building, sentence
 from src.bench.lock import host_lock
 from src.bench.pool import Pool
 from src.bench.progress import Progress, telling_who_waits
-from src.bench.wire import receive, send
+from src.bench.wire import Message, receive, send
 from src.engines import registry
 from src.errors import Explained
 from src.limits import OUT_OF_ORDER, hosted, limits, told
@@ -52,7 +52,7 @@ class Measurer:
     def __init__(self, channel: socket.socket) -> None:
         self.channel = channel
         channel.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("@ll", UNREAD_S, 0))
-        self.queue: deque[dict[str, Any]] = deque()
+        self.queue: deque[Message] = deque()
         self.current: str | None = None
         self.unwanted = False  # whoever asked for the current sentence has withdrawn
         self.places: dict[str, int] = {}  # as last told
@@ -123,7 +123,7 @@ class Measurer:
             self.serve(asked)
             self.current = None
 
-    def serve(self, asked: dict[str, Any]) -> None:
+    def serve(self, asked: Message) -> None:
         id = asked["ask"]
         self.tell_progress(Progress("start", "Measuring"))
         try:
@@ -139,14 +139,14 @@ class Measurer:
         else:
             self.tell(id, "answer", answer=done)
 
-    def answer(self, asked: dict[str, Any]) -> dict[str, Any]:
+    def answer(self, asked: Message) -> Message:
         """Measure one sentence; return the answer's JSON."""
         threads = asked["threads"]
         return sentence.answer(
             self.pool, asked["text"], asked["engines"], source.parse(), threads, self.tell_progress
         ).to_json()
 
-    def build(self, asked: dict[str, Any]) -> dict[str, Any]:
+    def build(self, asked: Message) -> Message:
         """Build one engine's artifact, again if asked so; return nothing more than that it is there.
 
         Raises ModelError with the reason when it could not be built, or not here.

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import math
 import time
+from dataclasses import asdict
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from src.bench import judging
 from src.bench.events import TWIN
@@ -16,6 +17,7 @@ from src.bench.gate import MISSES
 from src.bench.plan import Plan
 from src.bench.progress import Progress
 from src.bench.record import Cell, Record, round_medians
+from src.bench.run import INVALID, NOISY, VALID, PacedCell
 from src.bench.stats import FEWEST_ROUNDS, median, median_interval
 from src.engines import registry
 
@@ -70,24 +72,29 @@ def chosen(record: Record, alive: list[Cell]) -> list[Cell]:
     return cells
 
 
-def figures(record: Record, cell: Cell) -> dict[str, Any]:
-    """Return {pace_s, samples, rounds, median_ms, median_ci95_ms, verdict, reasons} of a paced cell."""
+def outcome(record: Record, cell: Cell) -> PacedCell:
+    """Return what a paced cell took."""
+    loaded = record.loaded[cell.group, cell.engine, cell.case.threads]
     slices, kept = record.paced[cell], record.undisturbed(cell, paced=True)
     medians = [ns / 1e6 for ns in round_medians(kept).values()]
     reasons = judging.noise_reasons(record, slices)
     if len(kept) < FEWEST_ROUNDS:
-        verdict, reasons = "invalid", [judging.too_few(len(kept)), *reasons]
+        verdict, reasons = INVALID, [judging.too_few(len(kept)), *reasons]
     else:
-        verdict = "noisy" if judging.noisy(slices, kept) else "valid"
-    return {
-        "pace_s": slices[0].pace_s,
-        "samples": sum(len(slice.ns) for slice in kept),
-        "rounds": len(kept),
-        "median_ms": median(medians) if medians else None,
-        "median_ci95_ms": median_interval(medians),
-        "verdict": verdict,
-        "reasons": [] if verdict == "valid" else reasons,
-    }
+        verdict = NOISY if judging.noisy(slices, kept) else VALID
+    return PacedCell(
+        engine=cell.engine,
+        title=loaded.title,
+        device=loaded.device,
+        **asdict(cell.case),
+        pace_s=slices[0].pace_s or 0.0,
+        samples=sum(len(slice.ns) for slice in kept),
+        rounds=len(kept),
+        median_ms=median(medians) if medians else None,
+        median_ci95_ms=median_interval(medians),
+        verdict=verdict,
+        reasons=() if verdict == VALID else tuple(reasons),
+    )
 
 
 def measure(benchmark: Benchmark, group: int) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import product
-from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -15,6 +14,7 @@ from src.bench.stats import FEWEST_SAMPLES
 from src.engines import registry
 from src.engines.spec import EngineSpec
 from src.errors import Explained
+from src.facts import Facts
 
 SCOPES = ("model", "pipeline")
 LARGEST_BATCH = 1024
@@ -104,7 +104,7 @@ def adapter() -> TypeAdapter[Plan]:
     return TypeAdapter(Plan)
 
 
-def from_json(found: dict[str, Any]) -> Plan:
+def from_json(found: Facts) -> Plan:
     """Return the plan that `dataclasses.asdict` made an object of, also after a way through JSON.
 
     Raises BadPlan for what has other names or types; whether it can be carried out is for `accept` to say.

@@ -15,7 +15,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import psutil
 
@@ -23,9 +22,10 @@ from src import environments
 from src.bench import host
 from src.bench.fingerprint import UNKNOWN, Fingerprint
 from src.bench.ramp import Ramp
-from src.bench.wire import receive, send
+from src.bench.wire import Message, receive, send
 from src.engines.registry import EXTRA_VARIABLE
 from src.engines.spec import EngineSpec
+from src.facts import Facts
 from src.home import ROOT, home
 from src.limits import hosted
 
@@ -96,7 +96,7 @@ class Worker:
     channel: socket.socket
     log: Path
     used: float = field(default_factory=time.monotonic)
-    facts: dict[str, Any] = field(default_factory=dict)
+    facts: Facts = field(default_factory=dict)
     load_s: float = 0.0
     pss_mb: float = 0.0
     ramps: dict[int, Ramp] = field(default_factory=dict)  # of a sentence, by its number of tokens
@@ -233,7 +233,7 @@ class Pool:
         worker = self.workers[key] = Worker(spec, key, token, process, ours, log)
         return worker
 
-    def ask(self, worker: Worker, message: dict[str, Any], timeout_s: float | None = None) -> dict[str, Any]:
+    def ask(self, worker: Worker, message: Message, timeout_s: float | None = None) -> Message:
         """Let this worker alone run, until it has answered.
 
         Raises WorkerFailed, and drops the worker if it is lost.

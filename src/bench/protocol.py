@@ -13,7 +13,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
 from itertools import count
-from typing import Any
 
 import psutil
 
@@ -55,9 +54,11 @@ from src.bench.progress import Progress, telling_who_waits
 from src.bench.record import Cell, Record, round_medians
 from src.bench.seat import Seat, loaded
 from src.bench.stats import PERCENTILE_DEFINITION, looks, median, paired_ratio
+from src.bench.wire import Message
 from src.engines import registry
 from src.engines.spec import EngineSpec
 from src.engines.text import load_tokenizer
+from src.facts import Facts
 from src.home import utc_now
 from src.limits import hosted, public
 from src.model import cache, source
@@ -70,7 +71,7 @@ ANSWER_TIMEOUT_S = 120.0
 log = logging.getLogger(__name__)
 
 
-def settings() -> dict[str, Any]:
+def settings() -> Facts:
     """Return the protocol's thresholds, which go with every run."""
     return {
         "warm_up": {"window_calls": WARM_UP_WINDOW, "tolerance": 0.05, "cap_s": WARM_UP_CAP_S},
@@ -209,7 +210,7 @@ class Benchmark:
         self.sink(event)
         self.record.add(event)
 
-    def head(self, command: str, facts: dict[str, Any]) -> Begun:
+    def head(self, command: str, facts: Facts) -> Begun:
         return Begun(
             schema_version=SCHEMA_VERSION,
             id=time.strftime("%Y%m%d-%H%M%S-", time.gmtime()) + uuid.uuid4().hex[:4],
@@ -581,9 +582,7 @@ class Benchmark:
         self.happened(timed)
         return timed
 
-    def ask(
-        self, cell: Cell, worker: Worker, message: dict[str, Any], more_s: float
-    ) -> dict[str, Any] | None:
+    def ask(self, cell: Cell, worker: Worker, message: Message, more_s: float) -> Message | None:
         """Ask a worker about its cell; None once the engine has failed."""
         if worker.key not in self.seated:
             return None

@@ -4,13 +4,14 @@ from it again.
 
 from bisect import insort
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from src.bench import evidence
 from src.bench.events import Begun, Ended, Event, Failed, LeadIn, Loaded, Slice, Warmed, to_json
 from src.bench.plan import Case
 from src.bench.probe import Speed
 from src.bench.stats import median
+from src.facts import Facts
 
 
 class Cell(NamedTuple):
@@ -99,7 +100,7 @@ class Record:
         events += [*sorted(slices, key=lambda slice: slice.at_s), *self.failures, self.ended]
         return [event for event in events if event]
 
-    def to_json(self) -> list[dict[str, Any]]:
+    def to_json(self) -> list[Facts]:
         """Return the record's events as JSON objects."""
         return [to_json(event) for event in self.events()]
 

@@ -7,23 +7,21 @@ import logging
 import random
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from src.bench import confirming, fingerprint, host, known_accuracy, ramp
 from src.bench.asking import NOTHING, BadSentence, Failure, choose, clean, thread_count
 from src.bench.building import CHECKPOINT, build_artifacts
-from src.bench.fingerprint import Fingerprint
-from src.bench.known_accuracy import Known
 from src.bench.lock import host_lock
 from src.bench.pool import Pool, Worker, WorkerFailed
 from src.bench.progress import Progress, telling_who_waits
 from src.bench.ramp import Ramp
-from src.bench.sentence_noise import Noise, cpu_used, judge_noise
+from src.bench.sentence_answer import SCOPES, Answer, EngineAnswer, Latency
+from src.bench.sentence_noise import cpu_used, judge_noise
 from src.bench.stats import FEWEST_ROUNDS, median, median_interval
+from src.bench.wire import Message
 from src.engines import registry
 from src.engines.spec import EngineSpec
 from src.engines.text import probabilities
@@ -31,7 +29,6 @@ from src.home import utc_now
 from src.limits import public
 from src.model import cache, source
 
-SCOPES = ("model", "pipeline")
 ROUNDS = FEWEST_ROUNDS
 CASE = "sentence"
 WARM_UP_WINDOW = 3  # calls
@@ -50,68 +47,6 @@ STILL_FALLING = 0.005  # where no plateau was seen, the end of a lead-in is slow
 Cell = tuple[str, str]  # engine id, scope
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Latency:
-    """Times of one scope: the median of the round medians, their interval, and how many calls there were.
-
-    `steady` tells whether the timed calls no longer got faster, within a visit or since its lead-in.
-    `switch_ms` is the first call after other engines ran, the median over the rounds; None in scope `model`,
-    as a visit begins with the pipeline. `lead_in` counts the untimed calls of a visit.
-    """
-
-    median_ms: float
-    ci95_ms: tuple[float, float]
-    samples: int
-    rounds: int
-    steady: bool
-    lead_in: int
-    switch_ms: float | None
-
-
-@dataclass(frozen=True)
-class EngineAnswer:
-    """What one engine answered and how fast.
-
-    `probability` is that of positive; `agrees` is None without a baseline. `fingerprint` says what exactly
-    answered, `accuracy` what is known of that one's.
-    """
-
-    engine: str
-    label: str
-    probability: float
-    logits: tuple[float, float]
-    agrees: bool | None
-    max_abs_delta_logit: float | None
-    device: str
-    fingerprint: Fingerprint
-    accuracy: Known | None
-    model: Latency
-    pipeline: Latency
-    load_s: float
-    first_call_ms: float
-    pss_mb: float
-    facts: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Answer:
-    """Everything measured for one sentence."""
-
-    text: str
-    tokens: int
-    truncated: bool
-    model: dict[str, Any]
-    host: dict[str, Any]
-    threads: int
-    measured_at: str
-    engines: tuple[EngineAnswer, ...]
-    failures: tuple[Failure, ...]
-    noise: Noise
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 def answer(
@@ -256,7 +191,7 @@ class Sitting:
         if len(self.tokens) == 2:  # [CLS] and [SEP] alone
             raise BadSentence(NOTHING)
 
-    def ask(self, id: str, message: dict[str, Any]) -> dict[str, Any] | None:
+    def ask(self, id: str, message: Message) -> Message | None:
         """Ask one engine's worker; None once that engine has failed."""
         if id not in self.workers:
             return None
@@ -298,11 +233,11 @@ class Sitting:
                 call_s = ramps[id].plateau_ns / 1e9
         return ramps
 
-    def rounds(self, ids: list[str], ramps: dict[str, Ramp]) -> dict[str, list[dict[str, Any]]]:
+    def rounds(self, ids: list[str], ramps: dict[str, Ramp]) -> dict[str, list[Message]]:
         """Visit each engine ROUNDS times, in random order, the scopes in turn first; return what its worker
         told of each visit (see worker.visit).
         """
-        visits: dict[str, list[dict[str, Any]]] = {id: [] for id in ids}
+        visits: dict[str, list[Message]] = {id: [] for id in ids}
         order = random.Random()
         for number in range(ROUNDS):
             self.tell_often(Progress("measure", "Measuring", number, ROUNDS))
@@ -329,7 +264,7 @@ class Sitting:
             self.told = now
             self.progress(progress)
 
-    def row(self, id: str, visits: list[dict[str, Any]], positive: int) -> EngineAnswer:
+    def row(self, id: str, visits: list[Message], positive: int) -> EngineAnswer:
         logits = self.logits[id]
         probability = probabilities(np.array([logits]))[0][positive]
         reference = self.logits.get(registry.ACCURACY_BASELINE)
@@ -362,7 +297,7 @@ def label(logits: Sequence[float], positive: int) -> str:
     return "positive" if logits[positive] > logits[1 - positive] else "negative"
 
 
-def latency(scope: str, visits: list[dict[str, Any]], lead_in: int, reached: bool) -> Latency:
+def latency(scope: str, visits: list[Message], lead_in: int, reached: bool) -> Latency:
     """Return the statistics of one scope from what a worker told of its visits. `reached` tells whether its
     ramp showed a plateau, and the lead-in was as long as the ramp.
     """

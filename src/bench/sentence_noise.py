@@ -1,30 +1,17 @@
 """What else used the CPUs while a sentence was measured. It is judged as a whole, as its slices are short."""
 
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import psutil
 
 from src.bench import host
 from src.bench.pool import Pool
+from src.bench.sentence_answer import Noise
 
 SHORTEST_JUDGED_S = 0.2  # the kernel counts CPU time in ticks of 10 ms
 # Used by others or stolen; beyond it there is no verdict. A browser that shows the page takes up to 0.26.
 NOISE_LIMIT_CORES = 0.3
-
-
-@dataclass(frozen=True)
-class Noise:
-    """The host while it was measured, in cores: CPU used by other processes, the app's own part of that (None
-    where no app asked), and what the hypervisor stole.
-    """
-
-    others_cores: float
-    steal_cores: float
-    noisy: bool
-    reason: str
-    app_cores: float | None = None
 
 
 class CpuUse(NamedTuple):

@@ -2,10 +2,10 @@
 
 import math
 from collections.abc import Iterable
-from typing import Any
 
 from src.bench.plan import Plan
 from src.bench.stats import looks
+from src.facts import Facts
 
 SLICE_S = 0.03  # the aim; more where that would be too few calls
 # Slices have so many calls that the asked percentile has its samples by this round.
@@ -15,7 +15,7 @@ FEWEST_CALLS, MOST_CALLS = 3, 1000
 TIMED_SHARE = 0.5  # of its lead-in, that the timed part of a slice takes at least
 
 
-def settings() -> dict[str, Any]:
+def settings() -> Facts:
     """Return these thresholds, which go with every run."""
     return {"aim_s": SLICE_S, "samples_by_round": SAMPLES_BY_ROUND, "timed_share": TIMED_SHARE}
 

@@ -10,17 +10,18 @@ import socket
 import struct
 from typing import Any, Dict, Optional
 
+Message = Dict[str, Any]  # what processes tell each other, as JSON
 HEADER = struct.Struct("!I")
 LONGEST_FRAME = 64 * 1024 * 1024
 
 
-def send(channel: socket.socket, message: Dict[str, Any]) -> None:
+def send(channel: socket.socket, message: Message) -> None:
     """Send one message: four bytes of length, then JSON."""
     body = json.dumps(message).encode()
     channel.sendall(HEADER.pack(len(body)) + body)
 
 
-def receive(channel: socket.socket) -> Optional[Dict[str, Any]]:
+def receive(channel: socket.socket) -> Optional[Message]:
     """Return the next message, or None when the other side is gone. Raises ValueError on what is no frame."""
     header = receive_exactly(channel, HEADER.size)
     if header is None:

@@ -8,7 +8,7 @@ from src.bench import identity
 from src.bench.doctor import Finding
 from src.home import HomeError
 from src.jobs import queue
-from src.store import runs, schema
+from src.store import runs, schema, writing
 from src.store.database import Store, StoreError, open_store
 
 
@@ -48,7 +48,7 @@ def check_store() -> Iterator[Finding]:
     else:
         size = store.path.stat().st_size / 1e6
         yield Finding("Database", "ok", f"{store.path}, {len(kept)} runs, {size:.1f} MB")
-    runs.settle_orphans(store)  # what an earlier version computed is computed anew
+    writing.settle_orphans(store)  # what an earlier version computed is computed anew
     yield estimators(store)
     dead = [job for job in waiting if job.process and not identity.alive(job.process)]
     if dead:

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, select
 
 from src.bench import identity, plan
 from src.bench.plan import Plan
+from src.jobs.live import Live, Step, live_of, step_of
 from src.store import schema
 from src.store.database import Store
 
@@ -38,8 +39,8 @@ class Job:
     claimed_by: str | None
     process: str | None
     run_id: str | None
-    progress: dict[str, Any] | None
-    live: dict[str, Any] | None
+    progress: Step | None
+    live: Live | None
     reason: str | None
     cancel_asked: bool
 
@@ -50,9 +51,10 @@ class Job:
 
 
 def job_of(row: Any) -> Job:
-    """Return a row's job. Raises BadPlan for a plan that this version cannot read."""
+    """Return a row's job. Raises ValueError for what this version cannot read."""
     values = {name: row[name] for name in Job.__dataclass_fields__}
-    return Job(**{**values, "plan": plan.from_json(row["plan"])})
+    step, live = step_of(row["progress"]), live_of(row["live"])
+    return Job(**{**values, "plan": plan.from_json(row["plan"]), "progress": step, "live": live})
 
 
 def readable(connection: Connection, number: int) -> Job | None:

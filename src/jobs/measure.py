@@ -9,21 +9,23 @@ import logging
 import os
 import sys
 import time
-from typing import Any
+from dataclasses import asdict
 
 from src.bench import protocol, results, slicing
 from src.bench.events import Begun, Ended, Event, Failed, Loaded, Slice
 from src.bench.pool import Pool
 from src.bench.progress import Progress
 from src.bench.record import Record
+from src.bench.run import Result
 from src.bench.stopping import Stop
 from src.errors import Explained
 from src.home import HomeError
 from src.jobs import queue
 from src.jobs.job import Job
+from src.jobs.live import Live, LiveCell, Step
 from src.limits import public
 from src.model import source
-from src.store import runs
+from src.store import writing
 from src.store.database import Store, StoreError, open_store
 
 TELL_S = 1.0  # how often progress is written, and a cancel looked for
@@ -40,7 +42,7 @@ class Measuring:
         self.store = store
         self.job = job
         self.stop = stop
-        self.sink = runs.StoreSink(store)
+        self.sink = writing.StoreSink(store)
         self.record = Record()  # what has been written so far; the protocol's own is its equal
         self.began = time.monotonic()
         self.rounds_began: float | None = None
@@ -88,17 +90,10 @@ class Measuring:
 
     def tell(self, step: Progress) -> None:
         self.told = time.monotonic()
-        told: dict[str, Any] = {
-            "stage": step.stage,
-            "text": step.text,
-            "done": step.done,
-            "total": step.total,
-            "elapsed_s": self.told - self.began if self.record.begun else 0.0,
-            "left_s": self.left_s(),
-        }
-        if self.rounds_began is not None:
-            told |= {"round": self.record.rounds, "next_look": self.next_look()}
-        queue.tell(self.store, self.job.id, progress=told)
+        elapsed_s = self.told - self.began if self.record.begun else 0.0
+        rounds = (self.record.rounds, self.next_look()) if self.rounds_began is not None else ()
+        so_far = Step(step.stage, step.text, step.done, step.total, elapsed_s, self.left_s(), *rounds)
+        queue.tell(self.store, self.job.id, progress=asdict(so_far))
 
     def next_look(self) -> int:
         """Return the round after which the run may stop next."""
@@ -122,25 +117,30 @@ class Measuring:
     def draw(self, record: Record) -> None:
         """Write what the page shows while the run goes on: a row per cell, and how each engine does."""
         began = time.monotonic()
-        rows = results.summarise(record)["results"] if record.begun else []
-        shown = ("engine", *("batch_size", "sequence_length", "threads", "scope"))
-        figures = ("median_ms", "median_ci95_ms", "ratios")
-        live = {
-            "round": record.rounds,
-            "rows": [
-                {
-                    **{name: row[name] for name in (*shown, *figures)},
-                    "title": row["facts"]["title"],
-                    "rounds": row["facts"]["rounds"],
-                }
-                for row in rows
-            ],
-            "loaded": sorted({engine for _, engine, _ in self.record.loaded}),
-            "failures": [{"engine": one.engine, "reason": one.reason} for one in self.record.failures],
-        }
-        queue.tell(self.store, self.job.id, live=live)
+        cells = results.summarise(record).results if record.begun else ()
+        shown = tuple(map(cell_of, cells))
+        live = Live(record.rounds, shown, loaded(self.record), tuple(self.record.failures))
+        queue.tell(self.store, self.job.id, live=asdict(live))
         self.drawn = time.monotonic()
         self.draw_every_s = max(LIVE_S, (self.drawn - began) / LIVE_SHARE)
+
+
+def cell_of(result: Result) -> LiveCell:
+    """Return what the page shows of a result while its run goes on."""
+    return LiveCell(
+        **asdict(result.case),
+        engine=result.engine,
+        title=result.title,
+        rounds=result.facts["rounds"],
+        median_ms=result.median_ms,
+        median_ci95_ms=result.median_ci95_ms,
+        ratios=result.ratios,
+    )
+
+
+def loaded(record: Record) -> tuple[str, ...]:
+    """Return the engines that are loaded so far, twins among them."""
+    return tuple(sorted({engine for _, engine, _ in record.loaded}))
 
 
 def carry_out(store: Store, job: Job) -> tuple[str, str]:
@@ -169,7 +169,7 @@ def carry_out(store: Store, job: Job) -> tuple[str, str]:
     finally:
         pool.close()
         if measuring.sink.run_id:
-            runs.settle(store, measuring.sink.run_id)
+            writing.settle(store, measuring.sink.run_id)
     return how_it_ended(record)
 
 

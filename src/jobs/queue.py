@@ -155,7 +155,7 @@ def left_s(job: Job) -> float:
     """Return in about how many seconds a job that has not ended will have."""
     if not job.progress:
         return job.estimate_s
-    return float(job.progress.get("left_s", job.estimate_s))
+    return job.progress.left_s
 
 
 def may_cancel(job_token_sha256: str, job_owner: str | None, token: str | None, user: str | None) -> bool:

@@ -22,7 +22,7 @@ from src.home import ROOT, HomeError, home
 from src.jobs import queue
 from src.jobs.job import Job
 from src.limits import limits
-from src.store import retention, runs
+from src.store import retention, writing
 from src.store.database import Store, StoreError, open_store
 
 LOOK_S = 1.0
@@ -129,7 +129,7 @@ class Supervisor:
         if self.looked_for_orphans is None or now - self.looked_for_orphans > ORPHANS_S:
             self.looked_for_orphans = now
             queue.end_unreadable(store)
-            runs.settle_orphans(store)
+            writing.settle_orphans(store)
             if (newest := limits().kept_runs) is not None:
                 retention.prune(store, newest)
 
@@ -224,7 +224,7 @@ class Supervisor:
             kept = " What it had measured is kept." if job.run_id else ""
             queue.end(store, job.id, "lost", f"Its process was ended{by} before it was done.{kept}")
         if job.run_id:
-            runs.settle(store, job.run_id)
+            writing.settle(store, job.run_id)
 
     def press(self, job: Job) -> None:
         """A job that was asked to end by a note in the store: after a while by a signal, then by force."""

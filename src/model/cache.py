@@ -11,8 +11,8 @@ import time
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from src.facts import Facts
 from src.home import home, locked, utc_now
 from src.model import ModelError
 from src.model import recipe as recipes
@@ -30,7 +30,7 @@ class Artifact:
     """
 
     folder: Path
-    manifest: dict[str, Any]
+    manifest: Facts
 
 
 def root() -> Path:

@@ -3,11 +3,11 @@
 import csv
 import random
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from tokenizers import Tokenizer
 
+from src.facts import Facts
 from src.home import ROOT
 from src.model.embedded import file_sha256
 
@@ -33,7 +33,7 @@ def samples(tokenizer: Path) -> list[Inputs]:
     ]
 
 
-def facts() -> dict[str, Any]:
+def facts() -> Facts:
     """Return what the manifest says of the calibration."""
     return {
         "calibration": {

@@ -2,10 +2,10 @@
 
 import shutil
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from src.facts import Facts
 from src.model import ModelError, embedded, source
 from src.model.recipe import recipe
 from src.model.source import FOLDER_FILES, ModelSource
@@ -28,7 +28,7 @@ def fetch_hub(model: ModelSource) -> Path:
 
 
 @recipe("Checkpoint", libraries=("safetensors",), sources=(Path(embedded.__file__),))
-def checkpoint(model: ModelSource, folder: Path, inputs: dict[str, Path]) -> dict[str, Any]:
+def checkpoint(model: ModelSource, folder: Path, inputs: dict[str, Path]) -> Facts:
     """Write config.json, model.safetensors and a tokenizer.json without padding or truncation."""
     if model.kind == "embedded":
         embedded.write_checkpoint(folder)

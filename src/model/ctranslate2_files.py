@@ -1,10 +1,10 @@
 """The recipes of CTranslate2's files: the encoder by its own converter, and the head that it leaves out."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from src.facts import Facts
 from src.model.recipe import recipe
 from src.model.source import ModelSource
 
@@ -13,7 +13,7 @@ CHECKPOINT = "src.model.checkpoint:checkpoint"
 LIBRARIES = ("ctranslate2", "transformers", "torch")
 
 
-def convert(checkpoint: Path, folder: Path, quantization: str | None) -> dict[str, Any]:
+def convert(checkpoint: Path, folder: Path, quantization: str | None) -> Facts:
     from ctranslate2.converters import TransformersConverter
     from safetensors.numpy import load_file
 
@@ -24,10 +24,10 @@ def convert(checkpoint: Path, folder: Path, quantization: str | None) -> dict[st
 
 
 @recipe("CTranslate2, FP32", needs=(CHECKPOINT,), libraries=LIBRARIES)
-def fp32(model: ModelSource, folder: Path, inputs: dict[str, Path]) -> dict[str, Any]:
+def fp32(model: ModelSource, folder: Path, inputs: dict[str, Path]) -> Facts:
     return convert(inputs[CHECKPOINT], folder, None)
 
 
 @recipe("CTranslate2, INT8", needs=(CHECKPOINT,), libraries=LIBRARIES)
-def int8(model: ModelSource, folder: Path, inputs: dict[str, Path]) -> dict[str, Any]:
+def int8(model: ModelSource, folder: Path, inputs: dict[str, Path]) -> Facts:
     return convert(inputs[CHECKPOINT], folder, "int8")

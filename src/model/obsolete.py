@@ -3,9 +3,9 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from src import environments
+from src.facts import Facts
 from src.model import ModelError, cache
 from src.model import recipe as recipes
 
@@ -51,7 +51,7 @@ def why_obsolete(folder: Path) -> str:
     try:
         if folder.name == recipes.key(made, model):  # type: ignore[arg-type]
             return ""
-        wanted: dict[str, Any] = recipes.inputs(made, model)  # type: ignore[arg-type]
+        wanted: Facts = recipes.inputs(made, model)  # type: ignore[arg-type]
     except ModelError:
         return ""
     differing = [name for name in wanted if wanted[name] != built.get(name)]

@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from src.facts import Facts
 from src.model import calibration
 from src.model.recipe import cpu_flags, recipe
 from src.model.source import ModelSource
@@ -21,7 +22,7 @@ OPTIMISERS = ("optimum", "optimum-onnx", "onnx", "onnxruntime", "transformers")
 LEVEL = 2
 
 
-def describe(path: Path) -> dict[str, Any]:
+def describe(path: Path) -> Facts:
     """Return what an ONNX file holds: opset, operator counts of its nodes, initialisers by dtype."""
     import onnx
 
@@ -36,7 +37,7 @@ def describe(path: Path) -> dict[str, Any]:
 
 
 @recipe("ONNX export", needs=(CHECKPOINT,), libraries=EXPORTERS)
-def exported(model: ModelSource, folder: Path, inputs: dict[str, Path]) -> dict[str, Any]:
+def exported(model: ModelSource, folder: Path, inputs: dict[str, Path]) -> Facts:
     """Write the plain FP32 export and the config that Optimum's other tools read beside it."""
     from optimum.exporters.onnx import main_export
 
@@ -44,7 +45,7 @@ def exported(model: ModelSource, folder: Path, inputs: dict[str, Path]) -> dict[
     return describe(folder / FILE)
 
 
-def optimised(export: Path, folder: Path, fp16: bool) -> dict[str, Any]:
+def optimised(export: Path, folder: Path, fp16: bool) -> Facts:
     from optimum.onnxruntime import ORTOptimizer
     from optimum.onnxruntime.configuration import OptimizationConfig
 
@@ -61,16 +62,16 @@ def optimised(export: Path, folder: Path, fp16: bool) -> dict[str, Any]:
 
 
 @recipe("ONNX, fused FP32", needs=(EXPORT,), libraries=OPTIMISERS)
-def fused(model: ModelSource, folder: Path, inputs: dict[str, Path]) -> dict[str, Any]:
+def fused(model: ModelSource, folder: Path, inputs: dict[str, Path]) -> Facts:
     return optimised(inputs[EXPORT], folder, fp16=False)
 
 
 @recipe("ONNX, fused FP16", needs=(EXPORT,), libraries=OPTIMISERS)
-def fused_fp16(model: ModelSource, folder: Path, inputs: dict[str, Path]) -> dict[str, Any]:
+def fused_fp16(model: ModelSource, folder: Path, inputs: dict[str, Path]) -> Facts:
     return optimised(inputs[EXPORT], folder, fp16=True)
 
 
-def quantisation(flags: tuple[str, ...]) -> tuple[str, dict[str, Any]]:
+def quantisation(flags: tuple[str, ...]) -> tuple[str, Facts]:
     """Return which of Optimum's CPU configurations fits these CPU flags, and its arguments.
 
     Without VNNI, u8 × s8 products can saturate in 16 bits, so weights get 7 bits there (reduce_range).
@@ -84,9 +85,7 @@ def quantisation(flags: tuple[str, ...]) -> tuple[str, dict[str, Any]]:
     return "avx2", {"reduce_range": True}
 
 
-def quantised(
-    origin: Path, folder: Path, samples: list[calibration.Inputs] | None, **more: Any
-) -> dict[str, Any]:
+def quantised(origin: Path, folder: Path, samples: list[calibration.Inputs] | None, **more: Any) -> Facts:
     """Quantise with Optimum: dynamically, or statically with the ranges that `samples` have."""
     from onnxruntime.quantization import CalibrationMethod
     from optimum.onnxruntime import ORTQuantizer
@@ -122,7 +121,7 @@ def quantised(
 
 
 @recipe("ONNX, dynamic INT8", needs=(EXPORT,), libraries=OPTIMISERS, cpu=True)
-def int8(model: ModelSource, folder: Path, inputs: dict[str, Path]) -> dict[str, Any]:
+def int8(model: ModelSource, folder: Path, inputs: dict[str, Path]) -> Facts:
     return quantised(inputs[EXPORT], folder, None)
 
 
@@ -133,13 +132,13 @@ def int8(model: ModelSource, folder: Path, inputs: dict[str, Path]) -> dict[str,
     cpu=True,
     sources=(Path(calibration.__file__), calibration.SENTENCES),
 )
-def int8_static(model: ModelSource, folder: Path, inputs: dict[str, Path]) -> dict[str, Any]:
+def int8_static(model: ModelSource, folder: Path, inputs: dict[str, Path]) -> Facts:
     samples = calibration.samples(inputs[CHECKPOINT] / "tokenizer.json")
     return {**quantised(inputs[EXPORT], folder, samples), **calibration.facts()}
 
 
 @recipe("ONNX, dynamic INT8 of the fused graph", needs=(FUSED,), libraries=OPTIMISERS, cpu=True)
-def int8_fused(model: ModelSource, folder: Path, inputs: dict[str, Path]) -> dict[str, Any]:
+def int8_fused(model: ModelSource, folder: Path, inputs: dict[str, Path]) -> Facts:
     """ONNX Runtime's quantiser itself: Optimum's passes no DefaultTensorType, which tensors inside fused
     operators need, as their types cannot be inferred.
     """

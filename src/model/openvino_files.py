@@ -1,8 +1,8 @@
 """The recipe of OpenVINO's INT8 file: NNCF's post-training quantisation of Optimum's export."""
 
 from pathlib import Path
-from typing import Any
 
+from src.facts import Facts
 from src.model import calibration
 from src.model.onnx_files import CHECKPOINT, EXPORT
 from src.model.onnx_files import FILE as ONNX
@@ -19,7 +19,7 @@ FILE = "model.xml"  # what src/engines/openvino.py loads, with model.bin beside 
     cpu=True,
     sources=(Path(calibration.__file__), calibration.SENTENCES),
 )
-def int8(model: ModelSource, folder: Path, inputs: dict[str, Path]) -> dict[str, Any]:
+def int8(model: ModelSource, folder: Path, inputs: dict[str, Path]) -> Facts:
     """Quantise weights and activations with ranges seen on real sentences."""
     import nncf
     import openvino

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from src import cpu, environments
+from src.facts import Facts
 from src.model import ModelError
 from src.model.embedded import file_sha256
 from src.model.source import ModelSource
@@ -20,7 +20,7 @@ from src.model.source import ModelSource
 QUANTISATION_FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8", "asimddp")
 
 # (model, the folder to fill, the folders of what it needs) -> facts for the manifest
-Build = Callable[[ModelSource, Path, dict[str, Path]], dict[str, Any]]
+Build = Callable[[ModelSource, Path, dict[str, Path]], Facts]
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def cpu_flags() -> tuple[str, ...]:
     return tuple(flag for flag in QUANTISATION_FLAGS if flag in cpu.flags())
 
 
-def inputs(made: Recipe, model: ModelSource) -> dict[str, Any]:
+def inputs(made: Recipe, model: ModelSource) -> Facts:
     """Return everything that shapes this artifact; its hash is the cache's key."""
     isolated = made.environment != environments.MAIN
     return {

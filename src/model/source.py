@@ -5,8 +5,8 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from src.facts import Facts
 from src.model import ModelError
 from src.model.embedded import adapter_fingerprint, file_sha256
 
@@ -74,10 +74,10 @@ def absent_files(folder: Path) -> list[str]:
     return [name for name in FOLDER_FILES if not (folder / name).is_file()]
 
 
-def check_config(folder: Path) -> dict[str, Any]:
+def check_config(folder: Path) -> Facts:
     """Return the config of a checkpoint. Raises ModelError unless it is a two-label BERT classifier."""
     try:
-        config: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        config: Facts = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ModelError(f"{folder / 'config.json'} is not JSON ({error}).") from error
     if not isinstance(config, dict):
@@ -91,14 +91,14 @@ def check_config(folder: Path) -> dict[str, Any]:
     return config
 
 
-def positive_index(config: dict[str, Any]) -> int:
+def positive_index(config: Facts) -> int:
     """Return which logit means positive: the label that says so, else 1 as in the write-up's model."""
     labels = config.get("id2label") or {}
     named = [int(index) for index, label in labels.items() if str(label).lower().startswith("pos")]
     return named[0] if len(named) == 1 else 1
 
 
-def architecture(config: dict[str, Any]) -> str:
+def architecture(config: Facts) -> str:
     """Return the architecture in the words of the stored references, such as `MiniLM-L6-H384`."""
     layers, hidden = config["num_hidden_layers"], config["hidden_size"]
     shape = (layers, hidden, config["num_attention_heads"], config["intermediate_size"])

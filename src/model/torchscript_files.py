@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from src.facts import Facts
 from src.model.recipe import recipe
 from src.model.source import ModelSource
 
@@ -11,7 +12,7 @@ CHECKPOINT = "src.model.checkpoint:checkpoint"
 LIBRARIES = ("torch", "transformers")
 
 
-def trace(checkpoint: Path, folder: Path, quantise: bool) -> dict[str, Any]:
+def trace(checkpoint: Path, folder: Path, quantise: bool) -> Facts:
     import torch
     from transformers import BertForSequenceClassification, BertTokenizerFast
 
@@ -42,10 +43,10 @@ def trace(checkpoint: Path, folder: Path, quantise: bool) -> dict[str, Any]:
 
 
 @recipe("TorchScript, traced and frozen", needs=(CHECKPOINT,), libraries=LIBRARIES)
-def traced(model: ModelSource, folder: Path, inputs: dict[str, Path]) -> dict[str, Any]:
+def traced(model: ModelSource, folder: Path, inputs: dict[str, Path]) -> Facts:
     return trace(inputs[CHECKPOINT], folder, quantise=False)
 
 
 @recipe("TorchScript, INT8", needs=(CHECKPOINT,), libraries=LIBRARIES, cpu=True)
-def quantised(model: ModelSource, folder: Path, inputs: dict[str, Path]) -> dict[str, Any]:
+def quantised(model: ModelSource, folder: Path, inputs: dict[str, Path]) -> Facts:
     return trace(inputs[CHECKPOINT], folder, quantise=True)

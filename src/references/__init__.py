@@ -1,7 +1,7 @@
 """Stored published numbers: load and validate them, and judge what a measurement may be divided by."""
 
 from src.references.answer import Answer, Figure, answer, answers
-from src.references.beside import beside, beside_row, figures, figures_of_sentence
+from src.references.beside import BesideSentence, beside, beside_result, figures, figures_of_sentence
 from src.references.comparison import Comparison, Measurement, judge, ratio
 from src.references.reference import (
     COLUMNS,
@@ -24,6 +24,7 @@ __all__ = [
     "STATISTICS",
     "UNITS",
     "Answer",
+    "BesideSentence",
     "Comparison",
     "Figure",
     "Measurement",
@@ -32,7 +33,7 @@ __all__ = [
     "answer",
     "answers",
     "beside",
-    "beside_row",
+    "beside_result",
     "by_id",
     "figures",
     "figures_of_sentence",

@@ -14,6 +14,7 @@ from typing import Any, NoReturn, TypeVar
 from urllib.parse import urlsplit
 
 from src.errors import Explained
+from src.facts import Facts
 
 T = TypeVar("T")
 
@@ -85,6 +86,11 @@ class Reference:
     derived: bool
     note: str
 
+    @property
+    def title(self) -> str:
+        """Return what stands beside one of Infinity's latencies in a chart or table."""
+        return f"Infinity, {self.sequence_length} tokens"
+
 
 COLUMNS = tuple(field.name for field in fields(Reference))
 
@@ -122,7 +128,7 @@ def infinity(device: str = "cpu") -> tuple[Reference, ...]:
     return tuple(by_id(id) for id in HEADLINE.get(device, ()))
 
 
-def to_json(reference: Reference) -> dict[str, Any]:
+def to_json(reference: Reference) -> Facts:
     """Return the reference under its column names, ready for `json.dumps`: what is not known is None."""
     row = {name: None if value == "" else value for name, value in asdict(reference).items()}
     row["published"] = reference.published.isoformat() if reference.published else None

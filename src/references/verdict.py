@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from src.bench import known_accuracy
+from src.bench.run import Result, Run
 from src.references.answer import APART, Answer, Standing, stand
 from src.references.answer import answer as answer_of
 from src.references.beside import Knows, figure, figures
@@ -63,7 +63,7 @@ class Beside:
 
     reference: Reference
     engine: str
-    row: dict[str, Any] | None
+    result: Result | None
     standing: Standing | None
 
     @property
@@ -122,25 +122,25 @@ class Split:
         return self.now_ms / self.published_ms
 
 
-def find(run: dict[str, Any], engine: str, length: int, scope: str) -> dict[str, Any] | None:
+def find(run: Run, engine: str, length: int, scope: str) -> Result | None:
     """Return a run's result of this engine, batch 1, with two threads (or as many as were measured)."""
-    rows = [
-        row
-        for row in run["results"]
-        if (row["engine"], row["sequence_length"], row["scope"], row["batch_size"])
-        == (engine, length, scope, 1)
-        and row["median_ms"] is not None
+    wanted = (engine, length, scope, 1)
+    results = [
+        result
+        for result in run.results
+        if (result.engine, result.sequence_length, result.scope, result.batch_size) == wanted
+        and result.median_ms is not None
     ]
-    return min(rows, key=lambda row: abs(row["threads"] - THREADS), default=None)
+    return min(results, key=lambda result: abs(result.threads - THREADS), default=None)
 
 
-def beside(run: dict[str, Any], reference: Reference, engine: str, row: dict[str, Any] | None) -> Beside:
+def beside(run: Run, reference: Reference, engine: str, result: Result | None) -> Beside:
     """Return a result beside a published number, judged."""
-    standing = stand(figure(run, row, lambda _: None), reference) if row else None
-    return Beside(reference, engine, row, standing)
+    standing = stand(figure(run, result, lambda _: None), reference) if result else None
+    return Beside(reference, engine, result, standing)
 
 
-def table(run: dict[str, Any], device: str) -> list[Cell]:
+def table(run: Run, device: str) -> list[Cell]:
     """Return the write-up's table for `cpu` or `cuda` beside a run, in its own order."""
     found = []
     for column in TABLES[device]:
@@ -154,26 +154,25 @@ def table(run: dict[str, Any], device: str) -> list[Cell]:
     return found
 
 
-def answer(run: dict[str, Any], device: str, length: int, knows: Knows = known_accuracy.of) -> Answer | None:
+def answer(run: Run, device: str, length: int, knows: Knows = known_accuracy.of) -> Answer | None:
     """Return what a run says of Infinity at this length; None where it has no result in scope `pipeline`.
     `knows` tells what is known of an engine's accuracy beside what the run recorded.
     """
-    engines = dict.fromkeys(row["engine"] for row in run["results"])
-    rows = [row for engine in engines if (row := find(run, engine, length, "pipeline"))]
-    counted = [one for one in figures(run, rows, knows) if one.measurement.device == device]
+    results = [result for engine in run.engines if (result := find(run, engine, length, "pipeline"))]
+    counted = [one for one in figures(run, results, knows) if one.measurement.device == device]
     return answer_of(counted, device) if counted else None
 
 
-def on_video(run: dict[str, Any], spoken: Answer) -> Beside | None:
+def on_video(run: Run, spoken: Answer) -> Beside | None:
     """Return how the engine that speaks stands to the median read off Infinity's video."""
     if not spoken.best or not spoken.standing or not spoken.standing.reference:
         return None
     best = spoken.best
-    row = find(run, best.engine, best.measurement.sequence_length, "pipeline")
-    return beside(run, by_id(f"{spoken.standing.reference.id}-frames"), best.engine, row)
+    result = find(run, best.engine, best.measurement.sequence_length, "pipeline")
+    return beside(run, by_id(f"{spoken.standing.reference.id}-frames"), best.engine, result)
 
 
-def splits(run: dict[str, Any]) -> list[Split]:
+def splits(run: Run) -> list[Split]:
     """Return software and hardware progress where the run has 2021's stack and today's, scope `model`."""
     found = []
     for runtime, id in (("torchscript", "writeup-torchscript-1.9"), ("onnxruntime", "writeup-onnxruntime")):
@@ -183,13 +182,13 @@ def splits(run: dict[str, Any]) -> list[Split]:
                 then, now = (
                     divisible(run, reference, f"{age}{runtime}-{precision}", length) for age in ("2021-", "")
                 )
-                if then and now and then["threads"] == now["threads"]:
-                    ms = (reference.value, then["median_ms"], now["median_ms"])
+                if then and now and then.threads == now.threads:
+                    ms = (reference.value, then.median_ms or 0.0, now.median_ms or 0.0)
                     found.append(Split(runtime, precision, length, *ms))
     return found
 
 
-def divisible(run: dict[str, Any], reference: Reference, engine: str, length: int) -> dict[str, Any] | None:
+def divisible(run: Run, reference: Reference, engine: str, length: int) -> Result | None:
     """Return an engine's result in scope `model` that may be divided by a published number, or None."""
     side = beside(run, reference, engine, find(run, engine, length, "model"))
-    return side.row if side.row and side.row["verdict"] != "invalid" and side.ratio is not None else None
+    return side.result if side.result and not side.result.invalid and side.ratio is not None else None

@@ -1,22 +1,23 @@
 """Runs kept in the store: written event by event, read again, listed, renamed, deleted."""
 
-import hashlib
 import logging
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, true, update
+from sqlalchemy import delete, func, select, true, update
 
 from src.bench import identity, results
-from src.bench.events import Begun, Ended, Event, Failed, LeadIn, Loaded, Slice, Warmed, from_json, to_json
+from src.bench.events import Failed, LeadIn, Loaded, Warmed, from_json
 from src.bench.plan import Case
 from src.bench.record import Record
+from src.bench.run import Run
+from src.bench.run import from_json as run_of_json
 from src.errors import Explained
 from src.store import schema
-from src.store.database import Store, open_store
-from src.store.samples import read_slices, slice_row
+from src.store.database import Store
+from src.store.samples import read_slices
 
 log = logging.getLogger(__name__)
 RUN_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4,8}")
@@ -30,151 +31,6 @@ class NoRun(Explained, ValueError):
 
 class RunBusy(Explained, ValueError):
     """The run is still being written, so that cannot be done to it now."""
-
-
-# --- writing
-
-
-class StoreSink:
-    """A sink: each event is in the database, and on the disk, before the call returns.
-
-    `opened` is called within the transaction that makes the run, with its id. Raises StoreError.
-    """
-
-    def __init__(self, store: Store | None = None) -> None:
-        self.store = store or open_store()
-        self.run_id = ""
-
-    def __call__(self, event: Event) -> None:
-        with self.store.write() as connection:
-            if isinstance(event, Begun):
-                self.run_id = event.id
-                write_head(connection, event, "measured", identity.own())
-            else:
-                write(connection, self.run_id, [event])
-
-
-def write_head(connection: Connection, begun: Begun, source: str, writer: str | None) -> None:
-    """Make a run's row and its host's."""
-    host = described(begun.host)
-    if not connection.execute(select(schema.hosts.c.id).filter_by(id=host["id"])).first():
-        connection.execute(insert(schema.hosts), host)
-    connection.execute(
-        insert(schema.runs),
-        {
-            "id": begun.id,
-            "source": source,
-            "started_at": begun.started_at,
-            "host_id": host["id"],
-            "model": str(begun.model.get("name", ""))[:200],
-            "preset": str(begun.plan.get("preset", ""))[:20],
-            "head": to_json(begun),
-            "writer": writer,
-        },
-    )
-
-
-def described(facts: dict[str, Any]) -> dict[str, Any]:
-    """Return a host's row from the facts in a run's head."""
-    row = {
-        "name": str(facts.get("name", "not named"))[:200],
-        "cpu": str(facts.get("cpu", "not known"))[:200],
-        "cpus": int(facts.get("allowed_cpus") or 0),
-        "memory_gb": float(facts.get("memory_gb") or 0.0),
-    }
-    return {"id": hashlib.sha256(repr(sorted(row.items())).encode()).hexdigest(), **row}
-
-
-def write(connection: Connection, run_id: str, events: Sequence[Event]) -> None:
-    """Write events of a run that has its head, in their order."""
-    for event in events:
-        match event:
-            case Loaded() | Warmed() | LeadIn():
-                row: dict[str, Any] = {"run_id": run_id, "engine": event.engine, "event": to_json(event)}
-                if isinstance(event, Loaded):
-                    row |= {"artifact": event.artifact, "artifact_mb": event.artifact_mb}
-                connection.execute(insert(TABLES[type(event)]), row)
-            case Failed():
-                connection.execute(insert(schema.failures), {"run_id": run_id, **asdict(event)})
-            case Ended():
-                chosen = schema.runs.c.id == run_id
-                connection.execute(update(schema.runs).where(chosen).values(ended=to_json(event)))
-    rows = [slice_row(run_id, event) for event in events if isinstance(event, Slice)]
-    if rows:
-        connection.execute(insert(schema.slices), rows)
-
-
-def settle(store: Store, run_id: str) -> None:
-    """Compute a run's results from its events and keep them; also of a run whose writer was killed.
-
-    Doing it again changes nothing. Raises NoRun.
-    """
-    settle_record(store, record(store, run_id))
-
-
-def settle_record(store: Store, found: Record) -> None:
-    assert found.begun
-    with store.write() as connection:
-        write_results(connection, found.begun.id, results.summarise(found), found.samples)
-
-
-def write_results(connection: Connection, run_id: str, run: dict[str, Any], samples: int) -> None:
-    """Keep a run's JSON: a row per result, and the rest with the run."""
-    connection.execute(delete(schema.results).where(schema.results.c.run_id == run_id))
-    rows = [result_row(run_id, one) for one in run["results"]]
-    if rows:
-        connection.execute(insert(schema.results), rows)
-    connection.execute(
-        update(schema.runs)
-        .where(schema.runs.c.id == run_id)
-        .values(
-            stopped=run["run"]["stopped"],
-            writer=None,
-            rounds=run["run"]["rounds"],
-            slices=run["noise"]["slices"],
-            samples=samples,
-            noisy=run["noise"]["noisy"],
-            summary={name: value for name, value in run.items() if name not in ("results", "events")},
-        )
-    )
-
-
-def result_row(run_id: str, row: dict[str, Any]) -> dict[str, Any]:
-    low, high = row["median_ci95_ms"] or (None, None)
-    same = ("engine", "batch_size", "sequence_length", "threads", "scope", "median_ms", "verdict")
-    return {
-        "run_id": run_id,
-        **{name: row[name] for name in same},
-        "title": row["facts"]["title"],
-        "low_ms": low,
-        "high_ms": high,
-        "row": row,
-    }
-
-
-def settle_orphans(store: Store) -> list[str]:
-    """Settle the runs whose writer is gone before it came to their end; return their ids. One that cannot be
-    computed is left, and logged.
-    """
-    with store.read() as connection:
-        chosen = select(schema.runs.c.id, schema.runs.c.writer).where(schema.runs.c.stopped.is_(None))
-        orphans = [
-            row.id for row in connection.execute(chosen) if not (row.writer and identity.alive(row.writer))
-        ]
-    return [run_id for run_id in orphans if settled(store, run_id)]
-
-
-def settled(store: Store, run_id: str) -> bool:
-    """Settle a run; tell whether that could be done."""
-    try:
-        settle(store, run_id)
-    except (ValueError, TypeError, KeyError, AttributeError, AssertionError):
-        log.exception("run %s cannot be computed", run_id)
-        return False
-    return True
-
-
-# --- reading
 
 
 @dataclass(frozen=True)
@@ -241,11 +97,6 @@ def missing(store: Store, run_id: str) -> NoRun:
     )
 
 
-def has_samples(run: dict[str, Any]) -> bool:
-    """Tell whether a run's JSON came from raw samples; a table of figures from elsewhere has none."""
-    return bool(run["run"]["stopped"] != "table")
-
-
 def record(store: Store, run_id: str) -> Record:
     """Return a run's record, raw samples included. Raises NoRun."""
     made = Record()
@@ -271,30 +122,29 @@ def record(store: Store, run_id: str) -> Record:
     return made
 
 
-def run_json(store: Store, run_id: str) -> dict[str, Any]:
-    """Return the JSON of a run (docs/results.md) without its events. Raises NoRun."""
+def run(store: Store, run_id: str) -> Run:
+    """Return a run's figures, as far as it has come. Raises NoRun."""
     with store.read() as connection:
         chosen = schema.runs.c.id == run_id
-        found = connection.execute(select(schema.runs.c.summary).where(chosen)).first()
-        if not found:
+        kept = connection.execute(select(schema.runs.c.summary).where(chosen)).first()
+        if not kept:
             raise missing(store, run_id)
-        if found.summary:
+        if kept.summary:
             rows = schema.results.c
             asked = select(rows.row).where(rows.run_id == run_id).order_by(rows.id)
-            return {**found.summary, "results": [row for (row,) in connection.execute(asked)]}
+            return run_of_json({**kept.summary, "results": [row for (row,) in connection.execute(asked)]})
     return results.summarise(record(store, run_id))  # being written, or just left by a killed writer
 
 
-def latest_loaded(store: Store) -> dict[str, dict[str, Any]]:
-    """Return what each engine told of itself when it was last loaded here for a run: its event, with
-    `run_id`.
-    """
+def latest_loaded(store: Store) -> dict[str, tuple[str, Loaded]]:
+    """Return what each engine told of itself when it was last loaded here for a run, with the run's id."""
     table = schema.loaded.c
     here = select(schema.runs.c.id).where(schema.runs.c.source == "measured")
     latest = select(func.max(table.id)).where(table.run_id.in_(here)).group_by(table.engine)
     asked = select(table.engine, table.run_id, table.event).where(table.id.in_(latest))
     with store.read() as connection:
-        return {row.engine: {**row.event, "run_id": row.run_id} for row in connection.execute(asked)}
+        rows = [(row.engine, row.run_id, from_json(row.event)) for row in connection.execute(asked)]
+    return {engine: (run_id, event) for engine, run_id, event in rows if isinstance(event, Loaded)}
 
 
 def typical_ms(store: Store) -> dict[tuple[str, int, int, int, str], float]:

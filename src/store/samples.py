@@ -4,13 +4,13 @@ unsigned integers.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from typing import Any
 
 import numpy as np
 from sqlalchemy import Connection, select
 
 from src.bench.events import Slice, from_json
 from src.bench.plan import Case
+from src.facts import Facts
 from src.store import schema
 
 WIDTHS = {4: "<u4", 8: "<u8"}  # bytes of a nanosecond count; four reach to 4.3 s
@@ -29,7 +29,7 @@ def unpack(packed: bytes) -> tuple[int, ...]:
     return tuple(np.frombuffer(packed, WIDTHS[packed[0]], offset=1).tolist())
 
 
-def slice_row(run_id: str, slice: Slice) -> dict[str, Any]:
+def slice_row(run_id: str, slice: Slice) -> Facts:
     """Return a slice as a row of the table `slices`."""
     values = asdict(slice)
     return {**values, **values.pop("case"), "run_id": run_id, "ns": pack(slice.ns)}

@@ -16,8 +16,6 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Discriminator,
-    Field,
-    StringConstraints,
     Tag,
     TypeAdapter,
     ValidationError,
@@ -39,11 +37,14 @@ from src.bench.events import (
     from_json,
 )
 from src.bench.record import Record
+from src.bench.run import to_json
 from src.errors import Explained
+from src.facts import Facts
 from src.limits import disclosed
-from src.store import event_checks, reading, runs
+from src.store import event_checks, reading, runs, writing
 from src.store.database import Store
 from src.store.event_checks import LARGEST_NUMBER, check_case, check_lead_in, check_slice, identifying
+from src.store.head_checks import HostFacts, ModelFacts, first_fault
 from src.store.reading import NoJson
 
 LARGEST_MB = 64  # a run of the preset `full` has some 30
@@ -62,61 +63,18 @@ class BadRun(Explained, ValueError):
 # --- writing
 
 
-def digest(events: list[dict[str, Any]]) -> str:
+def digest(events: list[Facts]) -> str:
     """Return the SHA-256 of a run's events: of their JSON with sorted keys and without blanks."""
     return hashlib.sha256(json.dumps(events, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
-def whole(record: Record) -> dict[str, Any]:
+def whole(record: Record) -> Facts:
     """Return a run's JSON with its events and their hash, as `bench --json` and `export` write it."""
-    found = disclosed(results.summarise(record, raw=True))
-    return {**found, HASH: digest(found["events"])}
+    events = disclosed(record.to_json())
+    return {**disclosed(to_json(results.summarise(record))), "events": events, HASH: digest(events)}
 
 
 # --- reading
-
-
-Text = Annotated[str, StringConstraints(max_length=500)]
-
-
-class Facts(BaseModel):
-    """What is read of a head's objects; they may hold more."""
-
-    model_config = ConfigDict(strict=True, extra="allow")
-
-
-class HostFacts(Facts):
-    cpu: Text
-    system: Text
-    allowed_cpus: Annotated[int, Field(ge=1, le=100_000)]
-    name: Text = ""
-    physical_cores: Annotated[int, Field(ge=1, le=100_000)] | None = None
-    memory_gb: Annotated[float, Field(ge=0, le=1e6)] | None = None
-    isa: Annotated[list[Text], Field(max_length=100)] = []
-    caches: Annotated[list[Text], Field(max_length=100)] = []
-    libraries: Annotated[dict[Text, Text], Field(max_length=100)] = {}
-    git_commit: Text | None = None
-    governor: Text | None = None
-    turbo: Text | None = None
-    virtualisation: Text | None = None
-    clock: Text | None = None
-
-
-class EngineAccuracy(Facts):
-    accuracy: float
-    gate: bool | None = None
-
-
-class Accuracy(Facts):
-    dataset: Text
-    measured: Text
-    engines: dict[Text, EngineAccuracy]
-
-
-class ModelFacts(Facts):
-    name: Text
-    architecture: Text | None = None
-    accuracy: Accuracy | None = None
 
 
 def kind_of(event: Any) -> str | None:
@@ -169,7 +127,7 @@ class Incoming:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.found: dict[str, Any] = {}
+        self.found: Facts = {}
         self.digest = hashlib.sha256(b"[")
         self.count = 0
 
@@ -217,14 +175,6 @@ def check_version(version: Any, name: str) -> None:
             f"{name} has schema version {str(version)[:20]}; this program reads up to {READABLE[-1]}. "
             "Update it."
         )
-
-
-def first_fault(error: ValidationError) -> str:
-    """Return where the first fault is, what it is, and how many there are."""
-    fault = error.errors(include_url=False, include_input=False)[0]
-    where = ".".join(str(part) for part in fault["loc"])
-    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-    return f"{where}: {fault['msg'].lower()}{more}."
 
 
 def checked(events: Iterator[Event], name: str) -> Record:
@@ -301,9 +251,9 @@ def keep(store: Store, record: Record) -> bool:
         raise BadRun(f"Its figures cannot be computed ({type(error).__name__}: {error}). {ADVICE}") from error
     try:
         with store.write() as connection:
-            runs.write_head(connection, begun, "imported", None)
-            runs.write(connection, begun.id, record.events()[1:])
-            runs.write_results(connection, begun.id, summary, record.samples)
+            writing.write_head(connection, begun, "imported", None)
+            writing.write(connection, begun.id, record.events()[1:])
+            writing.write_results(connection, summary, record.samples)
     except IntegrityError as error:
         if digest(runs.record(store, begun.id).to_json()) == digest(record.to_json()):
             return False

@@ -5,9 +5,11 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from src.bench.events import Loaded
 from src.bench.known_accuracy import Known
 from src.engines import registry
 from src.engines.spec import EngineSpec, Missing
+from src.facts import Facts
 from src.limits import limits
 from src.model import ModelError, cache, recipe
 from src.model.source import ModelSource
@@ -25,11 +27,11 @@ def draw(
     spec: EngineSpec,
     missing: Missing | None,
     model: ModelSource | None,
-    loaded: dict[str, Any] | None,
+    latest: tuple[str, Loaded] | None,
     said: Known | None,
 ) -> None:
-    """Draw one engine. `loaded` is what it told when it last ran here (store.runs.latest_loaded), `said` what
-    was said of its accuracy.
+    """Draw one engine. `latest` is what it told when it last ran here, with the run's id, `said` what was
+    said of its accuracy.
     """
     with st.container(border=True, key=f"card {spec.id}", gap="small"):
         badges = f"{badge(not missing)} :gray-badge[{PRECISIONS[spec.precision]}]"
@@ -44,8 +46,8 @@ def draw(
             draw_missing(missing)
         elif spec.recipe and model:
             draw_artifact(spec, model)
-        if loaded:
-            draw_facts(loaded)
+        if latest:
+            draw_facts(*latest)
 
 
 def group(spec: EngineSpec) -> str:
@@ -120,22 +122,22 @@ def build(spec: EngineSpec, anew: bool) -> None:
         st.rerun()
 
 
-def draw_facts(loaded: dict[str, Any]) -> None:
+def draw_facts(run_id: str, loaded: Loaded) -> None:
     """Show what the engine told of itself in its latest run here, the versions first."""
-    facts = loaded["facts"]
+    facts = loaded.facts
     versions = [f"{name} {str(facts[name]).split('-')[0]}" for name in VERSIONS if name in facts]
     with st.expander(plain(f"What ran: {' · '.join(versions)}"), icon=":material/fact_check:"):
         rows = {
-            "Run": loaded["run_id"],
-            "Loaded in": f"{significant(loaded['load_s'])} s",
-            "Memory after loading": f"{loaded['pss_mb']:.0f} MB (PSS)" if loaded.get("pss_mb") else None,
+            "Run": run_id,
+            "Loaded in": f"{significant(loaded.load_s)} s",
+            "Memory after loading": f"{loaded.pss_mb:.0f} MB (PSS)" if loaded.pss_mb else None,
             **{readable(name): told(value) for name, value in flat(facts).items()},
         }
         kept = {name: plain(str(value)) for name, value in rows.items() if value not in (None, "")}
         st.table(pd.DataFrame({"Fact": kept.keys(), "Value": kept.values()}).set_index("Fact"), alt="Facts")
 
 
-def flat(facts: dict[str, Any]) -> dict[str, Any]:
+def flat(facts: Facts) -> Facts:
     """Return facts with those of the artifact lifted to the top, under names that say so."""
     built = facts.get("built") or {}
     return {

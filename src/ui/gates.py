@@ -1,25 +1,20 @@
 """What is known of each engine's accuracy with a model: measured on this host, else stored with the model."""
 
-from typing import Any
-
 from src.bench import accuracy_files, known_accuracy
+from src.bench.accuracy_result import Accuracy
 from src.bench.gate import HOLDS, MISSES
 from src.bench.known_accuracy import MEASURED, STORED, Known
-from src.model import embedded
 from src.model.source import ModelSource
 
 EMBEDDED = ModelSource("embedded").name
 
 
-def results(model: str) -> list[dict[str, Any]]:
-    """Return every accuracy result of this model, those of this host first, then what came with the model."""
-    own = [result for result in accuracy_files.kept() if result["model"] == model]
-    return [*own, stored()] if model == EMBEDDED else own
-
-
-def stored() -> dict[str, Any]:
-    """Return the accuracy stored with the embedded model, in the form of one measured here."""
-    return {**embedded.stored_accuracy(), "stored": True}
+def results(model: str) -> list[tuple[Accuracy, str]]:
+    """Return every accuracy result of this model with its origin, those of this host first, then what came
+    with the model.
+    """
+    own = [(result, MEASURED) for result in accuracy_files.kept() if result.model == model]
+    return [*own, (known_accuracy.stored(), STORED)] if model == EMBEDDED else own
 
 
 def stated(model: str) -> dict[str, Known]:
@@ -27,12 +22,11 @@ def stated(model: str) -> dict[str, Known]:
     shown with its origin, never to answer a question by.
     """
     said: dict[str, Known] = {}
-    for result in results(model):
-        origin = STORED if result.get("stored") else MEASURED
-        for row in result["engines"]:
-            known = known_accuracy.from_row(result, row, origin)
-            if known and (row["engine"] not in said or known.n > said[row["engine"]].n):
-                said[row["engine"]] = known
+    for result, origin in results(model):
+        for engine in result.engines:
+            known = known_accuracy.of_engine(result, engine, origin)
+            if known and (engine.engine not in said or known.n > said[engine.engine].n):
+                said[engine.engine] = known
     return said
 
 

@@ -1,7 +1,5 @@
 """A job while it waits and runs: its place, its progress, its results so far, and how to cancel it."""
 
-from typing import Any
-
 import pandas as pd
 import streamlit as st
 
@@ -10,6 +8,7 @@ from src.engines import registry
 from src.errors import Explained
 from src.jobs import queue, supervisor
 from src.jobs.job import QUEUED, Job
+from src.jobs.live import Live, Step
 from src.limits import OUT_OF_ORDER, hosted, public, told
 from src.store.database import Store
 from src.ui import charts, shell, style
@@ -69,8 +68,7 @@ def details(store: Store, id: str) -> None:
 def how_far(store: Store, job: Job) -> tuple[float, str]:
     """Return the share of a job that is done, and in words how far it is."""
     if job.state != QUEUED:
-        progress = job.progress or {}
-        return share_done(job, progress), words(progress)
+        return share_done(job, job.progress), words(job.progress)
     place = queue.place(store, job)
     if place.before:
         runs_before = "1 run is" if place.before == 1 else f"{place.before} runs are"
@@ -81,21 +79,21 @@ def how_far(store: Store, job: Job) -> tuple[float, str]:
 def draw_running(job: Job) -> None:
     if job.cancel_asked:
         st.caption("Cancelling: the slice that runs is finished first, and what was measured is kept.")
-    live = job.live or {"rows": [], "loaded": [], "failures": [], "round": 0}
+    live = job.live or Live()
     left, right = st.columns([2, 3])
     with left:
         st.table(engine_states(job, live), alt="State of each engine of this run")
     with right:
         baseline = job.plan.baseline
-        if any(row["ratios"].get(baseline) for row in live["rows"]):
+        if any(baseline in cell.ratios for cell in live.cells):
             st.plotly_chart(
-                charts.live_ratios(live["rows"], baseline),
+                charts.live_ratios(live.cells, baseline),
                 key="job_chart",
                 config={"displayModeBar": False},
                 alt="Each cell's ratio to the baseline so far; intervals shrink as rounds pass",
             )
             st.caption(
-                f"After {many(live['round'], 'round')}. Whiskers: 95 % intervals; they shrink as rounds pass."
+                f"After {many(live.round, 'round')}. Whiskers: 95 % intervals; they shrink as rounds pass."
             )
         else:
             st.info("The chart begins with the sixth round.", icon=":material/hourglass_top:")
@@ -104,51 +102,48 @@ def draw_running(job: Job) -> None:
             st.code(supervisor.log_tail(job.id) or "Nothing was printed: that is good.", language=None)
 
 
-def share_done(job: Job, progress: dict[str, Any]) -> float:
-    elapsed, left = progress.get("elapsed_s", 0.0), progress.get("left_s", job.estimate_s)
+def share_done(job: Job, step: Step | None) -> float:
+    elapsed, left = (step.elapsed_s, step.left_s) if step else (0.0, job.estimate_s)
     return min(1.0, elapsed / (elapsed + left)) if elapsed + left > 0 else 0.0
 
 
-def words(progress: dict[str, Any]) -> str:
+def words(step: Step | None) -> str:
     """Return how far a job is, in words."""
-    if not progress:
+    if not step:
         return "Starting …"
-    count = f" ({progress['done']} of {progress['total']})" if progress["total"] else ""
-    text = plain(public(progress["text"]))
-    if progress["stage"] in ("wait", "noise"):
+    count = f" ({step.done} of {step.total})" if step.total else ""
+    text = plain(public(step.text))
+    if step.stage in ("wait", "noise"):
         return f"{text} …"
-    if "round" not in progress:
-        return f"{text}{count} · about {duration(progress['left_s'])} left"
-    return (
-        f"Round {progress['round']} · it may stop after round {progress['next_look']}, in about "
-        f"{duration(progress['left_s'])}"
-    )
+    if step.round is None:
+        return f"{text}{count} · about {duration(step.left_s)} left"
+    return f"Round {step.round} · it may stop after round {step.next_look}, in about {duration(step.left_s)}"
 
 
-def engine_states(job: Job, live: dict[str, Any]) -> pd.DataFrame:
+def engine_states(job: Job, live: Live) -> pd.DataFrame:
     """Return a line per engine: waiting, loaded, measured or failed, with its first case's latency."""
-    failed = {one["engine"]: one["reason"] for one in live["failures"]}
+    failed = {failure.engine: failure.reason for failure in live.failures}
     lines = []
     for engine in dict.fromkeys((job.plan.baseline, *job.plan.engines)):
         if engine == registry.NULL:
             continue
-        row = next((row for row in live["rows"] if row["engine"] == engine), None)
+        cell = next((cell for cell in live.cells if cell.engine == engine), None)
         state, latency, ratio = "waiting", "", ""
         if engine in failed or engine + TWIN in failed:
             state = plain(public(f"failed: {failed.get(engine) or failed.get(engine + TWIN)}"))
-        elif row and row["median_ms"] is not None:
-            state = f"round {row['rounds']}"
-            latency = ms(row["median_ms"])
-            if row["median_ci95_ms"]:
-                latency += f" ({interval(*row['median_ci95_ms'])})"
-            found = row["ratios"].get(job.plan.baseline)
-            ratio = times(found["ratio"]) if found else ("×1" if engine == job.plan.baseline else "")
-        elif engine in live["loaded"]:
+        elif cell and cell.median_ms is not None:
+            state = f"round {cell.rounds}"
+            latency = ms(cell.median_ms)
+            if cell.median_ci95_ms:
+                latency += f" ({interval(*cell.median_ci95_ms)})"
+            judged = cell.ratios.get(job.plan.baseline)
+            ratio = times(judged.ratio) if judged else ("×1" if engine == job.plan.baseline else "")
+        elif engine in live.loaded:
             state = "loaded"
         lines.append(
             {"Engine": style.known(engine).title, "State": state, "Latency": latency, "Ratio": ratio}
         )
-    first = next(iter(live["rows"]), None)
+    first = next(iter(live.cells), None)
     frame = pd.DataFrame(lines).set_index("Engine")
     if first:
         frame = frame.rename(columns={"Latency": f"Latency, {charts.case_words(first)}"})

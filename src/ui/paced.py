@@ -1,10 +1,9 @@
 """Back to back and one request each half second, beside Infinity: the paced cells of a run."""
 
-from typing import Any
-
 import pandas as pd
 import streamlit as st
 
+from src.bench.run import PacedCell, Result, Run
 from src.references.pacing import Paced, paced_cells
 from src.ui.format import interval, ms, plain, significant, times
 from src.ui.style import known
@@ -15,7 +14,7 @@ ABOUT = (
 )
 
 
-def draw_paced(run: dict[str, Any]) -> None:
+def draw_paced(run: Run) -> None:
     """Draw a run's paced cells, or what would measure them."""
     cells = paced_cells(run)
     if not cells:
@@ -32,14 +31,14 @@ def draw_paced(run: dict[str, Any]) -> None:
     )
     st.caption(
         "Scope pipeline, median of the round medians with their interval, ms; lower is better. "
-        f"Each request after a pause of {cells[0].paced['pace_s']:g} s, the process alone and idle meanwhile."
+        f"Each request after a pause of {cells[0].paced.pace_s:g} s, the process alone and idle meanwhile."
     )
 
 
 def line(cell: Paced) -> dict[str, str]:
     """Return one paced cell as a row of the table."""
     return {
-        "Tokens, engine": f"{cell.paced['sequence_length']}, {plain(known(cell.paced['engine']).title)}",
+        "Tokens, engine": f"{cell.paced.sequence_length}, {plain(known(cell.paced.engine).title)}",
         "Back to back": figure(cell.back_to_back, cell.back_to_back_ratio),
         "One request each half second": figure(cell.paced, cell.paced_ratio),
         "Slower by": times(cell.slower),
@@ -47,8 +46,8 @@ def line(cell: Paced) -> dict[str, str]:
     }
 
 
-def figure(row: dict[str, Any], ratio: float | None) -> str:
-    spread = f" ({interval(*row['median_ci95_ms'])})" if row["median_ci95_ms"] else ""
+def figure(row: Result | PacedCell, ratio: float | None) -> str:
+    spread = f" ({interval(*row.median_ci95_ms)})" if row.median_ci95_ms else ""
     beside = f" · {times(ratio)} of Infinity" if ratio is not None else ""
-    word = "" if row["verdict"] == "valid" else f" :orange-badge[{row['verdict']}]"
-    return f"**{significant(row['median_ms'])}**{spread}{beside}{word}"
+    word = "" if row.verdict == "valid" else f" :orange-badge[{row.verdict}]"
+    return f"**{significant(row.median_ms or 0.0)}**{spread}{beside}{word}"

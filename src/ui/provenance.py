@@ -1,9 +1,8 @@
 """Where a number comes from: one click from the number itself."""
 
-from typing import Any
-
 import streamlit as st
 
+from src.bench.run import Result, Run
 from src.references.reference import SCOPES, STATISTICS, Reference
 from src.references.verdict import Beside
 from src.ui.format import interval, moment, ms, plain
@@ -38,24 +37,24 @@ def draw_published(reference: Reference, printed: float | None = None) -> None:
         st.caption(plain(reference.note))
 
 
-def draw_measured(side: Beside, run: dict[str, Any]) -> None:
+def draw_measured(side: Beside, run: Run) -> None:
     """Say how a result came about, and why it may or may not be divided by the published number."""
-    row = side.row
+    row = side.result
     assert row
     assert side.comparison
-    head, host = run["run"], run["run"]["host"]
-    spread = f" (95 % interval {interval(*row['median_ci95_ms'])})" if row["median_ci95_ms"] else ""
-    st.markdown(f"**{ms(row['median_ms'])}**{spread}, measured in run `{head['id']}`")
+    head, host = run.head, run.head.host
+    spread = f" (95 % interval {interval(*row.median_ci95_ms)})" if row.median_ci95_ms else ""
+    st.markdown(f"**{ms(row.median_ms or 0.0)}**{spread}, measured in run `{head.id}`")
     facts = {
-        "Engine": f"{plain(row['facts']['title'])}, {versions(row)}",
-        "Model": plain(head["model"].get("name", "not named")),
+        "Engine": f"{plain(row.title)}, {versions(row)}",
+        "Model": plain(head.model.get("name", "not named")),
         "Host": plain(f"{host.get('cpu', 'not named')}, {host.get('system', '')}"),
-        "Threads": str(row["threads"]),
-        "Batch, tokens": f"{row['batch_size']} × {row['sequence_length']}",
-        "Scope": SCOPES[row["scope"]],
-        "Statistic": f"median of {row['facts'].get('rounds', '?')} round medians, {row['samples']:,} calls",
-        "When": f"{moment(head['started_at'])} UTC",
-        "Row's verdict": f"{row['verdict'] or 'not judged'} {plain(' '.join(row['reasons']))}".strip(),
+        "Threads": str(row.threads),
+        "Batch, tokens": f"{row.batch_size} × {row.sequence_length}",
+        "Scope": SCOPES[row.scope],
+        "Statistic": f"median of {row.facts.get('rounds', '?')} round medians, {row.samples:,} calls",
+        "When": f"{moment(head.started_at)} UTC",
+        "Row's verdict": f"{row.verdict or 'not judged'} {plain(' '.join(row.reasons))}".strip(),
     }
     st.markdown("\n".join(f"- {name}: {value}" for name, value in facts.items()))
     if side.comparison.comparable:
@@ -68,12 +67,12 @@ def draw_measured(side: Beside, run: dict[str, Any]) -> None:
         "pages/benchmark.py",
         label="Open the run",
         icon=":material/speed:",
-        query_params={"run": head["id"], "r_scope": row["scope"]},
+        query_params={"run": head.id, "r_scope": row.scope},
     )
 
 
-def versions(row: dict[str, Any]) -> str:
+def versions(row: Result) -> str:
     """Return a result's libraries with their versions."""
     names = ("torch", "ipex", "onnxruntime", "openvino", "ctranslate2")
-    told = [f"{name} {row['facts'][name]}" for name in names if row["facts"].get(name)]
-    return plain(", ".join(told) or known(row["engine"]).runtime)
+    told = [f"{name} {row.facts[name]}" for name in names if row.facts.get(name)]
+    return plain(", ".join(told) or known(row.engine).runtime)

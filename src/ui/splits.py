@@ -1,15 +1,14 @@
 """What came from hardware and what from software since 2021."""
 
-from typing import Any
-
 import pandas as pd
 import streamlit as st
 
+from src.bench.run import Run
 from src.references import verdict
 from src.ui.style import known
 
 
-def draw_splits(run: dict[str, Any]) -> None:
+def draw_splits(run: Run) -> None:
     """Draw what came from hardware and what from software, where 2021's stack ran beside today's."""
     found = verdict.splits(run)
     if not found:

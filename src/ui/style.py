@@ -17,11 +17,16 @@ MARKERS = {
     "int8": ("square", "pentagon", "star", "hourglass"),
 }
 # Stored numbers are never an engine's colour, and always dashed.
-STORED = {16: "#D97706", 128: "#DB2777"}
+STORED = {16: "#D97706", 128: "#DB2777"}  # Infinity's numbers, by tokens
 DASHES = {"fp32": "solid", "fp16": "dot", "bf16": "dashdot", "int8": "dash"}
 ELSEWHERE = "#64748B"  # an engine that the registry does not know: it came with an imported run
 # Lines and whiskers that must be seen on a light and a dark background.
 NEUTRAL = "#64748B"
+
+
+def stored(length: int | None) -> str:
+    """Return the colour of Infinity's number of so many tokens."""
+    return STORED.get(length or 0, NEUTRAL)
 
 
 def colour(spec: EngineSpec) -> str:

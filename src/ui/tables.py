@@ -5,49 +5,52 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from src.bench import known_accuracy
 from src.bench.report import harmless
+from src.bench.run import Result, Run
+from src.bench.sentence_answer import Answer, EngineAnswer, Latency
 from src.engines import registry
 from src.engines.spec import EngineSpec
+from src.facts import Facts
+from src.references import BesideSentence
 from src.ui import gates
 from src.ui.format import duration, interval, plain, significant, times
 
 
-def latencies(rows: list[dict[str, Any]], stored: dict[str, Any] | None) -> pd.DataFrame:
+def latencies(answer: Answer, stored: BesideSentence | None) -> pd.DataFrame:
     """Return a row an engine: answer, both scopes with intervals, ratio to the best and to the stored number.
 
     `stored` is the reference of the sentence's own length, or None: then nothing is divided.
     """
-    best = rows[0]["pipeline"]["median_ms"]
+    engines = answer.fastest_first
     table = []
-    for row in rows:
+    for engine in engines:
         line = {
-            "Engine": registry.get(row["engine"]).title,
-            "Pipeline, ms": scope_text(row["pipeline"]),
-            "Model, ms": scope_text(row["model"]),
-            "To best": times(row["pipeline"]["median_ms"] / best),
+            "Engine": registry.get(engine.engine).title,
+            "Pipeline, ms": latency_text(engine.pipeline),
+            "Model, ms": latency_text(engine.model),
+            "To best": times(engine.pipeline.median_ms / engines[0].pipeline.median_ms),
         }
         if stored:
-            line["To Infinity"] = times(stored["ratios"][row["engine"]]["pipeline"])
-        line["Answer"] = answer_text(row)
+            line["To Infinity"] = times(stored.ratios[engine.engine]["pipeline"])
+        line["Answer"] = answer_text(engine)
         table.append(line)
     return pd.DataFrame(table).set_index("Engine")
 
 
-def scope_text(cell: dict[str, Any]) -> str:
-    unsteady = "" if cell["steady"] else " :orange-badge[not steady]"
-    return f"**{significant(cell['median_ms'])}** ({interval(*cell['ci95_ms'])}){unsteady}"
+def latency_text(latency: Latency) -> str:
+    unsteady = "" if latency.steady else " :orange-badge[not steady]"
+    return f"**{significant(latency.median_ms)}** ({interval(*latency.ci95_ms)}){unsteady}"
 
 
-def answer_text(row: dict[str, Any]) -> str:
+def answer_text(engine: EngineAnswer) -> str:
     """Return label, confidence and logit difference, with badges for another label and for low accuracy."""
-    confidence = row["probability"] if row["label"] == "positive" else 1 - row["probability"]
-    text = f"{row['label']} {confidence:.1%}"
-    if row["max_abs_delta_logit"] is not None:
-        text += f", Δ {row['max_abs_delta_logit']:.2g}"
-    if row["agrees"] is False:
+    confidence = engine.probability if engine.label == "positive" else 1 - engine.probability
+    text = f"{engine.label} {confidence:.1%}"
+    if engine.max_abs_delta_logit is not None:
+        text += f", Δ {engine.max_abs_delta_logit:.2g}"
+    if engine.agrees is False:
         text += " :red-badge[other label]"
-    known = known_accuracy.from_json(row["accuracy"])
+    known = engine.accuracy
     return text + (gates.badge(known) if known else " :gray-badge[accuracy not known here]")
 
 
@@ -61,40 +64,40 @@ def missing(specs: list[tuple[EngineSpec, Any]]) -> pd.DataFrame:
     ).set_index("Engine")
 
 
-def run_results(rows: list[dict[str, Any]], baseline: str) -> tuple[pd.DataFrame, dict[str, Any]]:
+def run_results(rows: list[Result], baseline: str) -> tuple[pd.DataFrame, Facts]:
     """Return the results of one case as a frame of numbers, and how st.dataframe shows its columns."""
 
-    def line(row: dict[str, Any]) -> dict[str, Any]:
-        low, high = row["median_ci95_ms"] or (None, None)
-        ratio = row["ratios"].get(baseline) or {}
-        ratio_low, ratio_high = ratio.get("ci95") or (None, None)
-        answers = row["facts"].get("answers") or {}
+    def line(row: Result) -> Facts:
+        low, high = row.median_ci95_ms or (None, None)
+        ratio = row.ratios.get(baseline)
+        ratio_low, ratio_high = (ratio and ratio.ci95) or (None, None)
+        answers = row.facts.get("answers") or {}
         return {
-            "Engine": row["facts"]["title"],
-            "Median": row["median_ms"],
+            "Engine": row.title,
+            "Median": row.median_ms,
             "Low": low,
             "High": high,
-            "Mean": row["mean_ms"],
-            "p90": row["p90_ms"],
-            "p95": row["p95_ms"],
-            "p99": row["p99_ms"],
-            "Per s": row["throughput_per_s"],
-            "Ratio": 1.0 if row["engine"] == baseline else ratio.get("ratio"),
+            "Mean": row.mean_ms,
+            "p90": row.p90_ms,
+            "p95": row.p95_ms,
+            "p99": row.p99_ms,
+            "Per s": row.throughput_per_s,
+            "Ratio": 1.0 if row.engine == baseline else ratio and ratio.ratio,
             "Ratio low": ratio_low,
             "Ratio high": ratio_high,
-            "Compared": "baseline" if row["engine"] == baseline else ratio.get("verdict"),
-            "Verdict": row["verdict"] or "not judged",
+            "Compared": "baseline" if row.engine == baseline else ratio and ratio.verdict,
+            "Verdict": row.verdict or "not judged",
             "Agreement": answers.get("agreement"),
-            "First call": row["first_call_ms"],
-            "Cold call": row.get("switch_ms"),
-            "Ramp": (row.get("ramp") or {}).get("ratio"),
-            "Load, s": row["load_s"],
-            "Peak RSS, MB": row["peak_rss_mb"],
-            "Artifact, MB": row["artifact_mb"],
-            "Threads": row["effective_threads"],
-            "Samples": row["samples"],
-            "Rounds": row["facts"].get("rounds"),
-            "Disturbed": row["facts"].get("disturbed_slices"),
+            "First call": row.first_call_ms,
+            "Cold call": row.switch_ms,
+            "Ramp": row.ramp and row.ramp.ratio,
+            "Load, s": row.load_s,
+            "Peak RSS, MB": row.peak_rss_mb,
+            "Artifact, MB": row.artifact_mb,
+            "Threads": row.effective_threads,
+            "Samples": row.samples,
+            "Rounds": row.facts.get("rounds"),
+            "Disturbed": row.facts.get("disturbed_slices"),
         }
 
     number = st.column_config.NumberColumn
@@ -141,11 +144,11 @@ def run_results(rows: list[dict[str, Any]], baseline: str) -> tuple[pd.DataFrame
     return frame.dropna(axis="columns", how="all"), config
 
 
-def host_facts(run: dict[str, Any]) -> pd.DataFrame:
+def host_facts(run: Run) -> pd.DataFrame:
     """Return what a run says of its host, software and noise, one fact a line."""
-    head, noise = run["run"], run["noise"]
-    host = head["host"]
-    time = head["time"] or {}
+    head, noise = run.head, run.noise
+    host = head.host
+    time = head.time
     facts = {
         "Host": host.get("name"),
         "CPU": host.get("cpu"),
@@ -160,17 +163,15 @@ def host_facts(run: dict[str, Any]) -> pd.DataFrame:
         "Clock": host.get("clock"),
         "Libraries": ", ".join(f"{name} {version}" for name, version in host.get("libraries", {}).items()),
         "Commit": host.get("git_commit"),
-        "Model": head["model"].get("name"),
-        "Noise floor (A/A pair)": f"{100 * noise['noise_floor']:.1f} %" if noise["noise_floor"] else None,
-        "Slices disturbed": f"{noise['disturbed_slices']:,} of {noise['slices']:,}"
-        if noise["slices"]
+        "Model": head.model.get("name"),
+        "Noise floor (A/A pair)": f"{100 * noise.noise_floor:.1f} %" if noise.noise_floor else None,
+        "Slices disturbed": f"{noise.disturbed_slices:,} of {noise.slices:,}" if noise.slices else None,
+        "What disturbed them": " ".join(noise.reasons),
+        "Time inside calls": f"{100 * time.calls_share:.0f} %" if time and time.calls_share else None,
+        "Measurer's own CPU": f"{100 * time.measurer_cpu_cores:.1f} % of a core"
+        if time and time.measurer_cpu_cores is not None
         else None,
-        "What disturbed them": " ".join(noise["reasons"]),
-        "Time inside calls": f"{100 * time['calls_share']:.0f} %" if time.get("calls_share") else None,
-        "Measurer's own CPU": f"{100 * time['measurer_cpu_cores']:.1f} % of a core"
-        if time.get("measurer_cpu_cores") is not None
-        else None,
-        "Waited for a quiet host": duration(time["waited_s"]) if time.get("waited_s") is not None else None,
+        "Waited for a quiet host": duration(time.waited_s) if time else None,
     }
     kept = {name: plain(str(value)) for name, value in facts.items() if value not in (None, "")}
     return pd.DataFrame({"Fact": kept.keys(), "Value": kept.values()}).set_index("Fact")

@@ -6,6 +6,7 @@ import re
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from src.bench.sentence_answer import Answer
 from src.engines import registry
 from src.model import embedded
 from src.ui import format
@@ -19,7 +20,7 @@ def page() -> AppTest:
     return AppTest.from_file(str(ROOT / "app.py"), default_timeout=280).run()
 
 
-def answer(at: AppTest) -> dict:
+def answer(at: AppTest) -> Answer:
     return at.session_state["kept"][1]
 
 
@@ -27,21 +28,21 @@ def test_opening_the_page_measures_infinitys_sentence(page: AppTest):
     assert not page.exception
     assert page.text_input(key="sentence").value == DEMO
     found = answer(page)
-    assert found["tokens"] == 16
-    assert {row["engine"] for row in found["engines"]} == set(SIX)
+    assert found.tokens == 16
+    assert {row.engine for row in found.engines} == set(SIX)
     heading = next(element.value for element in page.markdown if element.value.startswith("###"))
     assert heading.startswith(("### Yes", "### No", "### Too close"))
     assert "stated 2.6 ms" in heading
 
 
 def test_the_table_shows_the_numbers_of_the_answer(page: AppTest):
-    rows = sorted(answer(page)["engines"], key=lambda row: row["pipeline"]["median_ms"])
+    rows = sorted(answer(page).engines, key=lambda row: row.pipeline.median_ms)
     table = page.table[0].value
     assert len(table) == 6
     for row, (_, line) in zip(rows, table.iterrows(), strict=True):
-        assert f"**{format.significant(row['pipeline']['median_ms'])}**" in line["Pipeline, ms"]
-        assert f"**{format.significant(row['model']['median_ms'])}**" in line["Model, ms"]
-        assert line["To Infinity"] == format.times(row["pipeline"]["median_ms"] / 2.6)
+        assert f"**{format.significant(row.pipeline.median_ms)}**" in line["Pipeline, ms"]
+        assert f"**{format.significant(row.model.median_ms)}**" in line["Model, ms"]
+        assert line["To Infinity"] == format.times(row.pipeline.median_ms / 2.6)
         assert "positive" in line["Answer"]
 
 
@@ -57,14 +58,14 @@ def test_the_chart_draws_bars_in_both_scopes_and_the_stored_lines(page: AppTest)
 
 
 def test_a_rerun_without_a_change_does_not_measure_again(page: AppTest):
-    before = answer(page)["measured_at"], answer(page)["engines"][0]["model"]
+    before = answer(page).measured_at, answer(page).engines[0].model
     page.run()
-    assert (answer(page)["measured_at"], answer(page)["engines"][0]["model"]) == before
+    assert (answer(page).measured_at, answer(page).engines[0].model) == before
 
 
 def test_the_long_example_is_one_click(page: AppTest):
     page.button(key="example 128 tokens").click().run()
-    assert answer(page)["tokens"] == 128
+    assert answer(page).tokens == 128
     assert "9.7 ms" in next(element.value for element in page.markdown if element.value.startswith("###"))
     assert page.query_params["sentence"].startswith("Hugging Face, the winner")
 
@@ -78,7 +79,7 @@ def test_another_length_is_not_divided(page: AppTest):
 
 def test_choosing_engines_measures_only_those(page: AppTest):
     page.pills(key="engines").set_value(["onnxruntime-int8"]).run()
-    assert [row["engine"] for row in answer(page)["engines"]] == ["onnxruntime-int8"]
+    assert [row.engine for row in answer(page).engines] == ["onnxruntime-int8"]
     page.pills(key="engines").set_value([]).run()
     assert any("No engine is chosen" in info.value for info in page.info)
     page.pills(key="engines").set_value(["onnxruntime-int8"]).run()
@@ -109,9 +110,9 @@ def test_the_link_restores_text_and_choices():
     at.run()
     assert at.text_input(key="sentence").value == "A fine film."
     found = answer(at)
-    assert found["text"] == "A fine film."
-    assert found["threads"] == 1
-    assert [row["engine"] for row in found["engines"]] == ["onnxruntime-int8"]
+    assert found.text == "A fine film."
+    assert found.threads == 1
+    assert [row.engine for row in found.engines] == ["onnxruntime-int8"]
 
 
 def test_what_cannot_run_is_listed_with_reasons(page: AppTest):
@@ -149,11 +150,11 @@ def test_engines_that_are_not_proven_are_flagged(page: AppTest):
     page.pills(key="engines").set_value(["torchscript-int8", "onnxruntime-int8"]).run()
     page.text_input(key="sentence").set_value(DEMO).run()
     stored = {row["engine"]: row for row in embedded.stored_accuracy()["engines"]}
-    states = {row["engine"]: row["accuracy"] and row["accuracy"]["state"] for row in answer(page)["engines"]}
-    for row in answer(page)["engines"]:
-        theirs = stored[row["engine"]]
-        same = row["fingerprint"]["artifact_sha256"] == theirs["fingerprint"]["artifact_sha256"]
-        assert states[row["engine"]] == (theirs["gate"]["state"] if same else None)
+    states = {row.engine: row.accuracy and row.accuracy.state for row in answer(page).engines}
+    for row in answer(page).engines:
+        theirs = stored[row.engine]
+        same = row.fingerprint.artifact_sha256 == theirs["fingerprint"]["artifact_sha256"]
+        assert states[row.engine] == (theirs["gate"]["state"] if same else None)
     table = page.table[0].value
     for id, state in states.items():
         badge = table.loc[registry.get(id).title, "Answer"]

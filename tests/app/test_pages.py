@@ -9,14 +9,16 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from src.bench import plan
-from src.bench.events import TWIN
+from src.bench.events import TWIN, Failed
+from src.bench.run import JudgedRatio
 from src.jobs import queue
+from src.jobs.live import Live, LiveCell, Step
 from src.limits import HOSTED, OUT_OF_ORDER
 from src.store import runs
 from src.store.database import Store, open_store
 from tests.conftest import ROOT
 from tests.rows import MODEL
-from tests.unit.test_results import BASELINE, made
+from tests.unit.test_results import BASELINE, CASE, made
 from tests.unit.test_store import kept, with_id
 
 TIMES = {BASELINE: 2.0, BASELINE + TWIN: 2.0, "onnxruntime-int8": 1.2, "pytorch-fp32": 6.0}
@@ -143,9 +145,9 @@ def test_an_empty_choice_says_what_to_choose(store: Store, key: str, value: list
 def test_a_run_shows_its_answer_its_figures_and_its_files(three: Store):
     at = page("benchmark", run=FIRST)
     assert "onnxruntime-int8" in heading(at).replace("\\", "")
-    rows = {row["engine"]: row for row in runs.run_json(three, FIRST)["results"]}
+    rows = {row.engine: row for row in runs.run(three, FIRST).results}
     bars = spec(at)["data"][0]
-    assert sorted(bars["y"]) == sorted(row["facts"]["title"] for row in rows.values())
+    assert sorted(bars["y"]) == sorted(row.title for row in rows.values())
     shapes = spec(at)["layout"]["shapes"]
     assert [one["x0"] for one in shapes] == [2.6]
     assert "stored" in shapes[0]["name"]
@@ -157,10 +159,10 @@ def test_each_view_of_a_run(three: Store, view: str):
     at = page("benchmark", run=FIRST)
     at.get_by_key("r_view").set_value(view).run()
     assert not at.exception
-    rows = {row["engine"]: row for row in runs.run_json(three, FIRST)["results"]}
+    rows = {row.engine: row for row in runs.run(three, FIRST).results}
     if view == "Table":
         frame = at.dataframe[0].value
-        assert list(frame["Median"]) == sorted(row["median_ms"] for row in rows.values())
+        assert list(frame["Median"]) == sorted(row.median_ms for row in rows.values())
         assert set(frame["Compared"]) <= {"faster", "slower", "tie", "baseline"}
     elif view == "Distribution":
         for trace in spec(at)["data"]:
@@ -196,31 +198,18 @@ def test_a_running_job_shows_progress_and_a_chart(store: Store):
     job = queue.ask(store, plan.quick(), "embedded", 40.0, "click", "secret")
     queue.claim(store, "me")
     assert queue.begin(store, job.id, "me")
-    told = {"stage": "measure", "text": "Measuring", "done": 7, "total": 0, "elapsed_s": 10.0, "left_s": 30.0}
-    row = {
-        **{
-            "engine": "onnxruntime-int8",
-            "title": "ONNX Runtime INT8",
-            "batch_size": 1,
-            "sequence_length": 16,
-        },
-        **{
-            "threads": 2,
-            "scope": "model",
-            "median_ms": 1.5,
-            "median_ci95_ms": [1.4, 1.6],
-            "verdict": "valid",
-        },
-        **{"ratios": {BASELINE: {"ratio": 0.5, "ci95": [0.48, 0.52], "verdict": "faster"}}, "rounds": 7},
-        "disturbed_slices": 0,
-    }
-    live = {
-        "round": 7,
-        "rows": [row],
-        "loaded": [BASELINE],
-        "failures": [{"engine": "pytorch-fp32", "reason": "no"}],
-    }
-    queue.tell(store, job.id, progress={**told, "round": 7, "next_look": 20}, live=live)
+    step = Step("measure", "Measuring", 7, 0, elapsed_s=10.0, left_s=30.0, round=7, next_look=20)
+    cell = LiveCell(
+        engine="onnxruntime-int8",
+        title="ONNX Runtime INT8",
+        **asdict(CASE),
+        rounds=7,
+        median_ms=1.5,
+        median_ci95_ms=(1.4, 1.6),
+        ratios={BASELINE: JudgedRatio(0.5, (0.48, 0.52), "faster", 7, 0.01)},
+    )
+    live = Live(7, (cell,), (BASELINE,), (Failed("pytorch-fp32", "no"),))
+    queue.tell(store, job.id, progress=asdict(step), live=asdict(live))
     at = page("benchmark", job=job.id, token="secret")
     bar = at.get("progress")[0].proto
     assert "Round 7" in bar.text

@@ -8,8 +8,9 @@ import pytest
 import streamlit as st
 
 from src import cli
-from src.bench import accuracy, accuracy_files
+from src.bench import accuracy_files
 from src.bench.accuracy import judge
+from src.bench.accuracy_result import Accuracy
 from src.bench.events import TWIN
 from src.bench.record import Record
 from src.references import verdict
@@ -81,20 +82,20 @@ def test_the_verdict_is_that_of_the_run(measured: Store):
     at = page("verdict")
     row = next(
         row
-        for row in runs.run_json(measured, RUN)["results"]
-        if (row["engine"], row["scope"]) == ("onnxruntime-int8", "pipeline")
+        for row in runs.run(measured, RUN).results
+        if (row.engine, row.scope) == ("onnxruntime-int8", "pipeline")
     )
     headline = next(one.value for one in at.markdown if one.value.startswith("### 16 tokens"))
     assert "16 tokens – Yes: " in headline
-    assert f"**{row['median_ms']:.2f} ms**" in headline
-    assert f"×{row['median_ms'] / 2.6:.2f} of Infinity's stated 2.6 ms" in headline
+    assert f"**{row.median_ms:.2f} ms**" in headline
+    assert f"×{row.median_ms / 2.6:.2f} of Infinity's stated 2.6 ms" in headline
     text = words(at)
-    assert f"×{row['median_ms'] / 2.498:.2f} of it" in text, "the video's number stands beside it"
+    assert f"×{row.median_ms / 2.498:.2f} of it" in text, "the video's number stands beside it"
     assert "as they miss the accuracy gate: torchscript\\-int8" in text
 
 
 def test_every_page_and_command_says_the_same(measured: Store, capsys: pytest.CaptureFixture[str]):
-    run = runs.run_json(measured, RUN)
+    run = runs.run(measured, RUN)
     spoken = verdict.answer(run, "cpu", 16)
     assert spoken
     said = sentence(spoken)
@@ -120,9 +121,9 @@ def test_back_to_back_and_one_request_each_half_second_stand_beside_infinity(sto
     table = next(one.value for one in at.table if "Back to back" in one.value.columns)
     assert table.index.tolist() == ["16, ONNX Runtime INT8"]
     line = table.iloc[0]
-    paced = next(row for row in runs.run_json(store, RUN)["paced"])
-    assert f"**{significant(paced['median_ms'])}**" in line["One request each half second"]
-    assert f"{times(paced['median_ms'] / 2.6)} of Infinity" in line["One request each half second"]
+    paced = next(row for row in runs.run(store, RUN).paced)
+    assert f"**{significant(paced.median_ms)}**" in line["One request each half second"]
+    assert f"{times(paced.median_ms / 2.6)} of Infinity" in line["One request each half second"]
     assert "of Infinity" in line["Back to back"]
     assert line["Infinity, stated"] == "2.60 ms"
 
@@ -168,10 +169,8 @@ def test_accuracy_shows_the_flipped_sentences(store: Store):
     base = [(-1.0, 1.0), (1.0, -1.0), (-1.0, 1.0)]
     other = [base[0], base[1], (0.5, -0.5)]
     rows = (judge("pytorch-fp32", base, base, texts, 1), judge("onnxruntime-int8", other, base, texts, 1))
-    result = accuracy.Accuracy(
-        "d.tsv", "d", 3, EMBEDDED["name"], "w", "c", "2026-11-01T00:00:00Z", {"cpu": "A CPU"}, rows, ()
-    )
-    accuracy_files.keep(result.to_json())
+    day = "2026-11-01T00:00:00Z"
+    accuracy_files.keep(Accuracy(dataset="d.tsv", n=3, model=EMBEDDED["name"], measured_at=day, engines=rows))
     at = page("accuracy")
     assert "d.tsv" in at.selectbox(key="a_dataset").value
     assert any("is not proven for 2" in one.value for one in at.markdown), "three sentences prove nothing"
@@ -182,17 +181,17 @@ def test_cost_follows_from_the_inputs(measured: Store):
     at = page("cost")
     row = next(
         row
-        for row in runs.run_json(measured, RUN)["results"]
-        if (row["engine"], row["scope"]) == ("onnxruntime-int8", "pipeline")
+        for row in runs.run(measured, RUN).results
+        if (row.engine, row.scope) == ("onnxruntime-int8", "pipeline")
     )
     assert at.selectbox(key="c_engine").value == "onnxruntime-int8", "the fastest that keeps its accuracy"
 
     def shown() -> float:
         return float(at.table[0].value.iloc[0, 0].replace(",", ""))
 
-    assert shown() == pytest.approx(Offer(row["throughput_per_s"], 0.17, 0, 0.5).per_million, rel=1e-3)
+    assert shown() == pytest.approx(Offer(row.throughput_per_s, 0.17, 0, 0.5).per_million, rel=1e-3)
     at.slider(key="c_used").set_value(25).run()
-    assert shown() == pytest.approx(Offer(row["throughput_per_s"], 0.17, 0, 0.25).per_million, rel=1e-3)
+    assert shown() == pytest.approx(Offer(row.throughput_per_s, 0.17, 0, 0.25).per_million, rel=1e-3)
     at.segmented_control(key="c_licence").set_value("per CPU").run()
     assert at.number_input(key="c_cpus").value == 2
     licensed = Offer(1000 / 2.6, 0.17, 40_000, 0.25)

@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 from sqlalchemy.engine import URL
 
 from src.bench.events import TWIN
+from src.bench.run import from_json
 from src.references import verdict
 from src.store import transfer
 from src.store.database import opened
@@ -90,16 +91,16 @@ def test_from_a_sentence_to_a_link(page: Page, browser: Browser, served: Server,
     page.locator(".st-key-run button:visible").click()
     page.wait_for_selector(".st-key-download_json button:visible", timeout=4 * MINUTE)
     id = next(one["id"] for one in json.loads(command(own_home, "runs", "--json")))
-    run = json.loads(command(own_home, "show", id, "--json"))
+    run = from_json(json.loads(command(own_home, "show", id, "--json")))
 
     go(page, "Verdict")
     text = page.locator("[data-testid=stMain]").inner_text()
     for cell in verdict.table(run, "cpu"):
         assert f"{cell.reference.value:g} ms" in text
         for side in cell.beside:
-            if side.row:
-                assert side.row["facts"]["title"] in text
-                assert ms(side.row["median_ms"]) in text
+            if side.result:
+                assert side.result.title in text
+                assert ms(side.result.median_ms) in text
     answers = {length: verdict.answer(run, "cpu", length) for length in (16, 128)}
     # On a host so noisy that nothing counts the page says so.
     assert any(answers.values()) or "no result that counts" in text
@@ -113,7 +114,7 @@ def test_from_a_sentence_to_a_link(page: Page, browser: Browser, served: Server,
     page.keyboard.press("Escape")
     fp32 = verdict.find(run, "onnxruntime-fp32", 16, "model")
     assert fp32
-    page.get_by_role("button", name=re.compile(re.escape(ms(fp32["median_ms"])))).first.click()
+    page.get_by_role("button", name=re.compile(re.escape(ms(fp32.median_ms)))).first.click()
     expect(page.get_by_text(f"measured in run {id}")).to_be_visible(timeout=MINUTE)
     expect(page.get_by_text("with these caveats").first).to_be_visible()
     page.keyboard.press("Escape")

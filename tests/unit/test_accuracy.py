@@ -3,13 +3,13 @@
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 from scipy.stats import binomtest
 
-from src.bench import accuracy, accuracy_files, datasets
+from src.bench import accuracy_files, datasets
 from src.bench.accuracy import compare_padding, judge
+from src.bench.accuracy_result import Accuracy
 from src.bench.datasets import BadDataset
 from src.bench.gate import MISSES, NOT_PROVEN, Pairs
 from src.bench.stats import mcnemar
@@ -99,11 +99,9 @@ def test_a_hub_that_cannot_be_reached_names_the_way_out(monkeypatch: pytest.Monk
         datasets.read("hub")
 
 
-def result(*engines: str, measured_at: str) -> dict[str, Any]:
+def result(*engines: str, measured_at: str) -> Accuracy:
     rows = tuple(judge(engine, BASELINE, BASELINE, ROWS, 1) for engine in engines)
-    return accuracy.Accuracy(
-        "d.tsv", "d", 4, "M", "w", "c", measured_at, {"cpu": "A CPU"}, rows, ()
-    ).to_json()
+    return Accuracy(dataset="d.tsv", n=4, model="M", measured_at=measured_at, engines=rows)
 
 
 def test_results_are_kept_and_joined(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
@@ -112,7 +110,7 @@ def test_results_are_kept_and_joined(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     accuracy_files.keep(result("b", "c", measured_at="2026-11-02T00:00:00Z"))
     found = accuracy_files.kept()
     assert len(found) == 1
-    assert sorted(row["engine"] for row in found[0]["engines"]) == ["a", "b", "c"]
+    assert sorted(row.engine for row in found[0].engines) == ["a", "b", "c"]
     (tmp_path / "accuracy" / "broken.json").write_text("{")
     assert len(accuracy_files.kept()) == 1
 
@@ -145,4 +143,4 @@ def test_two_that_keep_results_at_once_lose_none(monkeypatch: pytest.MonkeyPatch
         process.stdin.close()
     assert [process.wait(60) for process in processes] == [0] * len(names)
     (found,) = accuracy_files.kept()
-    assert sorted(row["engine"] for row in found["engines"]) == names
+    assert sorted(row.engine for row in found.engines) == names

@@ -1,6 +1,7 @@
 """Are we there yet? One rule: what it says of random runs, and that every page says it."""
 
 import random
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from src.bench.gate import HOLDS, MISSES, NOT_PROVEN
 from src.bench.known_accuracy import Known
+from src.bench.run import Result
 from src.references import Answer, answer, answers, figures, figures_of_sentence, verdict
 from src.references import beside as stored_beside
 from src.references.answer import FASTER, LEVEL, NO, SLOWER, UNKNOWN, YES, beside, faithful
@@ -26,7 +28,7 @@ def nothing_known(_: Any) -> Known | None:
 
 
 @st.composite
-def results(draw: st.DrawFn) -> list[dict[str, Any]]:
+def results(draw: st.DrawFn) -> list[Result]:
     """Draw the results of one case: gates of every state, ties, invalid and noisy ones, GPU rows, figures
     close to the published one.
     """
@@ -49,29 +51,29 @@ def results(draw: st.DrawFn) -> list[dict[str, Any]]:
     return rows
 
 
-def spoken_by(rows: list[dict[str, Any]], **more: Any) -> Answer:
+def spoken_by(rows: list[Result], **more: Any) -> Answer:
     return answer(figures(build.run(*rows, **more), rows, nothing_known))
 
 
-def state(row: dict[str, Any]) -> str:
-    return (row["facts"]["accuracy"] or {"state": ""})["state"]
+def state(row: Result) -> str:
+    return (row.facts["accuracy"] or {"state": ""})["state"]
 
 
 @given(results(), st.sampled_from((0.01, 0.05)))
 @settings(max_examples=400, deadline=None)
-def test_a_plain_yes_or_no_is_carried_by_what_was_measured(rows: list[dict[str, Any]], floor: float):
+def test_a_plain_yes_or_no_is_carried_by_what_was_measured(rows: list[Result], floor: float):
     spoken = answer(figures(build.run(*rows, floor=floor), rows, nothing_known))
     text = sentence(spoken)
-    counted = [row for row in rows if row["device"] == "cpu" and row["verdict"] != "invalid"]
+    counted = [row for row in rows if row.device == "cpu" and row.verdict != "invalid"]
     if spoken.best is None:
         assert all(state(row) == MISSES for row in counted)
         return
-    best = next(row for row in rows if row["engine"] == spoken.best.engine)
+    best = next(row for row in rows if row.engine == spoken.best.engine)
     assert best in counted, "no GPU row and no invalid one speaks for the CPU"
     assert state(best) != MISSES
-    low, high = best["median_ci95_ms"]
+    low, high = best.median_ci95_ms
     if text.startswith(("Yes", "No:", "No in")):
-        assert best["verdict"] == "valid"
+        assert best.verdict == "valid"
     if text.startswith("Yes"):
         assert high < INFINITY_MS - 0.05
         assert high < INFINITY_MS * (1 - floor)
@@ -80,24 +82,22 @@ def test_a_plain_yes_or_no_is_carried_by_what_was_measured(rows: list[dict[str, 
         assert low > INFINITY_MS * (1 + floor)
     if text.startswith(("Yes:", "No:", "Too close to call:")):
         assert state(best) == HOLDS
-        faster = [row for row in counted if state(row) == HOLDS and row["median_ms"] < best["median_ms"]]
+        faster = [row for row in counted if state(row) == HOLDS and row.median_ms < best.median_ms]
         assert not faster, "the fastest of proven accuracy speaks"
     if text.startswith("No:"):
         reach = min(INFINITY_MS - 0.05, INFINITY_MS * (1 - floor))
         assert not any(
-            row["verdict"] == "valid" and row["median_ci95_ms"][1] < reach and state(row) != MISSES
+            row.verdict == "valid" and row.median_ci95_ms[1] < reach and state(row) != MISSES
             for row in counted
         ), "one that may be accurate enough was faster: that is no plain no"
 
 
 @given(results(), st.randoms())
 @settings(max_examples=100, deadline=None)
-def test_the_order_of_rows_and_who_misses_the_gate_change_nothing(
-    rows: list[dict[str, Any]], order: random.Random
-):
+def test_the_order_of_rows_and_who_misses_the_gate_change_nothing(rows: list[Result], order: random.Random):
     spoken = spoken_by(rows)
     shuffled = order.sample(rows, len(rows))
-    ms = [row["median_ms"] for row in rows]
+    ms = [row.median_ms for row in rows]
     if len(set(ms)) == len(ms):  # which of two equals speaks is not fixed
         assert sentence(spoken_by(shuffled)) == sentence(spoken)
     if spoken.best:
@@ -106,9 +106,9 @@ def test_the_order_of_rows_and_who_misses_the_gate_change_nothing(
 
 @given(results())
 @settings(max_examples=100, deadline=None)
-def test_a_sentence_and_a_run_of_the_same_figures_say_the_same(rows: list[dict[str, Any]]):
+def test_a_sentence_and_a_run_of_the_same_figures_say_the_same(rows: list[Result]):
     """A sentence has no row verdicts and shows titles of the registry."""
-    rows = [{**row, "verdict": "valid"} for row in rows]
+    rows = [replace(row, verdict="valid") for row in rows]
     ours = answer(figures_of_sentence(build.sentence(*rows), nothing_known))
     theirs = spoken_by(rows)
     assert (ours.word, ours.proven, ours.best and ours.best.engine) == (
@@ -131,8 +131,8 @@ def test_a_sentence_and_a_run_of_the_same_figures_say_the_same(rows: list[dict[s
     ],
 )
 def test_inside_the_rounding_of_a_published_number_it_is_level(ms: float, width: float, word: str):
-    row = build.row("onnxruntime-int8", 16, "pipeline", ms)
-    row["median_ci95_ms"] = (ms * (1 - width), ms * (1 + width))
+    interval = (ms * (1 - width), ms * (1 + width))
+    row = build.row("onnxruntime-int8", 16, "pipeline", ms, median_ci95_ms=interval)
     assert spoken_by([row]).word == word
 
 
@@ -149,7 +149,7 @@ def test_what_is_not_proven_never_reads_as_no():
     spoken = spoken_by(rows)
     assert sentence(spoken).startswith("Yes in latency; accuracy not known on its CPU: **openvino")
     assert remedy(spoken) == "python -m src accuracy --dataset FILE.tsv --engines openvino-int8"
-    rows[0]["facts"]["accuracy"] = build.accuracy(NOT_PROVEN)
+    rows[0].facts["accuracy"] = build.accuracy(NOT_PROVEN)
     assert sentence(spoken_by(rows)).startswith("Yes in latency; accuracy not proven: ")
 
 
@@ -159,7 +159,8 @@ def test_who_labels_the_text_otherwise_does_not_answer():
         build.row("onnxruntime-fp32", 16, "pipeline", 2.0),
     ]
     told = build.sentence(*rows)
-    told["engines"][0]["agrees"] = False
+    other, *rest = told.engines
+    told = replace(told, engines=(replace(other, agrees=False), *rest))
     spoken = answer(figures_of_sentence(told, nothing_known))
     assert spoken.best
     assert spoken.best.engine == "onnxruntime-fp32"
@@ -176,9 +177,8 @@ def test_a_gpu_is_not_divided_by_a_cpus_number():
     assert standing.reference.id == "infinity-t4-16"
     (spoken,) = answers([figure])
     assert spoken.best == figure
-    told["engines"][0]["model"] = told["engines"][0]["pipeline"]
     for stored in stored_beside(told):
-        assert set(stored["ratios"]["onnxruntime-cuda-fp16"].values()) == {None}, stored["id"]
+        assert set(stored.ratios["onnxruntime-cuda-fp16"].values()) == {None}, stored.reference.id
 
 
 def test_another_model_or_length_is_not_divided():
@@ -203,5 +203,5 @@ def test_faithful_is_yes_no_or_unknown():
 def test_a_yes_of_earlier_versions_is_no_proof():
     """Their runs recorded the gate of an engine's id, whatever file it had loaded."""
     row = build.row("onnxruntime-int8", 16, "pipeline", 1.0)
-    row["facts"]["accuracy"] = {"gate": True, "accuracy": 0.9, "dataset": "SST-2 dev", "n": 872}
+    row.facts["accuracy"] = {"gate": True, "accuracy": 0.9, "dataset": "SST-2 dev", "n": 872}
     assert sentence(spoken_by([row])).startswith("Yes in latency; accuracy not known")

@@ -99,15 +99,15 @@ def test_cells_that_cannot_be_paid_for_are_left_out_and_the_others_are_whole(poo
     assert record.ended
     found = summarise(record)
     assert record.ended.seconds < 10.0 + 1.5
-    left_out = found["run"]["left_out"]
+    left_out = found.head.left_out
     assert left_out
     assert all("no time was left" in text for text in left_out)
-    measured = len(found["results"])
+    measured = len(found.results)
     assert measured + len([text for text in left_out if "#2" not in text]) == 2 * len(lengths)
-    cases = Counter(row["sequence_length"] for row in found["results"])
+    cases = Counter(row.sequence_length for row in found.results)
     assert measured >= 6
     assert list(cases.values()).count(2) >= 2, "some cases of both engines, not all of one"
-    assert all(row["facts"]["rounds"] >= 6 for row in found["results"])
+    assert all(row.facts["rounds"] >= 6 for row in found.results)
 
 
 def test_a_run_gives_sentences_no_more_than_its_budget(pool: Pool):
@@ -150,13 +150,13 @@ def test_an_engines_finished_cells_stay_when_it_fails_later(pool: Pool):
     )
     assert [one.engine for one in record.failures] == ["fake-later-crash"]
     found = summarise(record)
-    rows = [row for row in found["results"] if row["engine"] == "fake-later-crash"]
+    rows = [row for row in found.results if row.engine == "fake-later-crash"]
     assert len(rows) == 2
     for row in rows:
-        assert row["facts"]["rounds"] >= 6
-        assert row["verdict"] == "valid"
-        assert row["median_ms"] > 1.0
-        assert "failed later. At 1 × " in row["reasons"][-1]
+        assert row.facts["rounds"] >= 6
+        assert row.verdict == "valid"
+        assert row.median_ms > 1.0
+        assert "failed later. At 1 × " in row.reasons[-1]
 
 
 def test_a_baseline_that_dies_takes_the_verdicts_with_it(pool: Pool):
@@ -164,10 +164,10 @@ def test_a_baseline_that_dies_takes_the_verdicts_with_it(pool: Pool):
         pool, plan("fake-negative", precision=0.0001, budget_s=12.0, baseline="fake-later-crash")
     )
     assert "fake-later-crash" in {one.engine for one in record.failures}
-    (row,) = [row for row in summarise(record)["results"] if row["engine"] == "fake-negative"]
-    ratio = row["ratios"]["fake-later-crash"]
-    assert ratio["ratio"] < 0.5
-    assert ratio["verdict"] is None
+    (row,) = [row for row in summarise(record).results if row.engine == "fake-negative"]
+    ratio = row.ratios["fake-later-crash"]
+    assert ratio.ratio < 0.5
+    assert ratio.verdict is None
 
 
 def test_accuracy_lets_a_sentence_in(pool: Pool, tmp_path: Path):

@@ -1,41 +1,36 @@
 """Charts show what they are given as it is, and one disturbed engine does not flatten the rest."""
 
-from typing import Any
+from dataclasses import replace
 
 import pytest
 
-from src.ui import charts, cut_axis, share_charts
+from src.bench.accuracy_result import EngineAccuracy
+from src.bench.gate import Gate
+from src.bench.known_accuracy import Known
+from src.bench.run import JudgedRatio, Result
+from src.ui import charts, curves, cut_axis, share_charts
+from tests.rows import row as build
 
 MARKUP = '<a href="https://example.invalid/">click</a> & more'
+KNOWN = Known("holds", "measured here", MARKUP, accuracy=0.9, ci95=(0.88, 0.92))
+RATIO = JudgedRatio(1.0, (0.9, 1.1), "tie", 20, 0.01)
 SHOWN = '&lt;a href="https://example.invalid/"&gt;click&lt;/a&gt; &amp; more'
 
 
-def row(title: str, median_ms: float, high_ms: float | None = None) -> dict[str, Any]:
-    return {
-        "engine": "onnxruntime-fp32",
-        "median_ms": median_ms,
-        "mean_ms": median_ms,
-        "median_ci95_ms": [median_ms * 0.9, high_ms or median_ms * 1.1],
-        "verdict": "valid",
-        "sequence_length": 16,
-        "batch_size": 1,
-        "threads": 2,
-        "scope": "model",
-        "facts": {"title": title},
-        "title": title,
-        "ratios": {"onnxruntime-fp32": {"ratio": 1.0, "ci95": [0.9, 1.1]}},
-        "known": {"accuracy": 0.9, "ci95": [0.88, 0.92], "state": "holds", "dataset": MARKUP},
-    }
+def row(title: str, median_ms: float, high_ms: float | None = None) -> Result:
+    interval = (median_ms * 0.9, high_ms or median_ms * 1.1)
+    result = build("onnxruntime-fp32", 16, "model", median_ms, median_ci95_ms=interval)
+    return replace(result, facts={"title": title}, ratios={"onnxruntime-fp32": RATIO})
 
 
 def test_titles_and_names_from_a_file_are_no_markup():
     rows = [row(MARKUP, 2.0)]
     figures = {
         "bars": charts.run_bars(rows, []),
-        "lengths": charts.length_lines(rows, []),
-        "distribution": charts.distribution({"x": [1.0, 2.0]}, {"x": MARKUP}),
+        "lengths": curves.length_lines(rows, []),
+        "distribution": curves.distribution({"x": [1.0, 2.0]}, {"x": MARKUP}),
         "ratios": charts.live_ratios(rows, "onnxruntime-fp32"),
-        "pareto": charts.pareto(rows, []),
+        "pareto": curves.pareto([(rows[0], KNOWN)], []),
     }
     for name, figure in figures.items():
         told = str(figure.to_plotly_json())
@@ -79,8 +74,8 @@ def test_how_far_an_axis_reaches(values: list[float], highs: list[float], farthe
 def test_drops_are_drawn_with_the_bounds_that_the_gate_is_judged_by():
     gates = {"onnxruntime-fp32": (0.0, -0.001, 0.001), "onnxruntime-int8": (0.02, 0.014, 0.027)}
     rows = [
-        {"engine": engine, "gate": {"drop": drop, "low": low, "high": high}}
-        for engine, (drop, low, high) in gates.items()
+        EngineAccuracy(engine, 0.9, (0.88, 0.92), gate=Gate("misses", *figures, None))
+        for engine, figures in gates.items()
     ]
     figure = share_charts.drops(rows, 0.01)
     (trace,) = figure.data

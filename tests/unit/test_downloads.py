@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from src import runs_cli
+from src import console
 from src.bench import report, results
 from tests.unit.test_results import made
 from tests.unit.test_store import TIMES
@@ -19,8 +19,8 @@ FORMULA = '=HYPERLINK("http://example.invalid","open")'
 def test_a_csv_carries_no_formula(sign: str):
     """As an imported run's model may be named."""
     run = results.summarise(made(TIMES))
-    for row in run["results"]:
-        row["facts"]["model"] = f"{sign}SUM(1)"
+    for row in run.results:
+        row.facts["model"] = f"{sign}SUM(1)"
     (cells, *_) = csv.DictReader(io.StringIO(report.to_csv(run)))
     assert cells["model_name"] in (f"'{sign}SUM(1)", " =SUM(1)")
     assert float(cells["average_latency_ms"]) > 0, "numbers stay numbers"
@@ -44,7 +44,7 @@ def test_a_table_that_is_downloaded_carries_none():
 def test_a_file_has_the_rights_that_its_user_gives(tmp_path: Path, mask: int):
     before = os.umask(mask)
     try:
-        runs_cli.write(str(tmp_path / "run.json"), "{}")
+        console.write(str(tmp_path / "run.json"), "{}")
     finally:
         os.umask(before)
     assert (tmp_path / "run.json").stat().st_mode & 0o777 == 0o666 & ~mask
@@ -62,6 +62,6 @@ def test_a_file_that_could_not_be_written_leaves_nothing_behind(
         moment.setattr(os, "replace", full)
         moment.setattr(Path, "replace", full)
         with pytest.raises(OSError, match="No space"):
-            runs_cli.write(str(target), "{}")
+            console.write(str(target), "{}")
     assert [one.name for one in tmp_path.iterdir()] == ["run.json"]
     assert target.read_text() == "the last one"

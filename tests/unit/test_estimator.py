@@ -47,14 +47,14 @@ def test_every_figure_of_a_run_lies_in_its_interval(
 ):
     record = recorded({BASELINE: baseline, BASELINE + TWIN: twin, "onnxruntime-int8": other})
     run = summarise(record)
-    for row in (*run["results"], *run["paced"]):
-        assert inside(row["median_ms"], row["median_ci95_ms"])
-    for row in run["results"]:
-        assert row["ramp"] is None or inside(row["ramp"]["ratio"], row["ramp"]["ci95"])
-        for ratio in row["ratios"].values():
-            assert inside(ratio["ratio"], ratio["ci95"])
-    for pair in run["noise"]["pairs"]:
-        assert pair["ratio"] is None or inside(pair["ratio"], pair["ci95"])
+    for row in (*run.results, *run.paced):
+        assert inside(row.median_ms, row.median_ci95_ms)
+    for row in run.results:
+        assert row.ramp is None or inside(row.ramp.ratio, row.ramp.ci95)
+        for ratio in row.ratios.values():
+            assert inside(ratio.ratio, ratio.ci95)
+    for pair in run.noise.pairs:
+        assert pair.ratio is None or inside(pair.ratio, pair.ci95)
 
 
 @settings(max_examples=15, deadline=None)
@@ -63,9 +63,9 @@ def test_every_figure_of_a_comparison_lies_in_its_interval(base: list[list[int]]
     sides = [
         Side(summarise(record), record) for record in (recorded({BASELINE: base}), recorded({BASELINE: new}))
     ]
-    for row in compare(*sides)["rows"]:
-        for name in ("latency", "to_baseline"):
-            assert row[name] is None or inside(row[name]["ratio"], row[name]["ci95"])
+    for row in compare(*sides).rows:
+        for change in (row.latency, row.to_baseline):
+            assert change is None or inside(change.ratio, change.ci95)
 
 
 def test_a_ratio_is_in_its_interval_where_resampling_misses_it():
@@ -102,8 +102,8 @@ def test_a_run_whose_pooled_median_was_outside_is_right_now():
     rng = np.random.default_rng(1)
     rounds = [[int(ns) for ns in rng.normal(2e6, 1e4, 20)] for _ in range(5)]
     rounds += [[int(ns) for ns in rng.normal(1e6, 1e4, 3)] for _ in range(25)]
-    row = summarise(recorded({BASELINE: rounds}))["results"][0]
-    low, high = row["median_ci95_ms"]
+    row = summarise(recorded({BASELINE: rounds})).results[0]
+    low, high = row.median_ci95_ms
     pooled = float(np.median(np.concatenate(rounds))) / 1e6
     assert pooled > high, "what version 1 said"
-    assert low <= row["median_ms"] <= high
+    assert low <= row.median_ms <= high

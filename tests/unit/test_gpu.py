@@ -7,7 +7,7 @@ import pytest
 
 from src.bench import gpu_check
 from src.bench.fingerprint import Fingerprint
-from src.bench.sentence import EngineAnswer, Latency
+from src.bench.sentence_answer import EngineAnswer, Latency
 from src.engines import cuda, gpu, registry
 
 ON_GPU = [spec for spec in registry.ENGINES if spec.device == "cuda"]

@@ -9,13 +9,15 @@ from typing import Any
 import pytest
 
 from src.bench import compare, fingerprint, results
+from src.bench.compare import Difference
 from src.bench.gate import HOLDS
 from src.bench.known_accuracy import MEASURED, Known
 from src.bench.record import Record
+from src.bench.run import Result, Run
 from src.references import verdict
 from src.store import runs, trends
 from src.store.database import Store, open_store
-from src.ui import charts
+from src.ui import curves
 from src.ui.answers import sentence
 from tests.unit.test_results import CASE, made
 from tests.unit.test_store import TIMES, kept, with_id
@@ -52,23 +54,23 @@ OTHERS = {
 }
 
 
-def summary(record: Record) -> dict[str, Any]:
+def summary(record: Record) -> Run:
     return results.summarise(record)
 
 
 @pytest.mark.parametrize("change", OTHERS.values(), ids=OTHERS.keys())
 def test_compare_names_what_differs(change: dict[str, Any]):
     base = summary(run_of(FIRST))
-    assert compare.differences(base, summary(run_of(SECOND))) == []
+    assert list(compare.differences(base, summary(run_of(SECOND)))) == []
     (difference, *_) = compare.differences(base, summary(run_of(SECOND, **change)))
-    assert {"w1", "int8-1", "onnxruntime 1.32.0"} & {difference["base"]}
-    assert {"w2", "int8-2", "onnxruntime 1.24.4"} & {difference["new"]}
+    assert {"w1", "int8-1", "onnxruntime 1.32.0"} & {difference.base}
+    assert {"w2", "int8-2", "onnxruntime 1.24.4"} & {difference.new}
 
 
 def test_what_was_not_recorded_is_not_said_to_be_the_same():
     old = summary(with_id(made(TIMES), FIRST))
-    differences = compare.differences(old, summary(with_id(made(TIMES), SECOND)))
-    assert {"what": "model fingerprint", "base": "not recorded", "new": "not recorded"} in differences
+    differences = list(compare.differences(old, summary(with_id(made(TIMES), SECOND))))
+    assert Difference("model fingerprint", "not recorded", "not recorded") in differences
 
 
 @pytest.fixture
@@ -82,18 +84,18 @@ def test_history_draws_them_as_series_of_their_own(store: Store, change: dict[st
     kept(store, run_of(FIRST))
     kept(store, run_of(SECOND, **change))
     points = trends.trend(store, ENGINE, CASE)
-    figure = charts.trend(points)
+    figure = curves.trend(points)
     assert len(figure.data) == 2
     assert len({trace.name for trace in figure.data}) == 2, "and their names say why"
     kept(store, run_of("20261103-000000-aaaa"))
-    assert len(charts.trend(trends.trend(store, ENGINE, CASE)).data) == 2
+    assert len(curves.trend(trends.trend(store, ENGINE, CASE)).data) == 2
 
 
 @pytest.mark.parametrize(
     "change", [*OTHERS.values(), {"host": {**ISA, "isa": ["avx2", "avx512f"]}}], ids=[*OTHERS, "another CPU"]
 )
 def test_an_accuracy_of_the_one_is_none_of_the_other(change: dict[str, Any]):
-    measured = fingerprint.of_result(summary(run_of(FIRST)), row(summary(run_of(FIRST))))
+    measured = fingerprint.of_result(row(summary(run_of(FIRST))))
     assert measured.complete
 
     def knows(mark: fingerprint.Fingerprint) -> Known | None:
@@ -101,10 +103,8 @@ def test_an_accuracy_of_the_one_is_none_of_the_other(change: dict[str, Any]):
 
     def said(record: Record) -> str:
         run = summary(record)
-        for result in run["results"]:
-            result["scope"] = "pipeline"
-        run["results"] = [row(run)]
-        answer = verdict.answer(run, "cpu", 16, knows)
+        served = replace(row(run), scope="pipeline")
+        answer = verdict.answer(replace(run, results=(served,)), "cpu", 16, knows)
         assert answer
         return sentence(answer)
 
@@ -112,8 +112,8 @@ def test_an_accuracy_of_the_one_is_none_of_the_other(change: dict[str, Any]):
     assert said(run_of(SECOND, **change)).startswith("Yes in latency; accuracy not known")
 
 
-def row(run: dict[str, Any]) -> dict[str, Any]:
-    return next(result for result in run["results"] if result["engine"] == ENGINE)
+def row(run: Run) -> Result:
+    return next(result for result in run.results if result.engine == ENGINE)
 
 
 def test_what_a_file_says_speaks_for_its_own_host(store: Store):
@@ -124,13 +124,13 @@ def test_what_a_file_says_speaks_for_its_own_host(store: Store):
         mark = "UPDATE runs SET source = 'imported', preset = 'writeup' WHERE id = ?"
         connection.exec_driver_sql(mark, (SECOND,))
     assert runs.preferred(runs.listed(store)).id == FIRST
-    assert runs.latest_loaded(store)[ENGINE]["run_id"] == FIRST
+    assert runs.latest_loaded(store)[ENGINE][0] == FIRST
 
 
 def test_a_run_that_pauses_tells_no_throughput():
     """Its calls' time is not what a machine can answer in a second."""
     record = run_of(FIRST)
-    assert row(summary(record))["throughput_per_s"]
+    assert row(summary(record)).throughput_per_s
     assert record.begun
     record.begun = replace(record.begun, plan={**record.begun.plan, "pace_s": 0.5})
-    assert row(summary(record))["throughput_per_s"] is None
+    assert row(summary(record)).throughput_per_s is None

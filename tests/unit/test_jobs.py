@@ -238,22 +238,22 @@ def test_a_job_measures_its_plan_and_keeps_it(store: Store, supervised: Supervis
     assert [one.id for one in listed] == [job.run_id]
     assert listed[0].stopped == "precision"
     assert listed[0].samples == runs.record(store, job.run_id).samples > 0
-    run = runs.run_json(store, job.run_id)
-    assert [one["engine"] for one in run["failures"]] == ["fake-crash"]
-    assert {row["engine"] for row in run["results"]} == {BASELINE, "fake-negative"}
+    run = runs.run(store, job.run_id)
+    assert [one.engine for one in run.failures] == ["fake-crash"]
+    assert {row.engine for row in run.results} == {BASELINE, "fake-negative"}
 
 
 def test_progress_and_results_so_far_are_told_while_it_runs(store: Store, supervised: Supervisor):
     job = ask(store, a_plan("fake-negative", "fake-crash-load", **LONG))
-    found = until(lambda: (one := queue.get(store, job.id)) and one.live and one.live["round"] >= 6 and one)
+    found = until(lambda: (one := queue.get(store, job.id)) and one.live and one.live.round >= 6 and one)
     assert isinstance(found, Job)
     assert found.progress
     assert found.live
-    assert found.progress["round"] >= 6
-    assert 0 < found.progress["left_s"] <= 60
-    rows = {row["engine"]: row for row in found.live["rows"]}
-    assert rows["fake-negative"]["ratios"][BASELINE]["ci95"]
-    assert found.live["failures"][0]["engine"] == "fake-crash-load"
+    assert found.progress.round >= 6
+    assert 0 < found.progress.left_s <= 60
+    rows = {row.engine: row for row in found.live.cells}
+    assert rows["fake-negative"].ratios[BASELINE].ci95
+    assert found.live.failures[0].engine == "fake-crash-load"
     os.kill(identity.pid(found.process or ""), signal.SIGTERM)
     end = ended(store, job)
     assert end.state == "interrupted", "asked to stop, but not by who asked for it"
@@ -268,7 +268,7 @@ def test_cancelling_keeps_what_was_measured(store: Store, supervised: Supervisor
     assert time.monotonic() - began < 5
     assert end.state == "cancelled"
     assert end.run_id
-    assert runs.run_json(store, end.run_id)["run"]["stopped"] == "interrupted"
+    assert runs.run(store, end.run_id).head.stopped == "interrupted"
     assert runs.record(store, end.run_id).rounds >= 2
 
 
@@ -351,7 +351,7 @@ def test_kill_9_of_a_job_loses_no_finished_slice(store: Store, supervised: Super
     assert "kept" in (end.reason or "")
     assert gone_within(family, 5)
     assert slices(store, job.run_id) >= before
-    assert runs.run_json(store, job.run_id)["run"]["stopped"] == "unfinished"
+    assert runs.run(store, job.run_id).head.stopped == "unfinished"
     assert runs.listed(store)[0].rounds >= 2
 
 
@@ -365,10 +365,10 @@ def test_kill_9_of_a_worker_in_a_slice_is_that_engines_failure(store: Store, sup
     victim.kill()
     end = ended(store, job)
     assert end.state == "succeeded"
-    run = runs.run_json(store, end.run_id or "")
-    assert [one["engine"] for one in run["failures"]] == ["fake-long-sleeping"]
-    assert "SIGKILL" in run["failures"][0]["reason"]
-    assert {row["engine"] for row in run["results"]} >= {BASELINE, "fake-negative"}, "the others went on"
+    run = runs.run(store, end.run_id or "")
+    assert [one.engine for one in run.failures] == ["fake-long-sleeping"]
+    assert "SIGKILL" in run.failures[0].reason
+    assert {row.engine for row in run.results} >= {BASELINE, "fake-negative"}, "the others went on"
 
 
 ONLY_SUPERVISOR = """
@@ -418,7 +418,7 @@ def test_a_job_that_dies_while_no_app_is_there_is_marked_by_the_next(store: Stor
     try:
         end = ended(store, job)
         assert end.state == "lost"
-        assert runs.run_json(store, job.run_id or "")["run"]["stopped"] == "unfinished"
+        assert runs.run(store, job.run_id or "").head.stopped == "unfinished"
     finally:
         second.kill()
         second.wait()
@@ -467,7 +467,7 @@ def test_a_full_disk_ends_the_job_with_its_reason_and_keeps_the_slices(store: St
     assert "full or cannot be written" in (end.reason or "")
     assert slices(store, job.run_id) >= before
     until(lambda: runs.listed(store)[0].stopped)
-    assert runs.run_json(store, job.run_id)["run"]["stopped"] == "unfinished"
+    assert runs.run(store, job.run_id).head.stopped == "unfinished"
     assert ended(store, ask(store)).state == "succeeded", "and the next one is measured"
 
 
@@ -514,9 +514,9 @@ def test_the_command_line_and_a_job_take_turns(store: Store, supervised: Supervi
         job = ask(store)
         found = until(lambda: (one := queue.get(store, job.id)) and one.progress and one)
         assert isinstance(found, Job)
-        assert "Waiting for another measurement" in (found.progress or {})["text"]
-        assert (found.progress or {})["left_s"] == job.estimate_s, "the wait is not its own time"
-        assert "a test" in (found.progress or {})["text"]
+        assert "Waiting for another measurement" in found.progress.text
+        assert found.progress.left_s == job.estimate_s, "the wait is not its own time"
+        assert "a test" in found.progress.text
         time.sleep(0.5)
         assert not runs.listed(store)
     assert ended(store, job).state == "succeeded"

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from src.bench import accuracy_files, fingerprint, known_accuracy
-from src.bench.accuracy import Accuracy, judge
+from src.bench.accuracy import judge
+from src.bench.accuracy_result import Accuracy
 from src.bench.datasets import SENTENCES, BadDataset, pool, read_csv
 from src.bench.fingerprint import Fingerprint
 from src.bench.gate import HOLDS, MISSES, NOT_PROVEN
@@ -39,8 +40,17 @@ def keep(
     baseline = [YES] * of if more.pop("baseline", True) else None
     judged = judge(mark.engine, [YES] * right + [NO] * (of - right), baseline, rows, 1)
     row = replace(judged, fingerprint=mark, measured_at=at)
-    result = Accuracy(dataset, dataset, of, "M", mark.model, mark.cpu, at, {"cpu": "A CPU"}, (row,), ())
-    accuracy_files.keep({**result.to_json(), **more})
+    result = Accuracy(
+        dataset=dataset,
+        n=of,
+        model="M",
+        measured_at=at,
+        engines=(row,),
+        dataset_sha256=dataset,
+        model_fingerprint=mark.model,
+        cpu_key=mark.cpu,
+    )
+    accuracy_files.keep(replace(result, **more))
 
 
 def test_an_accuracy_counts_for_the_very_engine():
@@ -93,7 +103,7 @@ def test_rows_that_are_kept_together_keep_their_dates():
     keep(MARK, at="2025-01-01")
     keep(replace(MARK, engine="openvino-fp32"), at="2026-11-01")
     (result,) = accuracy_files.kept()
-    assert {row["engine"]: row["measured_at"] for row in result["engines"]} == {
+    assert {row.engine: row.measured_at for row in result.engines} == {
         "openvino-int8": "2025-01-01",
         "openvino-fp32": "2026-11-01",
     }
@@ -114,7 +124,9 @@ def test_results_of_earlier_versions_tell_no_gate(tmp_path: Path):
     old = {"dataset": "dev.tsv", "n": 872, "model": "M", "measured_at": "2026-11-01", "engines": [row]}
     (tmp_path / "accuracy" / "old.json").write_text(json.dumps(old))
     assert known_accuracy.of(MARK) is None
-    assert known_accuracy.from_row(old, row, known_accuracy.MEASURED) is None
+    (result,) = accuracy_files.kept()
+    assert result.engines[0].accuracy == 0.9, "it is shown"
+    assert known_accuracy.of_engine(result, result.engines[0], known_accuracy.MEASURED) is None
 
 
 def test_the_baseline_is_what_others_are_held_against():

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, text
 
 from src.bench.events import SCHEMA_VERSION, TWIN, Loaded, Slice, Warmed, to_json
 from src.bench.record import Cell, Record
-from src.store import database, runs, samples, trends
+from src.store import database, runs, samples, trends, writing
 from src.store.database import MIGRATIONS, open_store
 from tests.unit.test_results import BASELINE, CASE, made
 from tests.unit.test_store import TIMES, kept, with_id
@@ -35,14 +35,14 @@ def test_a_run_of_the_first_schema_is_computed_anew_from_its_events(
     assert database.revision(store) == database.HEAD
     assert len(list(store.path.parent.glob("runs.db.before-0001-*"))) == 1
     assert record.begun
-    assert runs.settle_orphans(store) == [record.begun.id]
-    found = runs.run_json(store, record.begun.id)
-    assert found["schema_version"] == SCHEMA_VERSION
-    row = next(row for row in found["results"] if row["engine"] == "onnxruntime-int8")
+    assert writing.settle_orphans(store) == [record.begun.id]
+    found = runs.run(store, record.begun.id)
+    assert found.schema_version == SCHEMA_VERSION
+    row = next(row for row in found.results if row.engine == "onnxruntime-int8")
     slices = record.slices[Cell(0, "onnxruntime-int8", CASE)]
-    assert row["median_ms"] == pytest.approx(statistics.median(statistics.median(s.ns) for s in slices) / 1e6)
-    assert row["facts"]["lead_in"] is None, "it was not recorded"
-    assert row["ramp"]["ratio"] == pytest.approx(1.0, abs=0.02), "positions were"
+    assert row.median_ms == pytest.approx(statistics.median(statistics.median(s.ns) for s in slices) / 1e6)
+    assert row.facts["lead_in"] is None, "it was not recorded"
+    assert row.ramp.ratio == pytest.approx(1.0, abs=0.02), "positions were"
     assert runs.listed(store)[0].stopped == "precision"
     again = runs.record(store, record.begun.id)
     assert again.slices == record.slices
@@ -80,13 +80,13 @@ def test_runs_of_the_second_schema_are_computed_anew(tmp_path: Path, monkeypatch
     database.opened.cache_clear()
     store = open_store()
     assert database.revision(store) == database.HEAD
-    assert sorted(runs.settle_orphans(store)) == sorted(records)
+    assert sorted(writing.settle_orphans(store)) == sorted(records)
     verdicts = {}
     for id in records:
-        rows = {row["engine"]: row for row in runs.run_json(store, id)["results"]}
+        rows = {row.engine: row for row in runs.run(store, id).results}
         row = rows["onnxruntime-int8"]
-        verdicts[id] = row["ratios"][BASELINE]["verdict"]
-        assert row["model_fingerprint"] is row["cpu_key"] is None, "not recorded"
+        verdicts[id] = row.ratios[BASELINE].verdict
+        assert row.model_fingerprint is row.cpu_key is None, "not recorded"
     assert list(verdicts.values()) == ["faster", None, None]
     (point, *_) = trends.trend(store, "onnxruntime-int8", CASE)
     assert trends.NOT_RECORDED in point.subject
@@ -111,7 +111,7 @@ def test_a_run_that_cannot_be_computed_does_not_stop_the_others(
     with store.write() as connection:
         connection.execute(text("UPDATE runs SET stopped = NULL, summary = NULL"))
         connection.execute(text("UPDATE slices SET ns = x'07' WHERE run_id = :id"), {"id": ids[0]})
-    assert runs.settle_orphans(store) == [ids[1]]
+    assert writing.settle_orphans(store) == [ids[1]]
 
 
 def first_version(tmp_path: Path) -> Path:

@@ -43,19 +43,19 @@ def record() -> Record:
 
 def test_paced_cells_are_figures_of_their_own(record: Record):
     run = summarise(record)
-    assert [row["engine"] for row in run["paced"]] == ["onnxruntime-fp32", "onnxruntime-int8"]
-    for row, ms in zip(run["paced"], (4.5, 2.7), strict=True):
-        assert row["median_ms"] == pytest.approx(ms, rel=0.01)
-        assert (row["pace_s"], row["samples"], row["rounds"], row["verdict"]) == (0.5, 18, 6, "valid")
-    back_to_back = {row["engine"]: row["median_ms"] for row in run["results"]}
+    assert [row.engine for row in run.paced] == ["onnxruntime-fp32", "onnxruntime-int8"]
+    for row, ms in zip(run.paced, (4.5, 2.7), strict=True):
+        assert row.median_ms == pytest.approx(ms, rel=0.01)
+        assert (row.pace_s, row.samples, row.rounds, row.verdict) == (0.5, 18, 6, "valid")
+    back_to_back = {row.engine: row.median_ms for row in run.results}
     assert back_to_back["onnxruntime-int8"] == pytest.approx(1.8, rel=0.05), "they do not change the results"
-    assert run["run"]["rounds"] == 20
+    assert run.head.rounds == 20
     assert "One request each 0.5 s: onnxruntime-int8, 16 tokens" in report.to_markdown(run)
 
 
 def test_they_stand_beside_infinity_with_both_ways(record: Record):
     int8, fp32 = paced_cells(summarise(record))
-    assert (int8.paced["engine"], fp32.paced["engine"]) == ("onnxruntime-int8", "onnxruntime-fp32")
+    assert (int8.paced.engine, fp32.paced.engine) == ("onnxruntime-int8", "onnxruntime-fp32")
     assert int8.reference
     assert int8.paced_ratio == pytest.approx(2.7 / 2.6, rel=0.01)
     assert int8.back_to_back_ratio == pytest.approx(1.8 / 2.6, rel=0.05)
@@ -67,9 +67,9 @@ def test_they_stand_beside_infinity_with_both_ways(record: Record):
 def test_too_few_rounds_and_noise_are_told(record: Record):
     cell = Cell(0, "onnxruntime-int8", CASE)
     record.paced[cell] = record.paced[cell][:4]
-    row = summarise(record)["paced"][1]
-    assert row["verdict"] == "invalid"
-    assert "4 undisturbed rounds" in row["reasons"][0]
+    row = summarise(record).paced[1]
+    assert row.verdict == "invalid"
+    assert "4 undisturbed rounds" in row.reasons[0]
     int8, _ = paced_cells(summarise(record))
     assert int8.paced_ratio is None, "nothing is said that it does not carry"
     assert int8.slower is None
@@ -120,8 +120,8 @@ def test_a_run_measures_them_at_its_end(pool: Pool):
         assert cell.case.scope == "pipeline"
         assert [len(slice.ns) for slice in slices] == [paced.CALLS] * 6
         assert all(slice.pace_s == 0.02 and slice.at_s > last for slice in slices)
-    rows = {row["engine"]: row for row in summarise(record)["paced"]}
-    assert 2.0 < rows[BASELINE]["median_ms"] < 10.0, "the pause is outside the timer"
+    rows = {row.engine: row for row in summarise(record).paced}
+    assert 2.0 < rows[BASELINE].median_ms < 10.0, "the pause is outside the timer"
 
 
 @pytest.mark.usefixtures("fakes", "fake_answers", "calm")
@@ -132,7 +132,7 @@ def test_an_engine_that_fails_when_paced_is_left_out_and_the_others_go_on(pool: 
     assert time.monotonic() - began < 60
     assert [failure.engine for failure in record.failures] == ["fake-crash-paced"]
     run = summarise(record)
-    assert [(row["engine"], row["rounds"]) for row in run["paced"]] == [(BASELINE, 6)]
+    assert [(row.engine, row.rounds) for row in run.paced] == [(BASELINE, 6)]
 
 
 def test_a_run_with_pauses_has_no_paced_cells_besides():

@@ -191,8 +191,8 @@ def test_a_faulty_engine_is_a_failure_and_the_others_go_on(pool: Pool, name: str
     assert [one.engine for one in record.failures] == [name]
     assert reason in record.failures[0].reason
     found = summarise(record)
-    whole = [row for row in found["results"] if "failed later" not in " ".join(row["reasons"])]
-    assert {row["engine"] for row in whole if row["samples"]} == {BASELINE, "fake-negative"}
+    whole = [row for row in found.results if "failed later" not in " ".join(row.reasons)]
+    assert {row.engine for row in whole if row.samples} == {BASELINE, "fake-negative"}
 
 
 def test_an_engine_that_hangs_is_a_failure(pool: Pool, monkeypatch: pytest.MonkeyPatch):
@@ -227,8 +227,8 @@ def test_what_does_not_fit_in_memory_is_measured_in_groups_with_the_baseline(
     groups = {(one.group, one.engine) for one in record.loaded.values()}
     assert {engine for group, engine in groups if group == 0} == {BASELINE, BASELINE + TWIN, "fake-negative"}
     assert {engine for group, engine in groups if group == 1} == {BASELINE, BASELINE + TWIN, "fake-sleep-1"}
-    rows = {(row["engine"], row["facts"]["group"]): row for row in summarise(record)["results"]}
-    assert rows["fake-sleep-1", 1]["ratios"][BASELINE]["rounds"] == 20, "ratios inside a group"
+    rows = {(row.engine, row.facts["group"]): row for row in summarise(record).results}
+    assert rows["fake-sleep-1", 1].ratios[BASELINE].rounds == 20, "ratios inside a group"
     assert not record.failures
 
 
@@ -244,13 +244,13 @@ def test_disturbed_slices_stay_in_the_record_leave_the_statistics_and_are_repeat
     found = summarise(record)
     disturbed = [one for one in all_slices(record) if one.disturbed]
     assert disturbed
-    assert found["noise"]["disturbed_slices"] == len(disturbed)
+    assert found.noise.disturbed_slices == len(disturbed)
     repeated = [one for one in all_slices(record) if one.attempt > 1]
     assert len(repeated) == len(disturbed)
-    for row in found["results"]:
-        kept = [one for one in record.slices[cell(row["engine"])] if not one.disturbed]
-        assert row["samples"] == sum(len(one.ns) for one in kept)
-        assert row["verdict"] == "valid"
+    for row in found.results:
+        kept = [one for one in record.slices[cell(row.engine)] if not one.disturbed]
+        assert row.samples == sum(len(one.ns) for one in kept)
+        assert row.verdict == "valid"
 
 
 def test_a_cell_with_more_than_a_third_disturbed_is_noisy_and_says_why(
@@ -261,10 +261,10 @@ def test_a_cell_with_more_than_a_third_disturbed_is_noisy_and_says_why(
     monkeypatch.setattr(evidence.Watch, "others_now", lambda self: (9.0, 0.0))
     monkeypatch.setattr(patience, "PATIENCE_SHARE", -1.0)
     found = summarise(measure(pool, plan("fake-negative", budget_s=10.0, precision=0.9)))
-    noisy = [row for row in found["results"] if row["verdict"] == "noisy"]
+    noisy = [row for row in found.results if row.verdict == "noisy"]
     assert noisy
-    assert all("hypervisor" in row["reasons"][0] for row in noisy)
-    assert found["noise"]["noisy"]
+    assert all("hypervisor" in row.reasons[0] for row in noisy)
+    assert found.noise.noisy
 
 
 def test_a_busy_neighbour_is_noticed_and_named(pool: Pool, monkeypatch: pytest.MonkeyPatch):
@@ -281,17 +281,17 @@ def test_a_busy_neighbour_is_noticed_and_named(pool: Pool, monkeypatch: pytest.M
             one.kill()
             one.wait()
     found = summarise(record)
-    busy = next(row for row in found["results"] if row["engine"] == "fake-busy")
-    assert busy["verdict"] != "valid"
-    assert found["noise"]["noisy"]
-    assert any("used" in reason and "core" in reason for reason in found["noise"]["reasons"])
+    busy = next(row for row in found.results if row.engine == "fake-busy")
+    assert busy.verdict != "valid"
+    assert found.noise.noisy
+    assert any("used" in reason and "core" in reason for reason in found.noise.reasons)
 
 
 def test_an_engine_that_runs_more_threads_than_asked_is_invalid(pool: Pool):
     found = summarise(measure(pool, plan("fake-crowding")))
-    row = next(row for row in found["results"] if row["engine"] == "fake-crowding")
-    assert row["verdict"] == "invalid"
-    assert "were asked for" in row["reasons"][0]
+    row = next(row for row in found.results if row.engine == "fake-crowding")
+    assert row.verdict == "invalid"
+    assert "were asked for" in row.reasons[0]
 
 
 def test_the_budget_bounds_the_whole(pool: Pool):
@@ -320,22 +320,22 @@ def test_stopping_finishes_the_slice_and_keeps_what_was_measured(pool: Pool):
     assert record.ended
     assert record.ended.stopped == "interrupted"
     assert len(seen) == 10
-    assert summarise(record)["run"]["interrupted"]
+    assert summarise(record).head.interrupted
     assert not pool.workers
 
 
 def test_batches_and_both_scopes(pool: Pool):
     record = measure(pool, plan("fake-negative", "null", batch_sizes=(1, 4), scopes=("model", "pipeline")))
     found = summarise(record)
-    assert len(found["results"]) == 3 * 4
-    for row in found["results"]:
-        assert row["throughput_per_s"] == pytest.approx(1000 * row["batch_size"] / row["mean_ms"])
-        if row["engine"] == "null":
-            assert row["ratios"] == {}
-            assert row["facts"]["answers"] is None
-    negative = next(row for row in found["results"] if row["engine"] == "fake-negative")
-    assert negative["facts"]["answers"] == {"texts": 32, "agreement": 0.0, "max_abs_delta_logit": 4.0}
-    assert len(found["noise"]["harness"]) == 4
+    assert len(found.results) == 3 * 4
+    for row in found.results:
+        assert row.throughput_per_s == pytest.approx(1000 * row.batch_size / row.mean_ms)
+        if row.engine == "null":
+            assert row.ratios == {}
+            assert row.facts["answers"] is None
+    negative = next(row for row in found.results if row.engine == "fake-negative")
+    assert negative.facts["answers"] == {"texts": 32, "agreement": 0.0, "max_abs_delta_logit": 4.0}
+    assert len(found.noise.harness) == 4
 
 
 def test_twins_tie_and_five_percent_is_seen(pool: Pool, monkeypatch: pytest.MonkeyPatch):
@@ -348,9 +348,9 @@ def test_twins_tie_and_five_percent_is_seen(pool: Pool, monkeypatch: pytest.Monk
     for seed in range(20):
         names = ("fake-sleep-2-again", "fake-sleep-2-percent")
         record = measure(pool, plan(*names, baseline="fake-sleep-2", precision=0.9, seed=seed))
-        verdicts = {row["engine"]: row["ratios"] for row in summarise(record)["results"]}
-        ties += verdicts["fake-sleep-2-again"]["fake-sleep-2"]["verdict"] == "tie"
-        slower += verdicts["fake-sleep-2-percent"]["fake-sleep-2"]["verdict"] == "slower"
+        verdicts = {row.engine: row.ratios for row in summarise(record).results}
+        ties += verdicts["fake-sleep-2-again"]["fake-sleep-2"].verdict == "tie"
+        slower += verdicts["fake-sleep-2-percent"]["fake-sleep-2"].verdict == "slower"
         assert all(pair for pair, *_ in floors(record).values())
     assert ties >= 19
     assert slower >= 19
@@ -467,7 +467,7 @@ def test_a_killed_measurer_leaves_no_worker_and_a_readable_file(tmp_path: Path):
         record = kept.record(store, id)
         assert record.rounds >= 2
         found = summarise(record)
-        assert found["run"]["interrupted"]
+        assert found.head.interrupted
         if times == 1:
-            assert found["run"]["stopped"] == ("unfinished" if kill == signal.SIGKILL else "interrupted")
+            assert found.head.stopped == ("unfinished" if kill == signal.SIGKILL else "interrupted")
         assert lock.PATH.exists()

@@ -124,26 +124,26 @@ def measure(pool: Pool, *engines: str, budget_s: float = 60.0) -> Record:
 
 @pytest.mark.usefixtures("fakes", "quiet")
 def test_plateau_and_cold_call_of_a_known_curve_are_told(pool: Pool):
-    rows = {row["engine"]: row for row in summarise(measure(pool, *RAMPS))["results"]}
+    rows = {row.engine: row for row in summarise(measure(pool, *RAMPS)).results}
     for name, fake in RAMPS.items():
         row = rows[name]
-        assert row["median_ms"] == pytest.approx(1000 * fake.PLATEAU_S, rel=0.01), name
-        assert row["switch_ms"] == pytest.approx(1000 * fake.PLATEAU_S * (1 + fake.HEIGHT), rel=0.05), name
-        assert row["ramp"]["ratio"] == pytest.approx(1.0, abs=0.01), name
-        assert row["facts"]["lead_in"]["steady"], name
-    lead_in = {name: rows[name]["facts"]["lead_in"]["calls"] for name in RAMPS}
+        assert row.median_ms == pytest.approx(1000 * fake.PLATEAU_S, rel=0.01), name
+        assert row.switch_ms == pytest.approx(1000 * fake.PLATEAU_S * (1 + fake.HEIGHT), rel=0.05), name
+        assert row.ramp.ratio == pytest.approx(1.0, abs=0.01), name
+        assert row.facts["lead_in"]["steady"], name
+    lead_in = {name: rows[name].facts["lead_in"]["calls"] for name in RAMPS}
     assert lead_in["fake-ramp-5"] < lead_in["fake-ramp-20"] < lead_in["fake-ramp-100"]
-    assert rows["fake-ramp-5"]["facts"]["lead_in"]["calls"] <= 10, "paid where it matters, not everywhere"
+    assert rows["fake-ramp-5"].facts["lead_in"]["calls"] <= 10, "paid where it matters, not everywhere"
 
 
 @pytest.mark.usefixtures("fakes", "quiet")
 def test_an_engine_that_never_becomes_steady_is_said_to_be_so(pool: Pool):
-    rows = {row["engine"]: row for row in summarise(measure(pool, "fake-never-steady"))["results"]}
+    rows = {row.engine: row for row in summarise(measure(pool, "fake-never-steady")).results}
     row = rows["fake-never-steady"]
-    assert row["verdict"] == "noisy"
-    assert "It was not steady" in row["reasons"][0]
-    assert row["ramp"]["ci95"][0] > 1.01
-    assert not row["facts"]["lead_in"]["steady"]
+    assert row.verdict == "noisy"
+    assert "It was not steady" in row.reasons[0]
+    assert row.ramp.ci95[0] > 1.01
+    assert not row.facts["lead_in"]["steady"]
 
 
 @pytest.mark.usefixtures("fakes", "quiet")
@@ -159,10 +159,10 @@ def test_a_lead_in_that_was_too_short_is_lengthened_and_the_rounds_begin_anew(
     assert isinstance(later[0], LeadIn)
     assert later[0].from_round in (lead_ins.CHECKS[0] + 1, lead_ins.CHECKS[1] + 1)
     assert later[-1].calls > 18
-    row = next(row for row in summarise(record)["results"] if row["engine"] == "fake-ramp-20")
-    assert row["median_ms"] == pytest.approx(1.0, rel=0.01)
-    assert row["facts"]["lead_in"]["slices_before"] >= 6, "kept in the record"
-    assert row["facts"]["rounds"] >= 20
+    row = next(row for row in summarise(record).results if row.engine == "fake-ramp-20")
+    assert row.median_ms == pytest.approx(1.0, rel=0.01)
+    assert row.facts["lead_in"]["slices_before"] >= 6, "kept in the record"
+    assert row.facts["rounds"] >= 20
     pooled = statistics.median(ns for slice in record.slices[cell][:6] for ns in slice.ns)
     assert pooled > 1.02e6, "what it would have said"
 
@@ -174,10 +174,10 @@ def test_a_lead_in_that_was_not_measured_is_found_in_the_rounds(pool: Pool, monk
     record = measure(pool, "fake-ramp-20")
     cell = next(cell for cell in record.slices if cell.engine == "fake-ramp-20")
     assert all(not lead_in.visits and lead_in.from_round > 1 for lead_in in record.lead_ins[cell])
-    row = next(row for row in summarise(record)["results"] if row["engine"] == "fake-ramp-20")
-    assert row["median_ms"] == pytest.approx(1.0, rel=0.01)
-    assert row["facts"]["lead_in"]["ramp_calls"] is None
-    assert row["facts"]["rounds"] >= 20
+    row = next(row for row in summarise(record).results if row.engine == "fake-ramp-20")
+    assert row.median_ms == pytest.approx(1.0, rel=0.01)
+    assert row.facts["lead_in"]["ramp_calls"] is None
+    assert row.facts["rounds"] >= 20
 
 
 @pytest.mark.usefixtures("fakes")

@@ -105,7 +105,7 @@ def test_artifacts_hold_what_their_names_say(demo: sentence.Answer):
 
 
 def test_infinity_stands_beside_the_pipeline_only(demo: sentence.Answer):
-    stored = {one["id"]: one for one in beside(demo.to_json())}
+    stored = {one.reference.id: one.to_json() for one in beside(demo)}
     own, other = stored["infinity-cpu-16"], stored["infinity-cpu-128"]
     assert own["value"] == 2.6
     assert own["comparisons"]["pipeline"]["comparable"]

@@ -22,7 +22,8 @@ from src.bench import results
 from src.bench.events import TWIN
 from src.bench.plan import Case
 from src.bench.record import Record
-from src.store import database, runs, samples, schema, trends
+from src.bench.run import to_json
+from src.store import database, runs, samples, schema, transfer, trends, writing
 from src.store.database import MIGRATIONS, Store, StoreError, open_store
 from tests.conftest import ROOT
 from tests.unit.test_results import BASELINE, made
@@ -38,10 +39,10 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
 
 def kept(store: Store, record: Record) -> str:
     """Put a record into the store as a benchmark does; return its id."""
-    sink = runs.StoreSink(store)
+    sink = writing.StoreSink(store)
     for event in record.events():
         sink(event)
-    runs.settle(store, sink.run_id)
+    writing.settle(store, sink.run_id)
     return sink.run_id
 
 
@@ -65,10 +66,9 @@ def with_id(record: Record, id: str, **head: object) -> Record:
 def test_a_run_comes_out_as_it_went_in(store: Store):
     record = made(TIMES)
     id = kept(store, record)
-    as_json = json.loads(json.dumps(results.summarise(record, raw=True)))
-    assert json.loads(json.dumps(results.summarise(runs.record(store, id), raw=True))) == as_json
-    del as_json["events"]
-    assert runs.run_json(store, id) == as_json
+    again = runs.record(store, id)
+    assert json.loads(json.dumps(transfer.whole(again))) == json.loads(json.dumps(transfer.whole(record)))
+    assert json.dumps(to_json(runs.run(store, id))) == json.dumps(to_json(results.summarise(record)))
     one = runs.listed(store)[0]
     assert (one.id, one.rounds, one.slices, one.samples) == (id, 20, 60, 600)
     assert one.stopped == "precision"
@@ -79,7 +79,7 @@ def test_a_run_comes_out_as_it_went_in(store: Store):
 
 def test_every_event_is_on_the_disk_before_the_call_returns(store: Store):
     """Seen by another connection after each event, and each commit waits for the disk."""
-    sink = runs.StoreSink(store)
+    sink = writing.StoreSink(store)
     with closing(sqlite3.connect(f"file:{store.path}?mode=ro", uri=True)) as other:
         for number, event in enumerate(made(TIMES).events()):
             sink(event)  # type: ignore[arg-type]
@@ -95,17 +95,17 @@ def test_every_event_is_on_the_disk_before_the_call_returns(store: Store):
 def test_a_run_that_was_killed_is_settled_with_what_it_has(store: Store):
     record = made(TIMES)
     record.ended = None
-    sink = runs.StoreSink(store)
+    sink = writing.StoreSink(store)
     for event in record.events():
         sink(event)
     assert runs.listed(store)[0].stopped is None
-    assert runs.settle_orphans(store) == [], "its writer, this process, is alive"
+    assert writing.settle_orphans(store) == [], "its writer, this process, is alive"
     with store.write() as connection:
         connection.execute(schema.runs.update().values(writer="boot:1:1"))
-    assert runs.settle_orphans(store) == [sink.run_id]
-    assert runs.settle_orphans(store) == []
+    assert writing.settle_orphans(store) == [sink.run_id]
+    assert writing.settle_orphans(store) == []
     assert runs.listed(store)[0].stopped == "unfinished"
-    assert len(runs.run_json(store, sink.run_id)["results"]) == 2
+    assert len(runs.run(store, sink.run_id).results) == 2
 
 
 def test_rename_and_delete(store: Store):
@@ -129,7 +129,7 @@ def test_rename_and_delete(store: Store):
 
 
 def test_a_run_that_is_being_measured_is_not_deleted(store: Store):
-    sink = runs.StoreSink(store)
+    sink = writing.StoreSink(store)
     sink(made(TIMES).begun)  # type: ignore[arg-type]
     with pytest.raises(runs.RunBusy, match="Cancel it first"):
         runs.remove(store, sink.run_id)
@@ -144,13 +144,9 @@ def test_trend_has_one_point_a_run_and_tells_hosts_apart(store: Store):
         kept(store, record)
     points = trends.trend(store, "onnxruntime-int8", case)
     assert [point.host for point in points] == ["here", "here", "there"]
-    row = next(
-        row
-        for row in runs.run_json(store, points[0].run_id)["results"]
-        if row["engine"] == "onnxruntime-int8"
-    )
-    assert points[0].median_ms == row["median_ms"]
-    assert [points[0].low_ms, points[0].high_ms] == list(row["median_ci95_ms"])
+    row = next(row for row in runs.run(store, points[0].run_id).results if row.engine == "onnxruntime-int8")
+    assert points[0].median_ms == row.median_ms
+    assert [points[0].low_ms, points[0].high_ms] == list(row.median_ci95_ms)
     assert trends.cases(store, "onnxruntime-int8") == [case]
     assert BASELINE in trends.engines(store)
     assert runs.typical_ms(store)["onnxruntime-int8", 1, 16, 2, "model"] == points[-1].median_ms

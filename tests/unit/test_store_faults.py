@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from src.store import database, runs
+from src.store import database, runs, writing
 from src.store.database import StoreError, open_store
 from tests.conftest import ROOT
 from tests.unit.test_cli import run
@@ -114,7 +114,7 @@ def test_runs_are_listed_beside_a_damaged_one(store: database.Store):
 def test_orphans_after_a_damaged_one_are_settled(store: database.Store):
     ids = with_a_damaged_orphan(store)
     with suppress(ValueError):  # what it was that cannot be read
-        runs.settle_orphans(store)
+        writing.settle_orphans(store)
     states = {listed.id: listed.stopped for listed in runs.listed(store)}
     assert states[ids[1]]
 

@@ -6,7 +6,7 @@ import re
 import pytest
 from rich.console import Console
 
-from src import runs_cli, terminal
+from src import run_printing, terminal
 from src.bench import results
 from src.engines import registry
 from tests.unit.test_cli import run, run_json
@@ -52,8 +52,8 @@ def test_lists_are_whole_at_80_columns(command: str):
 
 def test_a_run_is_whole_at_80_columns():
     run = results.summarise(made({**TIMES, "onnxruntime-int8-static": 1.3}))
-    text = shown(*runs_cli.tables(run, 80))
+    text = shown(*run_printing.tables(run, 80))
     assert "…" not in text
-    for row in run["results"]:
-        assert row["engine"] in text
-        assert registry.get(row["engine"])
+    for row in run.results:
+        assert row.engine in text
+        assert registry.get(row.engine)

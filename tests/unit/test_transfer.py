@@ -13,6 +13,7 @@ import pytest
 from src import references
 from src.bench import report, results
 from src.bench.events import TWIN
+from src.bench.run import from_json
 from src.store import ort_csv, runs, transfer
 from src.store.database import Store, open_store
 from src.store.transfer import BadRun
@@ -56,13 +57,15 @@ def test_what_is_imported_can_be_shown_everywhere(store: Store, run: dict[str, A
     event(run, "begun")["host"] = {"cpu": "A", "system": "B", "allowed_cpus": 1}
     event(run, "begun")["model"] = {"name": "M"}
     id, _ = ort_csv.take_in(store, unsigned(run), "run.json")
-    found = runs.run_json(store, id)
+    found = runs.run(store, id)
     assert report.to_markdown(found)
     assert report.to_csv(found)
     assert tables.host_facts(found).shape[0] >= 4
-    assert run_view.host_line(found["run"]["host"]) == "A, 1 CPU, B"
-    for row in found["results"]:
-        assert all(one["ratio"] is None for one in references.beside_row(found, row)), "nothing is divided"
+    assert run_view.host_line(found.head.host) == "A, 1 CPU, B"
+    for result in found.results:
+        beside = references.beside_result(found, result)
+        assert beside
+        assert not any(comparison.comparable for _, comparison in beside), "nothing is divided"
 
 
 def test_another_run_with_the_same_id_is_refused(store: Store, run: dict[str, Any]):
@@ -70,7 +73,7 @@ def test_another_run_with_the_same_id_is_refused(store: Store, run: dict[str, An
     other = transfer.parse(json.dumps(transfer.whole(made(TIMES, seed=2))).encode(), "other.json")
     with pytest.raises(BadRun, match="another run with the id"):
         transfer.keep(store, other)
-    assert runs.run_json(store, run["run"]["id"])["results"] == run["results"], "the first is as it was"
+    assert runs.run(store, run["run"]["id"]) == from_json(run), "the first is as it was"
 
 
 def test_figures_that_the_file_tells_are_not_believed(store: Store, run: dict[str, Any]):
@@ -78,8 +81,8 @@ def test_figures_that_the_file_tells_are_not_believed(store: Store, run: dict[st
     for row in lies["results"]:
         row["median_ms"] = 0.001
     transfer.keep(store, transfer.parse(json.dumps(lies).encode(), "lies.json"))
-    rows = runs.run_json(store, run["run"]["id"])["results"]
-    assert [row["median_ms"] for row in rows] == [row["median_ms"] for row in run["results"]]
+    kept = runs.run(store, run["run"]["id"])
+    assert [result.median_ms for result in kept.results] == [row["median_ms"] for row in run["results"]]
 
 
 def test_json_lines_are_read_and_a_cut_line_is_left_out(run: dict[str, Any]):
@@ -244,16 +247,16 @@ def test_a_csv_joins_as_an_imported_run_without_a_verdict(store: Store):
     one = runs.listed(store)[0]
     assert (one.source, one.stopped, one.noisy, one.samples) == ("imported", "table", None, 200)
     assert one.started_at == "2021-10-03T12:00:00Z"
-    rows = runs.run_json(store, id)["results"]
-    assert {row["engine"]: row["mean_ms"] for row in rows} == {
+    rows = runs.run(store, id).results
+    assert {row.engine: row.mean_ms for row in rows} == {
         "onnxruntime-fp32": 2.5,
         "torchscript-fp32": 5.1,
     }
     for row in rows:
-        assert row["median_ms"] is None
-        assert row["median_ci95_ms"] is None
-        assert row["verdict"] is None
-        assert row["facts"]["inputs"] == "1"
+        assert row.median_ms is None
+        assert row.median_ci95_ms is None
+        assert row.verdict is None
+        assert row.facts["inputs"] == "1"
 
 
 def test_rows_of_other_models_devices_and_settings_stay_apart(store: Store):
@@ -264,10 +267,10 @@ def test_rows_of_other_models_devices_and_settings_stay_apart(store: Store):
         ROW | {"optimizer": "by_ort", "average_latency_ms": "3"},
     )
     id, _ = ort_csv.take_in(store, data, "detail.csv")
-    run = runs.run_json(store, id)
-    assert sorted(row["mean_ms"] for row in run["results"]) == [0.5, 2.5, 3, 9]
-    assert len({row["engine"] for row in run["results"]}) == 4
-    assert any("model bert-base" in row["facts"]["title"] for row in run["results"])
+    run = runs.run(store, id)
+    assert sorted(row.mean_ms for row in run.results) == [0.5, 2.5, 3, 9]
+    assert len({row.engine for row in run.results}) == 4
+    assert any("model bert-base" in row.title for row in run.results)
     out = {line["average_latency_ms"]: line for line in csv.DictReader(io.StringIO(report.to_csv(run)))}
     assert out["3"]["optimizer"] == "by_ort"
     assert out["9"]["model_name"] == "bert-base"
@@ -277,15 +280,14 @@ def test_rows_of_other_models_devices_and_settings_stay_apart(store: Store):
 def test_headers_in_the_middle_and_repeated_cases_are_that_tools_way(store: Store):
     data = table(ROW) + table(ROW | {"average_latency_ms": "2.6"})
     run = ort_csv.parse(data, "detail.csv")
-    assert [row["mean_ms"] for row in run["results"]] == [2.6]
+    assert [row.mean_ms for row in run.results] == [2.6]
 
 
 def test_our_own_csv_comes_back(store: Store):
-    rows = results.summarise(made({**TIMES, "onnxruntime-int8-fused": 1.1}))
-    run = ort_csv.parse(report.to_csv(rows).encode(), "ours.csv")
-    told = {row["engine"]: row["mean_ms"] for row in run["results"]}
-    assert told == {
-        row["engine"]: pytest.approx(row["mean_ms"], rel=1e-5) for row in rows["results"] if row["samples"]
+    ours = results.summarise(made({**TIMES, "onnxruntime-int8-fused": 1.1}))
+    run = ort_csv.parse(report.to_csv(ours).encode(), "ours.csv")
+    assert {row.engine: row.mean_ms for row in run.results} == {
+        row.engine: pytest.approx(row.mean_ms, rel=1e-5) for row in ours.results if row.samples
     }
 
 

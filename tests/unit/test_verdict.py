@@ -2,11 +2,13 @@
 misprint.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from src.bench.known_accuracy import Known
+from src.bench.run import Result
 from src.references import Answer, verdict
 from src.references.reference import by_id
 from tests.rows import MODEL, row, run
@@ -16,7 +18,7 @@ def nothing_known(_: Any) -> None:
     return None
 
 
-def answer(*rows: dict[str, Any], length: int = 16) -> Answer | None:
+def answer(*rows: Result, length: int = 16) -> Answer | None:
     return verdict.answer(run(*rows), "cpu", length, nothing_known)
 
 
@@ -92,8 +94,8 @@ def test_without_scope_pipeline_there_is_no_answer():
 
 
 def test_another_architecture_is_not_divided():
-    other = run(row("onnxruntime-int8", 16, "pipeline", 1.0))
-    other["run"]["model"] = {"name": "B", "architecture": "BERT-base"}
+    model = {"name": "B", "architecture": "BERT-base"}
+    other = run(row("onnxruntime-int8", 16, "pipeline", 1.0), model=model)
     found = verdict.answer(other, "cpu", 16, nothing_known)
     assert found
     assert found.standing
@@ -109,7 +111,7 @@ def test_the_cpu_table_is_the_write_ups():
         *(5.86, 16.65, 1.96, 9.59),
         *(2.76, 13.63, 1.24, 7.48),
     ]
-    assert all(side.row is None for cell in cells for side in cell.beside)
+    assert all(side.result is None for cell in cells for side in cell.beside)
     beside = {cell.column: [side.engine for side in cell.beside] for cell in cells}
     assert beside["Intel 1.9.0 TorchScript INT8"] == ["2021-torchscript-int8", "ipex-int8"]
     assert beside["ONNX FP32"] == ["2021-onnxruntime-fp32", "onnxruntime-fp32"]
@@ -126,9 +128,9 @@ def test_the_gpu_tables_swapped_cells_are_corrected():
 
 def test_a_cell_stands_beside_scope_model_only():
     cells = verdict.table(run(row("onnxruntime-fp32", 16, "pipeline", 3.0)), "cpu")
-    assert all(side.row is None for cell in cells for side in cell.beside)
+    assert all(side.result is None for cell in cells for side in cell.beside)
     cells = verdict.table(run(row("onnxruntime-fp32", 16, "model", 3.0)), "cpu")
-    side = next(side for cell in cells for side in cell.beside if side.row)
+    side = next(side for cell in cells for side in cell.beside if side.result)
     assert side.ratio == pytest.approx(3.0 / 2.76)
     assert side.verdict == "slower"
     assert side.ratio_ci95 == pytest.approx((0.98 * 3.0 / 2.76, 1.02 * 3.0 / 2.76))
@@ -155,14 +157,13 @@ def test_what_is_not_comparable_is_not_split(change: dict[str, Any]):
     then = row("2021-onnxruntime-int8", 128, "model", 6.0)
     now = row("onnxruntime-int8", 128, "model", 9.0)
     assert len(verdict.splits(run(then, now))) == 1
-    for rows in ((then | change, now), (then, now | change)):
+    for rows in ((replace(then, **change), now), (then, replace(now, **change))):
         assert verdict.splits(run(*rows)) == []
 
 
 def test_another_model_is_not_split():
     rows = [row(engine, 128, "model", 6.0) for engine in ("2021-onnxruntime-int8", "onnxruntime-int8")]
-    other = run(*rows)
-    other["run"]["model"] = {**MODEL, "architecture": "BERT-L12-H768"}
+    other = run(*rows, model={**MODEL, "architecture": "BERT-L12-H768"})
     assert verdict.splits(other) == []
 
 
@@ -170,4 +171,4 @@ def test_more_threads_than_two_are_taken_where_two_were_not_measured():
     rows = [row("onnxruntime-fp32", 16, "model", ms, threads=threads) for threads, ms in ((1, 5.0), (4, 2.0))]
     found = verdict.find(run(*rows), "onnxruntime-fp32", 16, "model")
     assert found
-    assert found["threads"] == 1
+    assert found.threads == 1

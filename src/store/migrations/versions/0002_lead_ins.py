@@ -21,6 +21,6 @@ def upgrade() -> None:
     op.add_column("slices", sa.Column("lead_in", sa.Integer))
     op.add_column("slices", sa.Column("first_ns", sa.BigInteger))
     op.add_column("slices", sa.Column("pace_s", sa.Float))
-    # A run without an end is settled from its events when next somebody looks (store.runs.settle_orphans).
+    # A run without an end is settled from its events when next somebody looks (store.writing.settle_orphans).
     # One that came as a table has none.
     op.execute("UPDATE runs SET stopped = NULL, summary = NULL WHERE stopped != 'table'")

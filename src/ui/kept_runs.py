@@ -1,0 +1,33 @@
+"""Kept runs that have ended, read once for all pages that show them."""
+
+import streamlit as st
+
+from src.bench.record import Record
+from src.bench.run import Run
+from src.store import runs
+from src.store.database import open_store
+
+
+def finished_run(one: runs.Listed) -> Run:
+    """Return a run that has ended."""
+    return kept_run(one.id, state_of(one))
+
+
+def finished_record(one: runs.Listed) -> Record:
+    """Return the record of a run that has ended, raw samples included. Nobody may change it."""
+    return kept_record(one.id, state_of(one))
+
+
+def state_of(one: runs.Listed) -> str:
+    """Return what tells a run from another with its id, which may come after it was deleted."""
+    return f"{one.stopped} {one.source} {one.rounds} {one.slices} {one.samples}"
+
+
+@st.cache_data(max_entries=32, show_spinner="Reading the run …")
+def kept_run(run_id: str, state: str) -> Run:
+    return runs.run(open_store(), run_id)
+
+
+@st.cache_resource(max_entries=2, show_spinner="Reading the raw samples …")
+def kept_record(run_id: str, state: str) -> Record:
+    return runs.record(open_store(), run_id)
