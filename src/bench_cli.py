@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from src.bench import plan, protocol, report, results
+from src.bench.observer import Observer
 from src.bench.plan import BadPlan, Plan
 from src.bench.pool import Pool
 from src.bench.progress import Progress
@@ -81,11 +82,9 @@ def bench(arguments: argparse.Namespace) -> int:
                     pool,
                     asked,
                     source.parse(arguments.model),
-                    sink,
-                    screen.tell,
-                    screen.between_rounds,
-                    stop,
+                    Observer(sink, screen.tell, screen.between_rounds, stop),
                     command,
+                    arguments.settings,
                 )
         finally:
             pool.close()

@@ -14,6 +14,7 @@ from src.bench import doctor, environments, gpu_check, sentence, timer_check
 from src.bench.pool import Pool
 from src.bench.progress import Progress
 from src.bench.sentence_answer import Answer, Latency
+from src.bench.settings import BENCHMARK, Settings
 from src.console import err, listed, out, print_failures, print_spoken, progress_bar, show_json
 from src.engines import registry
 from src.environments import ENVIRONMENTS
@@ -274,9 +275,12 @@ def commands_of_environments(commands: Any) -> None:
     made.add_argument("name", metavar="NAME", help=names)
 
 
-def main(given: list[str] | None = None) -> int:
-    """Run one command; return the exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
+def main(given: list[str] | None = None, settings: Settings = BENCHMARK) -> int:
+    """Run one command; return the exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted. `settings` are
+    those of a benchmark.
+    """
     arguments = parser().parse_args(given)
+    arguments.settings = settings
     logging.basicConfig(level=logging.DEBUG if arguments.debug else logging.ERROR, stream=sys.stderr)
     try:
         code: int = arguments.run(arguments)

@@ -5,17 +5,20 @@ counts as a disturbance, as tests run beside pytest.
 """
 
 import sys
+from dataclasses import replace
 
 from src import cli
-from src.bench import evidence, lead_ins, protocol, ramp, slicing
+from src.bench import evidence
+from src.bench.settings import BENCHMARK
 from src.engines import registry
 from src.jobs import measure
 
-registry.ACCURACY_BASELINE = "fake-plausible"
-slicing.SLICE_S, protocol.WARM_UP_WINDOW, ramp.VISIT_S, lead_ins.SHORTEST_VISIT_S = 0.01, 3, 0.02, 0.01
-ramp.SHORTEST_VISIT = 6
-evidence.disturbances = lambda seen, *_: ()
-evidence.slowdowns = lambda speed, reference: ()
+FAST = replace(
+    BENCHMARK, slice_s=0.01, warm_up_window=3, visit_s=0.02, shortest_visit=6, shortest_visit_s=0.01
+)
 
 if __name__ == "__main__":
-    sys.exit(cli.main() if sys.argv[1] == "bench" else measure.main())
+    registry.ACCURACY_BASELINE = "fake-plausible"
+    evidence.disturbances = lambda seen, *_: ()
+    evidence.slowdowns = lambda speed, reference: ()
+    sys.exit(cli.main(settings=FAST) if sys.argv[1] == "bench" else measure.main(FAST))

@@ -11,7 +11,13 @@ from src.bench.sentence_answer import Answer, EngineAnswer, Latency
 from src.bench.sentence_answer import Noise as SentenceNoise
 
 MODEL = {"name": "M", "architecture": "MiniLM-L6-H384", "fingerprint": "0123456789ab"}
-HOST = {"cpu": "A CPU", "physical_cores": 2, "isa": ["avx2"], "caches": ["L2 Unified 1024K"]}
+HOST = {
+    "cpu": "A CPU",
+    "physical_cores": 2,
+    "memory_gb": 8.0,
+    "isa": ["avx2"],
+    "caches": ["L2 Unified 1024K"],
+}
 STARTED = "2026-11-24T00:00:00Z"
 
 

@@ -64,7 +64,7 @@ def answers(engines: list[dict[str, Any]]) -> dict[str, list[list[float]]]:
             ours = {name: getattr(worker.fingerprint, name) for name in theirs}
             if ours != theirs:
                 raise SystemExit(f"{spec.id} is {ours} now and was {theirs}. Measure its accuracy again.")
-            answered = confirming.answers(pool, worker, "answers", texts)
+            answered = confirming.answers(worker, "answers", texts)
             logits[spec.id] = [[round(value, DIGITS) for value in pair] for pair in answered]
             pool.drop(spec.id)
             print(f"{spec.id} answered", flush=True)

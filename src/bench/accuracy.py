@@ -13,8 +13,9 @@ from src.bench.confirming import Logits, answers, cpu_key
 from src.bench.datasets import pool as pool_sets
 from src.bench.fingerprint import Fingerprint
 from src.bench.gate import Pairs
+from src.bench.handle import WorkerFailed
 from src.bench.lock import host_lock
-from src.bench.pool import Pool, WorkerFailed
+from src.bench.pool import Pool
 from src.bench.progress import Progress, telling_who_waits
 from src.bench.sentence import Sitting, label
 from src.bench.stats import mcnemar, wilson_interval
@@ -110,7 +111,7 @@ def ask(sitting: Sitting, id: str, texts: list[str], number: int, of: int, padde
         done = number * len(texts) + answered
         sitting.progress(Progress("accuracy", f"Answering with {id}", done, of * len(texts)))
 
-    return answers(sitting.pool, sitting.workers[id], "accuracy", texts, padded, told)
+    return answers(sitting.workers[id], "accuracy", texts, padded, told)
 
 
 def largest_difference(ours: Logits, theirs: Logits) -> list[float]:

@@ -8,14 +8,13 @@ import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
-from typing import Any
 
 from src.bench import ramp
 from src.bench.events import engine_id
 from src.bench.inputs import COUNT
 from src.bench.plan import Case, Plan
 from src.bench.record import Cell
-from src.bench.slicing import slice_calls
+from src.bench.slicing import SLICE_S, slice_calls
 from src.bench.stats import FEWEST_ROUNDS
 
 WARM_UP_CALLS, WARM_UP_CAP_S, FEWEST_WARM_UP_CALLS = 20, 2.0, 2  # about; until steady
@@ -29,14 +28,14 @@ def answering_s(call_s: float, batch: int) -> float:
     return call_s * (1 + math.ceil(COUNT / batch))
 
 
-def measuring_s(asked: Plan, call_s: float) -> float:
+def measuring_s(asked: Plan, call_s: float, slice_s: float = SLICE_S) -> float:
     """Return how long it takes to warm up a cell whose calls take so many seconds, and to measure the fewest
     rounds that make a figure.
     """
     if not call_s:
         return 0.0
     warm_up_s = max(FEWEST_WARM_UP_CALLS * call_s, min(WARM_UP_CALLS * call_s, WARM_UP_CAP_S))
-    calls = slice_calls(asked, call_s)
+    calls = slice_calls(asked, call_s, slice_s=slice_s)
     return warm_up_s + FEWEST_ROUNDS * (calls * (call_s + asked.pace_s) + ramp.LEAST_LEAD_IN * call_s)
 
 
@@ -54,8 +53,16 @@ class Budget:
     of engines that is measured.
     """
 
-    def __init__(self, asked: Plan, began: float) -> None:
+    def __init__(
+        self,
+        asked: Plan,
+        began: float,
+        slice_s: float = SLICE_S,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.plan = asked
+        self.slice_s = slice_s
+        self.clock = clock
         self.deadline = self.until = began + asked.budget_s
         self.calls_s: dict[tuple[str, int, int], float] = {}  # by worker, batch size and length
         self.longest_load_s = 0.0
@@ -67,7 +74,7 @@ class Budget:
         self.until += seconds
 
     def left_s(self) -> float:
-        return self.deadline - time.monotonic()
+        return self.deadline - self.clock()
 
     def over(self) -> bool:
         """Tell whether nothing is left."""
@@ -77,22 +84,23 @@ class Budget:
         """Take the time of one call of a worker."""
         self.calls_s[worker, batch, length] = call_s
 
-    def urgency(self, cases: list[Case]) -> Callable[[tuple[Cell, Any]], tuple[int, int, bool]]:
+    def urgency(self, cases: list[Case]) -> Callable[[Cell], tuple[int, int, bool]]:
         """Return a key that sorts cells for their warm-up: cases first that most engines answered for, then
         in the order of `cases`; of a case the baseline's cell first.
         """
         shapes = Counter((batch, length) for _, batch, length in self.calls_s)
 
-        def key(one: tuple[Cell, Any]) -> tuple[int, int, bool]:
-            case = one[0].case
+        def key(cell: Cell) -> tuple[int, int, bool]:
+            case = cell.case
             answered = shapes[case.batch_size, case.sequence_length]
-            return -answered, cases.index(case), engine_id(one[0].engine) != self.plan.baseline
+            return -answered, cases.index(case), engine_id(cell.engine) != self.plan.baseline
 
         return key
 
     def cell_s(self, worker: str, case: Case) -> float:
         """Return about how long a worker's cell takes until it has a figure; 0 where nothing is known."""
-        return measuring_s(self.plan, self.calls_s.get((worker, case.batch_size, case.sequence_length), 0.0))
+        call_s = self.calls_s.get((worker, case.batch_size, case.sequence_length), 0.0)
+        return measuring_s(self.plan, call_s, self.slice_s)
 
     def check_load(self, loaded: Iterable[tuple[str, int]]) -> None:
         """Raise OutOfBudget where another engine cannot be loaded beside what is (worker, threads), and one
@@ -125,15 +133,15 @@ class Budget:
         answered for is to be measured, too, and all engines that are still to do so, it among them, share
         what is left.
         """
-        spent_s = time.monotonic() - began
+        spent_s = self.clock() - began
         shapes_s = [known_s for (name, *_), known_s in self.calls_s.items() if name == worker]
-        measuring = sum(measuring_s(self.plan, known_s) for known_s in (*shapes_s, call_s))
+        measuring = sum(measuring_s(self.plan, known_s, self.slice_s) for known_s in (*shapes_s, call_s))
         needed_s = spent_s + answering_s(call_s, batch) + len(self.plan.scopes) * measuring
         return needed_s <= (1 - LEAD_INS_SHARE) * (self.left_s() + spent_s) / engines_left
 
     def leaves_out(self, engine: str, worker: str, case: Case, begun_s: float) -> bool:
         """Tell whether a cell was not answered for, or cannot be paid for beside those begun; note that."""
-        left_s = self.until - time.monotonic()
+        left_s = self.until - self.clock()
         answered = (worker, case.batch_size, case.sequence_length) in self.calls_s
         if answered and 0 < begun_s + self.cell_s(worker, case) <= (1 - LEAD_INS_SHARE) * left_s:
             return False
@@ -149,6 +157,6 @@ class Budget:
         answers_s = [
             answering_s(call_s, batch) for batch in self.plan.batch_sizes for _ in self.plan.sequence_lengths
         ]
-        cells_s = len(self.plan.cases) * measuring_s(self.plan, call_s)
+        cells_s = len(self.plan.cases) * measuring_s(self.plan, call_s, self.slice_s)
         whole_s = engines * (len(self.plan.threads) * (self.longest_load_s + sum(answers_s)) + cells_s)
         return f"A budget of {proposed_s(whole_s):.0f} s would do; else ask for fewer engines or cases."

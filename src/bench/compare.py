@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from src.bench import fingerprint
 from src.bench.fingerprint import NOT_RECORDED
 from src.bench.record import Cell, Record
 from src.bench.results import Floors, cells, floors, round_medians_ms
@@ -158,9 +157,7 @@ def probe_facts(base: Noise, new: Noise) -> Iterator[tuple[str, Any, Any]]:
 
 def engine_differences(base: Run, new: Run) -> list[Difference]:
     """Return which engines of both runs are not of one runtime and artifact."""
-    ours, theirs = (
-        {result.engine: fingerprint.of_result(result) for result in run.results} for run in (base, new)
-    )
+    ours, theirs = ({result.engine: result.fingerprint for result in run.results} for run in (base, new))
     found = []
     for engine in sorted(ours.keys() & theirs.keys()):
         for part in ("artifact", "runtime"):

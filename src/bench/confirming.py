@@ -5,7 +5,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 
 from src.bench import fingerprint, host, known_accuracy
-from src.bench.pool import Pool, Worker
+from src.bench.handle import Handle
 
 CHUNK = 50  # sentences a message
 
@@ -18,7 +18,7 @@ def cpu_key() -> str:
     return fingerprint.of_cpu(host.evidence())
 
 
-def identify(pool: Pool, worker: Worker, folder: Path | None, weights: str, case: str) -> None:
+def identify(worker: Handle, folder: Path | None, weights: str, case: str) -> None:
     """Note in a worker what exactly it is, and look at its answers where a stored accuracy hangs on them:
     once on a host. `folder` is what it loaded, `weights` their fingerprint, `case` a name for texts that is
     given again afterwards. Raises WorkerFailed.
@@ -28,13 +28,12 @@ def identify(pool: Pool, worker: Worker, folder: Path | None, weights: str, case
     found = fingerprint.of_engine(
         worker.spec.id, weights, folder.name if folder else None, worker.facts, cpu_key()
     )
-    known_accuracy.confirm(found, partial(answers, pool, worker, case))
+    known_accuracy.confirm(found, partial(answers, worker, case))
     worker.fingerprint = found
 
 
 def answers(
-    pool: Pool,
-    worker: Worker,
+    worker: Handle,
     case: str,
     texts: Sequence[str],
     padded: int = 0,
@@ -49,8 +48,7 @@ def answers(
     for start in range(0, len(order), CHUNK):
         chunk = order[start : start + CHUNK]
         told(start)
-        message = {"do": "prepare", "case": case, "texts": [texts[index] for index in chunk]}
-        pool.ask(worker, {**message, "padded": padded})
-        answered = pool.ask(worker, {"do": "infer", "case": case})["logits"]
+        worker.prepare(case, [texts[index] for index in chunk], padded=padded)
+        answered = worker.infer(case).logits
         found |= {index: (pair[0], pair[1]) for index, pair in zip(chunk, answered, strict=True)}
     return [found[index] for index in range(len(texts))]

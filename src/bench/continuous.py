@@ -13,7 +13,8 @@ from typing import Protocol
 
 from src.bench.agreement import shape_name
 from src.bench.events import TWIN
-from src.bench.pool import Pool, Worker, WorkerFailed
+from src.bench.handle import Handle, WorkerFailed
+from src.bench.pool import Pool
 from src.bench.wire import Message
 
 GUESS_CALLS = 8  # to learn how long a call takes
@@ -49,8 +50,8 @@ class Loop(Protocol):
 class OwnLoop:
     """The loop of a worker itself. `case` is the name of its inputs there; "" for those of a shape."""
 
-    def __init__(self, pool: Pool, worker: Worker, case: str) -> None:
-        self.pool, self.worker, self.case = pool, worker, case
+    def __init__(self, worker: Handle, case: str) -> None:
+        self.worker, self.case = worker, case
         self.process = worker.process
 
     def ask(self, message: Message, timeout_s: float) -> Message:
@@ -67,10 +68,8 @@ class OwnLoop:
         return {"median_ns": median(calls), "p05_ns": calls[len(calls) // 20], "calls": len(calls)}
 
     def slice(self, message: Message, lead_in: int, count: int, timeout_s: float) -> list[int]:
-        inputs = {"case": self.case or shape_name(1, message["length"]), "scope": message["scope"]}
-        question = {"do": "slice", **inputs, "lead_in": lead_in, "count": count}
-        calls: list[int] = self.pool.ask(self.worker, question, timeout_s)["ns"]
-        return calls
+        case = self.case or shape_name(1, message["length"])
+        return self.worker.slice(case, message["scope"], lead_in, count, timeout_s=timeout_s).ns
 
     def end(self) -> None:
         """Nothing: the worker is the pool's."""
@@ -79,4 +78,4 @@ class OwnLoop:
 def own_loops(pool: Pool, engines: Sequence[str], case: str = "") -> dict[str, Loop]:
     """Return the loops of those of the engines that are loaded."""
     workers = {worker.spec.id: worker for key, worker in pool.workers.items() if TWIN not in key}
-    return {id: OwnLoop(pool, workers[id], case) for id in engines if id in workers}
+    return {id: OwnLoop(workers[id], case) for id in engines if id in workers}

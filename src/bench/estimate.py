@@ -3,14 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import astuple
 
-from src.bench import budget, paced, protocol, ramp
+from src.bench import budget, paced, ramp
 from src.bench.plan import BadPlan, Case, Plan
+from src.bench.settings import BENCHMARK
 from src.bench.slicing import first_look, slice_calls
 from src.bench.stats import FEWEST_ROUNDS
 from src.engines import registry
 
 LOAD_S = 1.2  # an engine's process: start, load, first answers
-WARM_UP_CALLS = 3 * protocol.WARM_UP_WINDOW
+WARM_UP_CALLS = 3 * BENCHMARK.warm_up_window
 BETWEEN_SLICES_S = 0.012  # probes, evidence, the store; seen here
 LEAD_IN_S, LONGEST_LEAD_IN = 0.04, 16  # before the timed calls of a slice: seconds, but at most so many calls
 REPEATED = 1.15  # slices that were disturbed and are repeated

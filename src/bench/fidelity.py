@@ -27,6 +27,7 @@ from src.bench.fidelity_ratios import (
 )
 from src.bench.hot_loops import SETTLE_S, HotLoops, Tell, build, covered, lock
 from src.bench.judging import judge
+from src.bench.observer import Observer
 from src.bench.plan import BadPlan, Plan
 from src.bench.pool import Pool
 from src.bench.record import Record
@@ -221,5 +222,6 @@ def measure_plan(
     with closing(Pool()) as pool:
         if settings.within:
             gaps.load = lambda: gaps.loops.take(own_loops(pool, part))
-        record = protocol.run(pool, plan, model, between_rounds=gaps.between_rounds, stop=gaps.ended)
+        observer = Observer(between_rounds=gaps.between_rounds, stopped=gaps.ended)
+        record = protocol.run(pool, plan, model, observer)
     gaps.take(record)

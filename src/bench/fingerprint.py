@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from src.bench.run import Result
 from src.model import source
 from src.model.cache import Artifact
 
@@ -103,15 +102,3 @@ def of_engine(
     told, `model` and `cpu` what `of_model` and `of_cpu` said.
     """
     return Fingerprint(engine, model, artifact or "", of_files(facts), in_words(runtime(facts)), cpu)
-
-
-def of_result(result: Result) -> Fingerprint:
-    """Return what exactly a result is of, as far as it was recorded."""
-    return Fingerprint(
-        result.engine,
-        result.model_fingerprint or "",
-        result.artifact_key or "",
-        of_files(result.facts),
-        in_words(result.runtime),
-        result.cpu_key or "",
-    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 from src.bench import ramp
@@ -13,60 +12,60 @@ from src.bench.record import Cell
 from src.bench.stats import FEWEST_ROUNDS, looks
 
 if TYPE_CHECKING:
-    from src.bench.protocol import Benchmark
+    from src.bench.rounds import Rounds
 
 # Visits are so short that all of them take this share of what is left of the budget, but not shorter than so
 # many seconds. With many slow cells that is too long: then the pass ends, and what it has not seen twice or
 # thrice, or not at all, has a lead-in by what is known.
-SHARE, SHORTEST_VISIT_S = 0.15, 0.06
+SHARE = 0.15
 CHECKS = (6, 12)  # rounds after which slices are checked, beside the looks (stats.looks)
 MOST_LENGTHENINGS = 3  # of a cell, each of which begins its rounds anew
 
 
-def measure(benchmark: Benchmark, group: int) -> None:
+def measure(rounds: Rounds, group: int) -> None:
     """Measure how long each cell takes to be steady after others ran; that is its lead-in."""
-    began, yielded_s = time.monotonic(), benchmark.yielded_s
-    left_s = benchmark.budget.until - began
-    share_s = SHARE * left_s / max(1, ramp.VISITS * len(benchmark.cells(group)))
-    visit_s = min(ramp.VISIT_S, max(SHORTEST_VISIT_S, share_s))
+    session, settings, clock = rounds.session, rounds.settings, rounds.clock
+    began, yielded_s = clock(), session.yielded_s
+    left_s = rounds.budget.until - began
+    share_s = SHARE * left_s / max(1, ramp.VISITS * len(session.cells(group)))
+    visit_s = min(settings.visit_s, max(settings.shortest_visit_s, share_s))
     visits: dict[Cell, list[tuple[int, ...]]] = {}
     for number in range(ramp.VISITS):
-        benchmark.progress(Progress("warm-up", "Measuring how fast caches refill", number, ramp.VISITS))
-        for cell, worker in benchmark.round_order(group):
-            benchmark.let_sentences_go_first()
-            if benchmark.stop():
+        step = Progress("warm-up", "Measuring how fast caches refill", number, ramp.VISITS)
+        rounds.observer.progress(step)
+        for cell in rounds.round_order(group):
+            session.let_sentences_go_first()
+            if rounds.observer.stopped():
                 return
-            if time.monotonic() - began - (benchmark.yielded_s - yielded_s) > LEAD_INS_SHARE * left_s:
+            if clock() - began - (session.yielded_s - yielded_s) > LEAD_INS_SHARE * left_s:
                 break
-            if cell not in benchmark.record.warmed:
+            if cell not in rounds.record.warmed:
                 continue
-            call_s = benchmark.record.warmed[cell].call_ns / 1e9
-            count = ramp.visit_calls(call_s, visit_s)
-            cap_s = benchmark.cut_s(count * call_s)
-            visit = {"do": "slice", "scope": cell.case.scope, "lead_in": 0, "count": count}
-            benchmark.patience.settle()
-            if seen := benchmark.ask(cell, worker, {**visit, "offset": number, "cap_s": cap_s}, 2 * cap_s):
-                benchmark.calls_s += sum(seen["ns"]) / 1e9
-                visits.setdefault(cell, []).append(tuple(seen["ns"]))
-    for cell, calls in visits.items():
-        needed = ramp.lead_in(ramp.measure_ramp(calls))
-        benchmark.happened(LeadIn(*cell, from_round=1, calls=needed, visits=tuple(calls)))
+            call_s = rounds.record.warmed[cell].call_ns / 1e9
+            count = ramp.visit_calls(call_s, visit_s, settings.shortest_visit)
+            rounds.patience.settle()
+            if calls := session.visit(cell, count, number, settings.cut_s(count * call_s)):
+                rounds.calls_s += sum(calls) / 1e9
+                visits.setdefault(cell, []).append(calls)
+    for cell, seen in visits.items():
+        needed = ramp.lead_in(ramp.measure_ramp(seen))
+        session.happened(LeadIn(*cell, from_round=1, calls=needed, visits=tuple(seen)))
 
 
-def lengthen(benchmark: Benchmark, group: int, number: int, round_s: float) -> None:
+def lengthen(rounds: Rounds, group: int, number: int, round_s: float) -> None:
     """Give cells whose timed calls were not steady a longer lead-in; their rounds begin anew, where there is
     time for as many as a first look needs. `number` is the round that has ended, `round_s` what one takes.
     """
-    record = benchmark.record
-    if time.monotonic() + next(looks()) * round_s > benchmark.budget.until:
+    record = rounds.record
+    if rounds.clock() + next(looks()) * round_s > rounds.budget.until:
         return
-    for cell, _ in benchmark.cells(group):
+    for cell in rounds.session.cells(group):
         slices = record.undisturbed(cell)
         if len(record.lead_ins.get(cell, [])) > MOST_LENGTHENINGS or len(slices) < FEWEST_ROUNDS:
             continue
         if not ramp.unsteady(ramp.rest([slice.ns for slice in slices])):
             continue
         call_s = record.warmed[cell].call_ns / 1e9
-        calls = ramp.longer(benchmark.lead_in(cell), benchmark.calls(cell), call_s)
-        if calls > benchmark.lead_in(cell):
-            benchmark.happened(LeadIn(*cell, from_round=number + 1, calls=calls, visits=()))
+        calls = ramp.longer(rounds.lead_in(cell), rounds.calls(cell), call_s)
+        if calls > rounds.lead_in(cell):
+            rounds.session.happened(LeadIn(*cell, from_round=number + 1, calls=calls, visits=()))

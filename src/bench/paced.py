@@ -6,23 +6,19 @@ The baseline and the two fastest engines that keep their accuracy, in scope `pip
 from __future__ import annotations
 
 import math
-import time
-from dataclasses import asdict
 from itertools import count
 from typing import TYPE_CHECKING
 
-from src.bench import judging
 from src.bench.events import TWIN
 from src.bench.gate import MISSES
 from src.bench.plan import Plan
 from src.bench.progress import Progress
 from src.bench.record import Cell, Record, round_medians
-from src.bench.run import INVALID, NOISY, VALID, PacedCell
-from src.bench.stats import FEWEST_ROUNDS, median, median_interval
+from src.bench.stats import FEWEST_ROUNDS, median
 from src.engines import registry
 
 if TYPE_CHECKING:
-    from src.bench.protocol import Benchmark
+    from src.bench.rounds import Rounds
 
 FASTEST = 2  # engines beside the baseline
 CALLS = 2  # of a slice, each after the pause: so there is time to repeat some of FEWEST_ROUNDS slices
@@ -72,49 +68,25 @@ def chosen(record: Record, alive: list[Cell]) -> list[Cell]:
     return cells
 
 
-def outcome(record: Record, cell: Cell) -> PacedCell:
-    """Return what a paced cell took."""
-    loaded = record.loaded[cell.group, cell.engine, cell.case.threads]
-    slices, kept = record.paced[cell], record.undisturbed(cell, paced=True)
-    medians = [ns / 1e6 for ns in round_medians(kept).values()]
-    reasons = judging.noise_reasons(record, slices)
-    if len(kept) < FEWEST_ROUNDS:
-        verdict, reasons = INVALID, [judging.too_few(len(kept)), *reasons]
-    else:
-        verdict = NOISY if judging.noisy(slices, kept) else VALID
-    return PacedCell(
-        engine=cell.engine,
-        title=loaded.title,
-        device=loaded.device,
-        **asdict(cell.case),
-        pace_s=slices[0].pace_s or 0.0,
-        samples=sum(len(slice.ns) for slice in kept),
-        rounds=len(kept),
-        median_ms=median(medians) if medians else None,
-        median_ci95_ms=median_interval(medians),
-        verdict=verdict,
-        reasons=() if verdict == VALID else tuple(reasons),
-    )
-
-
-def measure(benchmark: Benchmark, group: int) -> None:
+def measure(rounds: Rounds, group: int) -> None:
     """Measure the paced cells of a group, until each has its rounds or their time is over."""
-    calls, pace_s = slice_calls(benchmark.plan), benchmark.plan.demo_pace_s
-    benchmark.budget.until = min(benchmark.budget.until, time.monotonic() + reserved_s(benchmark.plan))
-    cells = chosen(benchmark.record, [cell for cell, _ in benchmark.cells(group)])
+    calls, pace_s = slice_calls(rounds.plan), rounds.plan.demo_pace_s
+    session, clock = rounds.session, rounds.clock
+    rounds.budget.until = min(rounds.budget.until, clock() + reserved_s(rounds.plan))
+    cells = chosen(rounds.record, session.cells(group))
     for number in count(1):
-        workers = dict(benchmark.cells(group))  # of engines that live
-        lacking = [cell for cell in cells if cell in workers and lacks_rounds(benchmark.record, cell)]
+        alive = session.cells(group)
+        lacking = [cell for cell in cells if cell in alive and lacks_rounds(rounds.record, cell)]
         if not lacking:
             return
-        for cell in benchmark.order.sample(lacking, len(lacking)):
+        for cell in rounds.order.sample(lacking, len(lacking)):
             text = f"One request each {pace_s:g} s, as Infinity's demo was driven"
-            benchmark.progress(Progress("measure", text, min(number, FEWEST_ROUNDS), FEWEST_ROUNDS))
-            benchmark.let_sentences_go_first()
-            slice_s = calls * pace_s + benchmark.expected_s(cell)
-            if benchmark.stop() or time.monotonic() + slice_s > benchmark.budget.until:
+            rounds.observer.progress(Progress("measure", text, min(number, FEWEST_ROUNDS), FEWEST_ROUNDS))
+            session.let_sentences_go_first()
+            slice_s = calls * pace_s + rounds.expected_s(cell)
+            if rounds.observer.stopped() or clock() + slice_s > rounds.budget.until:
                 return
-            benchmark.attempt(number, 1, cell, workers[cell], calls, pace_s)
+            rounds.attempt(number, 1, cell, calls, pace_s)
 
 
 def lacks_rounds(record: Record, cell: Cell) -> bool:

@@ -1,28 +1,26 @@
 """How long a run waits for a quiet host, and what for."""
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from src.bench import evidence
 from src.bench.evidence import Watch
+from src.bench.observer import Observer
 from src.bench.progress import Progress
 from src.bench.record import Record
 
-PATIENCE_SHARE = 0.5  # of its budget, which a run waits for a quiet host in all
 APART_LOOK_S = 0.05
 SETTLE_S, SETTLE_LOOK_S = 0.06, 0.004  # before a slice, for a neighbour on a CPU's physical core to leave
 
 
 @dataclass
 class Patience:
-    """The waiting of one run. `waited_s` is how long it has waited so far."""
+    """The waiting of one run: at most about `most_s`. `waited_s` is how long it has waited so far."""
 
     watch: Watch
     record: Record
-    budget_s: float
-    progress: Callable[[Progress], None]
-    stop: Callable[[], bool]
+    most_s: float
+    observer: Observer
     waited_s: float = 0.0
 
     def quiet(self, kinds: tuple[str, ...], deadline: float) -> bool:
@@ -30,16 +28,16 @@ class Patience:
         (monotonic seconds) last; tell whether it is.
         """
         told = False
-        while not self.stop():
+        while not self.observer.stopped():
             began = time.monotonic()
             reason = self.disturbance(kinds)
             self.waited_s += time.monotonic() - began
             if not reason:
                 return True
             if not told:
-                self.progress(Progress("noise", f"Waiting for a quiet host: {reason}"))
+                self.observer.progress(Progress("noise", f"Waiting for a quiet host: {reason}"))
                 told = True
-            if self.waited_s > PATIENCE_SHARE * self.budget_s or time.monotonic() > deadline:
+            if self.waited_s > self.most_s or time.monotonic() > deadline:
                 return False
         return False
 

@@ -13,19 +13,16 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
 
 from src import environments
 from src.bench import host
-from src.bench.fingerprint import UNKNOWN, Fingerprint
-from src.bench.ramp import Ramp
+from src.bench.handle import Handle, NoRoom, WorkerFailed
 from src.bench.wire import Message, receive, send
 from src.engines.registry import EXTRA_VARIABLE
 from src.engines.spec import EngineSpec
-from src.facts import Facts
 from src.home import ROOT, home
 from src.limits import hosted
 
@@ -48,14 +45,6 @@ THREAD_VARIABLES = (
     "NUMEXPR_NUM_THREADS",
     "VECLIB_MAXIMUM_THREADS",
 )
-
-
-class WorkerFailed(Exception):
-    """An engine failed; the message is the reason to show. Its worker may be gone."""
-
-
-class NoRoom(WorkerFailed):
-    """An engine does not fit in memory beside those that must be kept."""
 
 
 def clean_environment(threads: int | None, offline: bool = True) -> dict[str, str]:
@@ -83,40 +72,6 @@ def log_tail(path: Path) -> str:
     return f"Its last line: {lines[-1][:300]}" if lines else ""
 
 
-@dataclass
-class Worker:
-    """A live worker process, seen from its parent. `key` is its name in the pool, `token` what it has
-    loaded.
-    """
-
-    spec: EngineSpec
-    key: str
-    token: tuple[str, int]
-    process: subprocess.Popen[bytes]
-    channel: socket.socket
-    log: Path
-    used: float = field(default_factory=time.monotonic)
-    facts: Facts = field(default_factory=dict)
-    load_s: float = 0.0
-    pss_mb: float = 0.0
-    ramps: dict[int, Ramp] = field(default_factory=dict)  # of a sentence, by its number of tokens
-    fingerprint: Fingerprint = UNKNOWN  # what exactly it is, once that was looked at
-
-    def resume(self) -> None:
-        os.kill(self.process.pid, signal.SIGCONT)
-
-    def stop(self) -> None:
-        """Stop the process and return when it no longer runs. WNOWAIT leaves an end to Popen."""
-        os.kill(self.process.pid, signal.SIGSTOP)
-        os.waitid(os.P_PID, self.process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
-
-    def end(self) -> None:
-        """Kill and reap the process."""
-        self.process.kill()
-        self.process.wait()
-        self.channel.close()
-
-
 class Pool:
     """All workers of one measurer.
 
@@ -124,7 +79,7 @@ class Pool:
     """
 
     def __init__(self, listen: tuple[int, Callable[[], None]] | None = None) -> None:
-        self.workers: dict[str, Worker] = {}
+        self.workers: dict[str, Handle] = {}
         self.listen = listen
 
     def wait(self, fd: int, timeout_s: float | None = None, events: int = select.POLLIN) -> bool:
@@ -171,7 +126,7 @@ class Pool:
         threads: int,
         keep: set[str],
         key: str = "",
-    ) -> Worker:
+    ) -> Handle:
         """Return a stopped worker with this engine loaded: a warm one, or a new one.
 
         `key` is its name in the pool, the engine's id by default. Others than `keep` are evicted, least
@@ -182,21 +137,15 @@ class Pool:
         if not self.is_warm(spec, artifact, threads, key):
             self.drop(key)
             worker = self.spawn(spec, key, (str(artifact), threads))
-            message = {
-                "do": "load",
-                "artifact": str(artifact),
-                "tokenizer": str(tokenizer),
-                "threads": threads,
-            }
-            loaded = self.ask(worker, message, LOAD_TIMEOUT_S)
-            worker.facts, worker.load_s = loaded["facts"], loaded["load_s"]
+            loaded = worker.load(str(artifact), str(tokenizer), threads, LOAD_TIMEOUT_S)
+            worker.facts, worker.load_s = loaded.facts, loaded.load_s
             worker.pss_mb = host.pss_mb(worker.process.pid)
             self.make_room(worker, keep)
         worker = self.workers[key]
         worker.used = time.monotonic()
         return worker
 
-    def make_room(self, newest: Worker, keep: set[str]) -> None:
+    def make_room(self, newest: Handle, keep: set[str]) -> None:
         """Evict until the workers fit the budget; raise NoRoom when only the newest is left to go."""
         budget = self.budget_mb()
         while sum(worker.pss_mb for worker in self.workers.values()) > budget:
@@ -211,7 +160,7 @@ class Pool:
                 )
             self.drop(min(idle, key=lambda worker: worker.used).key)
 
-    def spawn(self, spec: EngineSpec, key: str, token: tuple[str, int]) -> Worker:
+    def spawn(self, spec: EngineSpec, key: str, token: tuple[str, int]) -> Handle:
         assert threading.current_thread() is threading.main_thread(), (
             "workers are spawned by the main thread only"
         )
@@ -230,10 +179,10 @@ class Pool:
                 env=clean_environment(token[1]),
                 start_new_session=True,  # a terminal's Ctrl-C is for the measurer
             )
-        worker = self.workers[key] = Worker(spec, key, token, process, ours, log)
+        worker = self.workers[key] = Handle(spec, key, token, process, ours, log, self.ask)
         return worker
 
-    def ask(self, worker: Worker, message: Message, timeout_s: float | None = None) -> Message:
+    def ask(self, worker: Handle, message: Message, timeout_s: float | None = None) -> Message:
         """Let this worker alone run, until it has answered.
 
         Raises WorkerFailed, and drops the worker if it is lost.
@@ -261,7 +210,7 @@ class Pool:
             raise WorkerFailed(answer["error"])
         return answer
 
-    def await_answer(self, worker: Worker, timeout_s: float, limit_mb: float, hears: bool) -> None:
+    def await_answer(self, worker: Handle, timeout_s: float, limit_mb: float, hears: bool) -> None:
         deadline = time.monotonic() + timeout_s
         while not self.wait(worker.channel.fileno(), LOOK_S, select.POLLIN if hears else LOST):
             if time.monotonic() > deadline:
@@ -276,7 +225,7 @@ class Pool:
                     "and was ended."
                 )
 
-    def how_it_ended(self, worker: Worker, error: Exception) -> str:
+    def how_it_ended(self, worker: Handle, error: Exception) -> str:
         try:
             code = worker.process.wait(timeout=1.0)
         except subprocess.TimeoutExpired:

@@ -36,11 +36,11 @@ class Ramp:
     steady: bool
 
 
-def visit_calls(call_s: float, visit_s: float = VISIT_S) -> int:
+def visit_calls(call_s: float, visit_s: float = VISIT_S, shortest: int = SHORTEST_VISIT) -> int:
     """Return how many calls a visit has in which a ramp is measured, of calls that take so many seconds."""
     call_s = max(1e-7, call_s)
-    shortest = max(FEWEST_OF_SLOW, min(SHORTEST_VISIT, math.floor(SLOW_VISIT_S / call_s)))
-    return min(max(shortest, math.ceil(visit_s / call_s)), LONGEST_VISIT)
+    fewest = max(FEWEST_OF_SLOW, min(shortest, math.floor(SLOW_VISIT_S / call_s)))
+    return min(max(fewest, math.ceil(visit_s / call_s)), LONGEST_VISIT)
 
 
 def longest_lead_in(call_s: float) -> int:

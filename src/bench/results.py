@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 import numpy as np
 
-from src.bench import fingerprint, paced, ramp
+from src.bench import fingerprint, paced_results, ramp
 from src.bench.events import TWIN, Begun
 from src.bench.judging import (
     NOISY_SHARE,
@@ -57,7 +57,7 @@ def summarise(record: Record) -> Run:
     return Run(
         head=head(record, record.begun),
         results=tuple(results),
-        paced=tuple(paced.outcome(record, cell) for cell in record.paced),
+        paced=tuple(paced_results.outcome(record, cell) for cell in record.paced),
         failures=tuple(record.failures),
         noise=noise(record, results, pairs),
         summary=summary(results, record.begun.plan["baseline"]),

@@ -9,6 +9,7 @@ from functools import cached_property, lru_cache
 from pydantic import TypeAdapter
 
 from src.bench.events import SCHEMA_VERSION, Failed
+from src.bench.fingerprint import Fingerprint, in_words, of_files
 from src.bench.plan import Case
 from src.bench.probe import Speed
 from src.facts import Facts
@@ -101,6 +102,18 @@ class Result(OfCase):
     def ratio(self) -> JudgedRatio | None:
         """Return the ratio to the run's baseline; None for the baseline itself."""
         return next(iter(self.ratios.values()), None)
+
+    @property
+    def fingerprint(self) -> Fingerprint:
+        """Return what exactly it is of, as far as that was recorded."""
+        return Fingerprint(
+            self.engine,
+            self.model_fingerprint or "",
+            self.artifact_key or "",
+            of_files(self.facts),
+            in_words(self.runtime),
+            self.cpu_key or "",
+        )
 
     @property
     def invalid(self) -> bool:
@@ -235,8 +248,3 @@ def to_json(run: Run) -> Facts:
 def from_json(found: Facts) -> Run:
     """Return the run in a JSON that `to_json` wrote; what it has besides is left out. Raises ValueError."""
     return adapter().validate_python({**found, "head": found.get("run")})
-
-
-def result_json(result: Result) -> Facts:
-    """Return a result's columns as docs/results.md names them."""
-    return asdict(result)

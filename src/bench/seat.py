@@ -5,7 +5,8 @@ from pathlib import Path
 
 from src.bench import host, known_accuracy
 from src.bench.events import Loaded, engine_id
-from src.bench.pool import Worker
+from src.bench.handle import Handle
+from src.bench.record import Cell
 from src.engines import registry
 from src.engines.spec import EngineSpec
 
@@ -26,7 +27,12 @@ class Seat:
         return f"{self.engine}@{self.threads}"
 
 
-def loaded(group: int, seat: Seat, worker: Worker, folder: Path | None) -> Loaded:
+def key_of(cell: Cell) -> str:
+    """Return the key of a cell's worker."""
+    return Seat(cell.engine, cell.case.threads).key
+
+
+def loaded(group: int, seat: Seat, worker: Handle, folder: Path | None) -> Loaded:
     """Return the event of a worker that has answered: `folder` is what it loaded."""
     size = None if folder is None else sum(one.stat().st_size for one in folder.iterdir() if one.is_file())
     known = known_accuracy.of(worker.fingerprint)

@@ -7,21 +7,24 @@ import logging
 import random
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
 from src.bench import confirming, fingerprint, host, known_accuracy, ramp
 from src.bench.asking import NOTHING, BadSentence, Failure, choose, clean, thread_count
 from src.bench.building import CHECKPOINT, build_artifacts
+from src.bench.handle import Handle, WorkerFailed
 from src.bench.lock import host_lock
-from src.bench.pool import Pool, Worker, WorkerFailed
+from src.bench.pool import Pool
 from src.bench.progress import Progress, telling_who_waits
 from src.bench.ramp import Ramp
 from src.bench.sentence_answer import SCOPES, Answer, EngineAnswer, Latency
 from src.bench.sentence_noise import cpu_used, judge_noise
 from src.bench.stats import FEWEST_ROUNDS, median, median_interval
-from src.bench.wire import Message
+from src.bench.verbs import Visited, WarmedUp
 from src.engines import registry
 from src.engines.spec import EngineSpec
 from src.engines.text import probabilities
@@ -44,7 +47,7 @@ SLOW_CALL_S = 0.004
 UNSTEADY = 0.03  # what may be left of a ramp within the timed calls of a visit: six rounds tell no less
 STILL_FALLING = 0.005  # where no plateau was seen, the end of a lead-in is slower by so much in each round
 
-Cell = tuple[str, str]  # engine id, scope
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +85,7 @@ class Sitting:
         self.threads = threads
         self.progress = progress
         self.failures: list[Failure] = []
-        self.workers: dict[str, Worker] = {}
+        self.workers: dict[str, Handle] = {}
         self.logits: dict[str, tuple[float, float]] = {}
         self.first_call_ms: dict[str, float] = {}
         self.lead_ins: dict[str, int] = {}  # untimed calls at the beginning of an engine's visit
@@ -165,7 +168,7 @@ class Sitting:
                 self.progress(Progress("load", f"Loading {spec.title}", number, len(specs)))
             try:
                 worker = self.pool.get(spec, folder, tokenizer, self.threads, keep)
-                confirming.identify(self.pool, worker, folder, self.weights, CASE)
+                confirming.identify(worker, folder, self.weights, CASE)
                 self.workers[spec.id] = worker
             except WorkerFailed as failure:
                 self.fail(spec.id, str(failure))
@@ -174,29 +177,30 @@ class Sitting:
         """Have each worker tokenise and answer once; all must see the same tokens."""
         for id, worker in list(self.workers.items()):
             try:
-                prepared = self.pool.ask(worker, {"do": "prepare", "case": CASE, "texts": [text]})
-                tokens = tuple(prepared["ids"][0])
+                prepared = worker.prepare(CASE, [text])
+                tokens = tuple(prepared.ids[0])
                 self.tokens = self.tokens or tokens
-                self.truncated = self.truncated or prepared["truncated"]
+                self.truncated = self.truncated or prepared.truncated
                 if tokens != self.tokens:
                     raise WorkerFailed("It tokenised the sentence differently from the other engines.")
-                answered = self.pool.ask(worker, {"do": "infer", "case": CASE})
-                self.working_ns += sum(answered["ns"])
+                answered = worker.infer(CASE)
+                self.working_ns += sum(answered.ns)
                 if len(self.tokens) not in worker.ramps:  # some facts are known only now
-                    worker.facts = self.pool.ask(worker, {"do": "facts"})["facts"]
-                self.logits[id] = tuple(answered["logits"][0])
-                self.first_call_ms[id] = answered["ns"][0] / 1e6
+                    worker.facts = worker.tell_facts()
+                negative, positive = answered.logits[0]
+                self.logits[id] = negative, positive
+                self.first_call_ms[id] = answered.ns[0] / 1e6
             except WorkerFailed as failure:
                 self.fail(id, str(failure))
         if len(self.tokens) == 2:  # [CLS] and [SEP] alone
             raise BadSentence(NOTHING)
 
-    def ask(self, id: str, message: Message) -> Message | None:
+    def ask(self, id: str, question: Callable[[Handle], T]) -> T | None:
         """Ask one engine's worker; None once that engine has failed."""
         if id not in self.workers:
             return None
         try:
-            return self.pool.ask(self.workers[id], {"case": CASE, **message})
+            return question(self.workers[id])
         except WorkerFailed as failure:
             self.fail(id, str(failure))
             return None
@@ -205,11 +209,10 @@ class Sitting:
         """Warm up each engine in both scopes by the same rule, where it is new or has not met this length."""
         length = len(self.tokens)
         cells = [(id, scope) for id in ids if length not in self.workers[id].ramps for scope in SCOPES]
-        rule = {"do": "warm_up", "window": WARM_UP_WINDOW, "cap_s": WARM_UP_CAP_S}
         for number, (id, scope) in enumerate(cells, 1):
             self.tell_often(Progress("warm-up", "Warming up", number, len(cells)))
-            if warmed := self.ask(id, {"scope": scope, **rule}):
-                self.working_ns += sum(warmed["ns"])
+            if warmed := self.ask(id, partial(warm_up, scope=scope)):
+                self.working_ns += sum(warmed.ns)
 
     def measure_ramps(self, ids: list[str]) -> dict[str, Ramp]:
         """Return how long each engine takes to be steady after others ran: as known of this length, else by
@@ -226,18 +229,17 @@ class Sitting:
             # The first answer may have taken long: then the visit is made again with as many calls as fit.
             while count < (wanted := ramp.visit_calls(call_s, RAMP_VISIT_S)) // 2:
                 count = wanted
-                if not (visit := self.ask(id, {"do": "visit", "lead_in": count, "counts": []})):
+                if not (visit := self.visit(id, count, [])):
                     break
-                self.working_ns += sum(visit["lead_ns"])
-                ramps[id] = self.workers[id].ramps[length] = ramp.measure_ramp([visit["lead_ns"]])
+                ramps[id] = self.workers[id].ramps[length] = ramp.measure_ramp([visit.lead_ns])
                 call_s = ramps[id].plateau_ns / 1e9
         return ramps
 
-    def rounds(self, ids: list[str], ramps: dict[str, Ramp]) -> dict[str, list[Message]]:
+    def rounds(self, ids: list[str], ramps: dict[str, Ramp]) -> dict[str, list[Visited]]:
         """Visit each engine ROUNDS times, in random order, the scopes in turn first; return what its worker
         told of each visit (see worker.visit).
         """
-        visits: dict[str, list[Message]] = {id: [] for id in ids}
+        visits: dict[str, list[Visited]] = {id: [] for id in ids}
         order = random.Random()
         for number in range(ROUNDS):
             self.tell_often(Progress("measure", "Measuring", number, ROUNDS))
@@ -251,11 +253,18 @@ class Sitting:
                 fewest = FEWEST_SLOW_CALLS if call_s >= SLOW_CALL_S else FEWEST_CALLS
                 count = min(max(round(SLICE_S / call_s), fewest), MOST_CALLS)
                 counts = [(scope, count) for scope in SCOPES[:: 1 if number % 2 else -1]]
-                message = {"do": "visit", "lead_in": self.lead_ins[id], "counts": counts}
-                if visit := self.ask(id, {**message, "last": number == ROUNDS - 1}):
-                    self.working_ns += sum(map(sum, visit["ns"].values())) + sum(visit["lead_ns"])
+                if visit := self.visit(id, self.lead_ins[id], counts, number == ROUNDS - 1):
                     visits[id].append(visit)
         return visits
+
+    def visit(
+        self, id: str, lead_in: int, counts: Sequence[tuple[str, int]], last: bool = False
+    ) -> Visited | None:
+        """Visit one engine; None once it has failed."""
+        visit = self.ask(id, lambda worker: worker.visit(CASE, lead_in, counts, last))
+        if visit:
+            self.working_ns += sum(map(sum, visit.ns.values())) + sum(visit.lead_ns)
+        return visit
 
     def tell_often(self, progress: Progress) -> None:
         """Tell progress at most once a second: whoever draws it takes CPU from what is measured."""
@@ -264,7 +273,7 @@ class Sitting:
             self.told = now
             self.progress(progress)
 
-    def row(self, id: str, visits: list[Message], positive: int) -> EngineAnswer:
+    def row(self, id: str, visits: list[Visited], positive: int) -> EngineAnswer:
         logits = self.logits[id]
         probability = probabilities(np.array([logits]))[0][positive]
         reference = self.logits.get(registry.ACCURACY_BASELINE)
@@ -292,23 +301,27 @@ class Sitting:
         )
 
 
+def warm_up(worker: Handle, scope: str) -> WarmedUp:
+    return worker.warm_up(CASE, scope, WARM_UP_WINDOW, WARM_UP_CAP_S)
+
+
 def label(logits: Sequence[float], positive: int) -> str:
     """Return the label of two logits, `positive` being the index that means so."""
     return "positive" if logits[positive] > logits[1 - positive] else "negative"
 
 
-def latency(scope: str, visits: list[Message], lead_in: int, reached: bool) -> Latency:
+def latency(scope: str, visits: list[Visited], lead_in: int, reached: bool) -> Latency:
     """Return the statistics of one scope from what a worker told of its visits. `reached` tells whether its
     ramp showed a plateau, and the lead-in was as long as the ramp.
     """
-    rounds = [visit["ns"][scope] for visit in visits]
+    rounds = [visit.ns[scope] for visit in visits]
     medians = [median(calls) / 1e6 for calls in rounds]
     interval = median_interval(medians)
     assert interval, "a sentence has at least six rounds"
-    switch_ms = median([visit["lead_ns"][0] for visit in visits]) / 1e6 if scope == "pipeline" else None
+    switch_ms = median([visit.lead_ns[0] for visit in visits]) / 1e6 if scope == "pipeline" else None
     steady = not ramp.unsteady(ramp.rest(rounds), UNSTEADY)
     if not reached:  # by one visit: that it was more than a bad moment, all the others must show
-        last = [median(visit["lead_ns"][len(visit["lead_ns"]) // 2 :]) for visit in visits]
-        timed = [median(visit["ns"]["pipeline"]) for visit in visits]
+        last = [median(visit.lead_ns[len(visit.lead_ns) // 2 :]) for visit in visits]
+        timed = [median(visit.ns["pipeline"]) for visit in visits]
         steady &= min(lead / calls for lead, calls in zip(last, timed, strict=True)) <= 1 + STILL_FALLING
     return Latency(median(medians), interval, sum(map(len, rounds)), len(rounds), steady, lead_in, switch_ms)

@@ -15,18 +15,18 @@ FEWEST_CALLS, MOST_CALLS = 3, 1000
 TIMED_SHARE = 0.5  # of its lead-in, that the timed part of a slice takes at least
 
 
-def settings() -> Facts:
+def described(slice_s: float) -> Facts:
     """Return these thresholds, which go with every run."""
-    return {"aim_s": SLICE_S, "samples_by_round": SAMPLES_BY_ROUND, "timed_share": TIMED_SHARE}
+    return {"aim_s": slice_s, "samples_by_round": SAMPLES_BY_ROUND, "timed_share": TIMED_SHARE}
 
 
-def slice_calls(asked: Plan, call_s: float, lead_in: int = 0) -> int:
+def slice_calls(asked: Plan, call_s: float, lead_in: int = 0, slice_s: float = SLICE_S) -> int:
     """Return how many timed calls a slice has whose calls take so many seconds, after so many untimed
-    ones.
+    ones, where it should take `slice_s`.
     """
     call_s = max(1e-7, call_s)
     each_s = call_s + asked.pace_s
-    aim_s = max(SLICE_S, TIMED_SHARE * lead_in * call_s)
+    aim_s = max(slice_s, TIMED_SHARE * lead_in * call_s)
     wanted = max(math.ceil(asked.samples / SAMPLES_BY_ROUND[asked.percentile]), round(aim_s / each_s))
     affordable = max(FEWEST_CALLS, math.floor(LONGEST_SLICE_S / each_s))
     return min(max(wanted, FEWEST_CALLS), affordable, MOST_CALLS)

@@ -19,6 +19,7 @@ from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tupl
 
 from src.bench.own_use import OwnUse
 from src.bench.repeats import Repeats, check, other_order
+from src.bench.verbs import VERBS, Answered, Loaded, Prepared, Timed, Told, Visited, WarmedUp
 from src.bench.wire import receive, send
 from src.process import die_with_parent, offer_to_oom_killer
 
@@ -57,7 +58,7 @@ def time_calls(
 
 def warm_up(
     call: Callable[..., Any], inputs: Sequence[Tuple[Any, ...]], window: int, cap_s: float
-) -> Dict[str, Any]:
+) -> WarmedUp:
     """Call until the medians of two successive windows agree within 5 %, or until `cap_s` seconds have gone.
 
     The same rule for every engine and case. The tolerance is pyperf's for the quartiles of its warm-up test.
@@ -74,7 +75,7 @@ def warm_up(
         median = sorted(part)[len(part) // 2] if part else previous
         steady = len(part) == window and previous > 0 and abs(median - previous) <= 0.05 * previous
         previous = median
-    return {"ns": samples, "steady": steady}
+    return WarmedUp(samples, steady)
 
 
 def openmp_libraries() -> List[str]:
@@ -116,7 +117,7 @@ class Worker:
         self.prepared_s: Dict[str, float] = {}
         self.repeats = Repeats()
 
-    def load(self, artifact: str, tokenizer: str, threads: int) -> Dict[str, Any]:
+    def load(self, artifact: str, tokenizer: str, threads: int) -> Loaded:
         """Load the engine; answer with its facts and how long it took."""
         import gc
 
@@ -129,9 +130,9 @@ class Worker:
         gc.collect()
         gc.freeze()  # so that the collection before each slice visits new objects only
         self.artifact = built_facts(artifact)
-        return {"load_s": load_s, **self.facts()}
+        return Loaded(load_s, self.facts().facts)
 
-    def facts(self) -> Dict[str, Any]:
+    def facts(self) -> Told:
         """Answer with what runs here: the engine's own facts, its artifact's, and this process's."""
         affinity = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
         facts = dict(
@@ -143,9 +144,9 @@ class Worker:
             flushes_denormals=flushes_denormals(),
             prepared_s=self.prepared_s,
         )
-        return {"facts": facts}
+        return Told(facts)
 
-    def prepare(self, case: str, texts: List[str], batch: int = 1, padded: int = 0) -> Dict[str, Any]:
+    def prepare(self, case: str, texts: List[str], batch: int = 1, padded: int = 0) -> Prepared:
         """Tokenise a case's texts, which in batches must have equally many tokens; answer with their ids.
 
         There are as many inputs as texts: input number i holds the texts i, i + 1, … of the batch. Shorter
@@ -161,7 +162,7 @@ class Worker:
         self.repeats.forget(case)
         self.make_ready()
         truncated = any(bool(encoding.overflowing) for encoding in encodings)
-        return {"ids": [given[0][0].tolist() for given in arrays], "truncated": truncated}
+        return Prepared([given[0][0].tolist() for given in arrays], truncated)
 
     def make_ready(self) -> None:
         """Have the engine compile or build for the shapes of all cases, and note how long that took."""
@@ -182,7 +183,7 @@ class Worker:
     def call(self, scope: str) -> Callable[..., Any]:
         return self.engine.infer if scope == "model" else self.pipeline
 
-    def infer(self, case: str, step: int = 1) -> Dict[str, Any]:
+    def infer(self, case: str, step: int = 1) -> Answered:
         """Answer with the checked logits of each text of every `step`-th input of a case, and the nanoseconds
         each call took. With the batch size as step each text is answered once.
         """
@@ -200,9 +201,9 @@ class Worker:
         self.repeats.note(case, logits)
         if len(inputs) == 1:
             self.repeats.note_another(case, inputs[0], self.engine.infer)
-        return {"logits": [row for number in numbers for row in logits[number]], "ns": times}
+        return Answered([row for number in numbers for row in logits[number]], times)
 
-    def warm_up(self, case: str, scope: str, window: int, cap_s: float) -> Dict[str, Any]:
+    def warm_up(self, case: str, scope: str, window: int, cap_s: float) -> WarmedUp:
         return warm_up(self.call(scope), self.cases[case][scope], window, cap_s)
 
     def slice(
@@ -214,7 +215,7 @@ class Worker:
         offset: int = 0,
         cap_s: Optional[float] = None,
         pace_s: float = 0.0,
-    ) -> Dict[str, Any]:
+    ) -> Timed:
         """Time one slice: untimed lead-in calls, then `count` timed ones, garbage collector off.
 
         The first timed call has input number `offset`; the lead-in ends before it. Answers with the
@@ -231,11 +232,9 @@ class Worker:
         self.repeats.look_at(case, scope, offset + len(samples) - 1, answer, arrays)
         if scope == "model":
             self.repeats.turn(case, arrays)
-        return {"ns": samples, "lead_ns": lead, "use": used}
+        return Timed(samples, lead, used)
 
-    def visit(
-        self, case: str, lead_in: int, counts: List[Tuple[str, int]], last: bool = False
-    ) -> Dict[str, Any]:
+    def visit(self, case: str, lead_in: int, counts: List[Tuple[str, int]], last: bool = False) -> Visited:
         """Time both scopes after one lead-in, garbage collector off. `counts` are (scope, timed calls); after
         the `last` visit it is looked at whether the engine reads its input.
 
@@ -253,7 +252,7 @@ class Worker:
                 self.repeats.look_at(case, scope, count - 1, answer, arrays)
         if last:
             self.repeats.compare_another(case, arrays[0], self.engine.infer)
-        return {"lead_ns": lead, "ns": timed}
+        return Visited(lead, timed)
 
 
 @contextmanager
@@ -279,14 +278,15 @@ def main(arguments: Sequence[str]) -> None:
 
     spec = registry.get(engine_id)
     worker = Worker(registry.engine_class(spec)(spec))
+    verbs = {verb: getattr(worker, verb) for verb in VERBS}
     channel = socket.socket(fileno=int(fd))
     while True:
         message = receive(channel)
         if message is None:
             break
-        action = message.pop("do")
+        verb = message.pop("do")
         try:
-            answer = getattr(worker, action)(**message)
+            answer = verbs[verb](**message)._asdict()
         except Exception as error:  # an engine may raise anything: the parent makes a failed row of it
             text = str(error).strip() or "no message"
             answer = {"error": "%s: %s" % (type(error).__name__, text.splitlines()[0][:500])}

@@ -13,10 +13,12 @@ from dataclasses import asdict
 
 from src.bench import protocol, results, slicing
 from src.bench.events import Begun, Ended, Event, Failed, Loaded, Slice
+from src.bench.observer import Observer
 from src.bench.pool import Pool
 from src.bench.progress import Progress
 from src.bench.record import Record
 from src.bench.run import Result
+from src.bench.settings import BENCHMARK, Settings
 from src.bench.stopping import Stop
 from src.errors import Explained
 from src.home import HomeError
@@ -143,7 +145,7 @@ def loaded(record: Record) -> tuple[str, ...]:
     return tuple(sorted({engine for _, engine, _ in record.loaded}))
 
 
-def carry_out(store: Store, job: Job) -> tuple[str, str]:
+def carry_out(store: Store, job: Job, settings: Settings) -> tuple[str, str]:
     """Measure a job's plan; return the state it ends in, and the reason. Raises StoreError."""
     stop = Stop()
     measuring = Measuring(store, job, stop)
@@ -154,11 +156,9 @@ def carry_out(store: Store, job: Job) -> tuple[str, str]:
                 pool,
                 job.plan,
                 source.parse(job.model),
-                measuring.take,
-                measuring.progress,
-                measuring.between_rounds,
-                measuring.stopped,
+                Observer(measuring.take, measuring.progress, measuring.between_rounds, measuring.stopped),
                 f"asked for on the page, job {job.id}",
+                settings,
             )
     except StoreError:
         raise
@@ -183,7 +183,8 @@ def how_it_ended(record: Record) -> tuple[str, str]:
     return "succeeded", ""
 
 
-def main() -> int:
+def main(settings: Settings = BENCHMARK) -> int:
+    """Carry out the job that the command line names; return the exit code."""
     logging.basicConfig(level=os.environ.get("AWIY_LOG", "WARNING").upper(), stream=sys.stderr)
     id, claimed_by = sys.argv[1:]
     try:
@@ -192,7 +193,7 @@ def main() -> int:
         if not job:
             return 0
         try:
-            state, reason = carry_out(store, job)
+            state, reason = carry_out(store, job, settings)
         except StoreError:
             raise
         except Exception as error:

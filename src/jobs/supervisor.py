@@ -217,14 +217,14 @@ class Supervisor:
         child = self.children.get(job.id)
         code = exit_code(child) if child else None
         last = log_tail(job.id, 1)
+        if job.run_id:  # first, so that who sees the job's end sees its run's
+            writing.settled(store, job.run_id)
         if code == 1 and last:  # it could not write its own end, and said why
             queue.end(store, job.id, "failed", last)
         else:
             by = f" by {signal.Signals(-code).name}" if code is not None and code < 0 else ""
             kept = " What it had measured is kept." if job.run_id else ""
             queue.end(store, job.id, "lost", f"Its process was ended{by} before it was done.{kept}")
-        if job.run_id:
-            writing.settle(store, job.run_id)
 
     def press(self, job: Job) -> None:
         """A job that was asked to end by a note in the store: after a while by a signal, then by force."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 
-from src.bench import fingerprint, judging, known_accuracy, sentence_answer
+from src.bench import judging, known_accuracy, sentence_answer
 from src.bench.fingerprint import Fingerprint
 from src.bench.known_accuracy import Known
 from src.bench.run import VALID, Result, Run
@@ -165,7 +165,7 @@ def figure(run: Run, result: Result, knows: Knows = known_accuracy.of) -> Figure
 
 def known_of(result: Result, knows: Knows = known_accuracy.of) -> Known | None:
     """Return what is known of a result's accuracy: by its run, or of the very same engine here."""
-    return known_accuracy.best(result.facts.get("accuracy"), knows(fingerprint.of_result(result)))
+    return known_accuracy.best(result.facts.get("accuracy"), knows(result.fingerprint))
 
 
 def doubt(result: Result) -> str:

@@ -135,7 +135,7 @@ def test_what_comes_after_a_sentence_is_judged_from_its_first_slice_on(pool: Poo
             sentence.began.set()
 
     asked = plan("fake-sleep-20", budget_s=10.0, precision=0.0001)
-    measure(pool, asked, sink=record.add, between_rounds=begin)
+    measure(pool, asked, happened=record.add, between_rounds=begin)
     assert sentence.held
     slices = [one.evidence.others_cores for one in all_slices(record)]
     first = next(number for number, cores in enumerate(slices) if cores is not None)

@@ -5,8 +5,9 @@ import re
 
 import pytest
 
-from src.bench import evidence, lead_ins, patience, protocol, ramp, slicing, stats
+from src.bench import evidence, lead_ins, ramp, stats
 from src.bench.plan import PRESETS
+from src.bench.settings import BENCHMARK
 from tests.conftest import ROOT
 
 METHODOLOGY = (ROOT / "docs" / "methodology.md").read_text(encoding="utf-8")
@@ -34,19 +35,19 @@ def test_the_tests_that_hold_a_trap_exist(number: str, held_by: str):
 @pytest.mark.parametrize(
     "words",
     [
-        f"windows of {protocol.WARM_UP_WINDOW} calls",
-        f"at most {protocol.WARM_UP_CAP_S:.0f} s",
+        f"windows of {BENCHMARK.warm_up_window} calls",
+        f"at most {BENCHMARK.warm_up_cap_s:.0f} s",
         f"within {100 * ramp.TOLERANCE:.0f} % of its plateau",
-        f"{ramp.VISITS} visits of up to {1000 * ramp.VISIT_S:.0f} ms",
+        f"{ramp.VISITS} visits of up to {1000 * BENCHMARK.visit_s:.0f} ms",
         f"at most {ramp.CAP_CALLS} calls or {1000 * ramp.CAP_S:.0f} ms, whichever is more",
         f"After rounds {lead_ins.CHECKS[0]} and {lead_ins.CHECKS[1]} and at each look",
-        f"about {1000 * slicing.SLICE_S:.0f} ms",
+        f"about {1000 * BENCHMARK.slice_s:.0f} ms",
         f"{stats.FEWEST_SAMPLES[90]}, {stats.FEWEST_SAMPLES[95]}, {stats.FEWEST_SAMPLES[99]}",
         f"more than {100 * evidence.WAITED_LIMIT_CORES:.0f} % of the slice",
         f"more than {evidence.OTHERS_LIMIT_CORES} of a core",
         f"more than {100 * evidence.STEAL_LIMIT_CORES:.0f} % per thread",
         f"{evidence.APART_LIMIT} and {evidence.LOOP_LIMIT} times",
-        "at most half of its budget" if patience.PATIENCE_SHARE == 0.5 else "?",
+        "at most half of its budget" if BENCHMARK.patience_share == 0.5 else "?",
         f"least rounds for an interval | {stats.FEWEST_ROUNDS}",
     ],
 )

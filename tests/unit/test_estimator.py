@@ -11,6 +11,7 @@ from src.bench.events import TWIN, Slice
 from src.bench.record import Record
 from src.bench.results import summarise
 from src.bench.stats import median
+from src.bench.verbs import Visited
 from src.jobs.check import estimators
 from src.store import schema
 from src.store.database import Store
@@ -76,15 +77,11 @@ def test_a_ratio_is_in_its_interval_where_resampling_misses_it():
 
 @given(st.lists(st.tuples(CALLS, CALLS, CALLS), min_size=6, max_size=6))
 def test_every_latency_of_a_sentence_lies_in_its_interval(calls: list[tuple[list[int], ...]]):
-    visits = [
-        {"lead_ns": lead, "ns": {"model": model, "pipeline": pipeline}} for lead, model, pipeline in calls
-    ]
+    visits = [Visited(lead, {"model": model, "pipeline": pipeline}) for lead, model, pipeline in calls]
     for scope in sentence.SCOPES:
         latency = sentence.latency(scope, visits, 1, False)
         assert inside(latency.median_ms, latency.ci95_ms)
-        assert latency.median_ms * 1e6 == pytest.approx(
-            median([median(visit["ns"][scope]) for visit in visits])
-        )
+        assert latency.median_ms * 1e6 == pytest.approx(median([median(visit.ns[scope]) for visit in visits]))
 
 
 def test_the_doctor_looks_at_every_kept_result(store: Store):  # noqa: F811

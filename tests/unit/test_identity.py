@@ -95,7 +95,7 @@ def test_history_draws_them_as_series_of_their_own(store: Store, change: dict[st
     "change", [*OTHERS.values(), {"host": {**ISA, "isa": ["avx2", "avx512f"]}}], ids=[*OTHERS, "another CPU"]
 )
 def test_an_accuracy_of_the_one_is_none_of_the_other(change: dict[str, Any]):
-    measured = fingerprint.of_result(row(summary(run_of(FIRST))))
+    measured = row(summary(run_of(FIRST))).fingerprint
     assert measured.complete
 
     def knows(mark: fingerprint.Fingerprint) -> Known | None:

@@ -19,7 +19,7 @@ OLD_ZONE = (
     *sorted((ROOT / "src/engines").glob("*.py")),
     ROOT / "src/model/__init__.py",
     *sorted((ROOT / "src/model/isolated").glob("*.py")),
-    *(ROOT / f"src/bench/{name}.py" for name in ("wire", "hot_loop", "own_use", "repeats")),
+    *(ROOT / f"src/bench/{name}.py" for name in ("wire", "hot_loop", "own_use", "repeats", "verbs")),
     ROOT / "src/bench/worker.py",
 )
 RUNTIMES = {"torch", "transformers", "onnxruntime", "openvino", "ctranslate2", "intel_extension_for_pytorch"}
@@ -75,6 +75,7 @@ def test_what_runs_in_old_environments_imports_little(path: Path):
         "bench.wire",
         "bench.own_use",
         "bench.repeats",
+        "bench.verbs",
     )
     assert all(name.startswith(tuple(f"src.{room}" for room in allowed)) for name in ours), ours
 

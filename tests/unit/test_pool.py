@@ -13,8 +13,9 @@ import pytest
 
 from src.bench import host
 from src.bench import pool as pools
+from src.bench.handle import Handle, WorkerFailed
 from src.bench.lock import host_lock
-from src.bench.pool import Pool, Worker, WorkerFailed
+from src.bench.pool import Pool
 from src.engines import registry
 from src.model import cache
 from src.model.source import ModelSource
@@ -38,7 +39,7 @@ def tokenizer(shared_home: Path) -> Path:
     return cache.build(checkpoint, ModelSource("embedded")).folder / "tokenizer.json"
 
 
-def get(pool: Pool, tokenizer: Path, name: str, threads: int = 1, keep: set[str] | None = None) -> Worker:
+def get(pool: Pool, tokenizer: Path, name: str, threads: int = 1, keep: set[str] | None = None) -> Handle:
     return pool.get(registry.get(name), None, tokenizer, threads, keep or set())
 
 
@@ -47,22 +48,20 @@ def state(pid: int) -> str:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
 
 
-def prepared(pool: Pool, tokenizer: Path, name: str) -> Worker:
+def prepared(pool: Pool, tokenizer: Path, name: str) -> Handle:
     worker = get(pool, tokenizer, name)
-    pool.ask(worker, {"do": "prepare", "case": "c", "texts": [TEXT]})
+    worker.prepare("c", [TEXT])
     return worker
 
 
-def time_slice(pool: Pool, worker: Worker, count: int = 10) -> list[int]:
-    return pool.ask(worker, {"do": "slice", "case": "c", "scope": "model", "lead_in": 2, "count": count})[
-        "ns"
-    ]
+def time_slice(worker: Handle, count: int = 10) -> list[int]:
+    return worker.slice("c", "model", 2, count).ns
 
 
 def test_a_worker_is_stopped_unless_it_is_asked(pool: Pool, tokenizer: Path):
     worker = prepared(pool, tokenizer, "fake-sleeping")
     assert state(worker.process.pid) == "T"
-    assert len(time_slice(pool, worker)) == 10
+    assert len(time_slice(worker)) == 10
     assert state(worker.process.pid) == "T"
 
 
@@ -85,7 +84,7 @@ def test_only_one_worker_is_ever_runnable(pool: Pool, tokenizer: Path):
     watcher.start()
     for _ in range(5):
         for worker in workers:
-            time_slice(pool, worker, count=20 if worker.spec.id == "fake-sleeping" else 2000)
+            time_slice(worker, count=20 if worker.spec.id == "fake-sleeping" else 2000)
     done.set()
     watcher.join()
     assert looks > 50
@@ -122,7 +121,7 @@ def test_workers_go_first_when_memory_runs_out(pool: Pool, tokenizer: Path):
 
 def test_what_an_engine_prints_does_not_reach_the_protocol(pool: Pool, tokenizer: Path):
     worker = prepared(pool, tokenizer, "fake-talkative")
-    assert pool.ask(worker, {"do": "infer", "case": "c"})["logits"] == [[-2.0, 2.0]]
+    assert worker.infer("c").logits == [[-2.0, 2.0]]
 
 
 @pytest.mark.parametrize(
@@ -138,7 +137,7 @@ def test_a_faulty_engine_fails_with_a_reason(pool: Pool, tokenizer: Path, name: 
     worker = prepared(pool, tokenizer, name)
     pid = worker.process.pid
     with pytest.raises(WorkerFailed, match=reason):
-        pool.ask(worker, {"do": "infer", "case": "c"})
+        worker.infer("c")
     assert name not in pool.workers
     assert not psutil.pid_exists(pid)
 
@@ -152,7 +151,7 @@ def test_an_engine_that_hangs_is_ended(pool: Pool, tokenizer: Path, monkeypatch:
     monkeypatch.setattr(pools, "CALL_TIMEOUT_S", 1.0)
     worker = prepared(pool, tokenizer, "fake-hang")
     with pytest.raises(WorkerFailed, match="did not answer within 1 s"):
-        pool.ask(worker, {"do": "infer", "case": "c"})
+        worker.infer("c")
     assert not psutil.pid_exists(worker.process.pid)
 
 
@@ -166,10 +165,10 @@ def test_a_killed_worker_fails_once_and_is_back_next_time(pool: Pool, tokenizer:
     worker = prepared(pool, tokenizer, "fake-sleeping")
     os.kill(worker.process.pid, signal.SIGKILL)
     with pytest.raises(WorkerFailed, match="SIGKILL"):
-        time_slice(pool, worker)
+        time_slice(worker)
     again = prepared(pool, tokenizer, "fake-sleeping")
     assert again.process.pid != worker.process.pid
-    assert time_slice(pool, again)
+    assert time_slice(again)
 
 
 def test_a_warm_worker_is_used_again_unless_threads_differ(pool: Pool, tokenizer: Path):
@@ -227,9 +226,9 @@ from src.engines import registry
 pool = Pool()
 for name in ("fake-plausible", "fake-sleeping"):
     worker = pool.get(registry.get(name), None, Path(sys.argv[1]), 1, set())
-    pool.ask(worker, {"do": "prepare", "case": "c", "texts": ["x"]})
+    worker.prepare("c", ["x"])
 print(*(worker.process.pid for worker in pool.workers.values()), flush=True)
-pool.ask(worker, {"do": "slice", "case": "c", "scope": "model", "lead_in": 0, "count": 100000})
+worker.slice("c", "model", 0, 100000)
 """
 
 
@@ -263,5 +262,5 @@ def test_a_worker_whose_parent_is_gone_already_ends_at_once():
 def test_null_measures_the_harness(pool: Pool, tokenizer: Path):
     """The harness's own cost, at most 2 µs a call: no real engine's time, so it may be asserted."""
     worker = prepared(pool, tokenizer, "null")
-    medians = [sorted(time_slice(pool, worker, 1000))[500] for _ in range(10)]
+    medians = [sorted(time_slice(worker, 1000))[500] for _ in range(10)]
     assert min(medians) <= 2000

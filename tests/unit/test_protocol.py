@@ -6,26 +6,32 @@ import signal
 import statistics
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
-from src.bench import evidence, lead_ins, lock, patience, protocol, ramp, slicing
+from src.bench import evidence, lock, protocol, session
 from src.bench.events import TWIN, Begun, Ended, Event, LeadIn, Loaded, Slice, Warmed
 from src.bench.lock import host_lock
+from src.bench.observer import Observer
 from src.bench.plan import Case, Plan
 from src.bench.pool import Pool
-from src.bench.record import Cell, Record
+from src.bench.record import Cell, Record, round_medians
 from src.bench.results import floors, summarise
+from src.bench.settings import Settings
 from src.bench.stats import paired_ratio
 from src.engines import registry
 from src.model.source import ModelSource
 from tests.conftest import runs
+from tests.fast import FAST
 from tests.unit.test_pool import state
 
 pytestmark = [pytest.mark.one_cpu, pytest.mark.usefixtures("fakes", "fake_answers", "calm")]
 BASELINE = "fake-sleeping"
+IMPATIENT = replace(FAST, patience_share=-1.0)
 
 
 @pytest.fixture
@@ -37,13 +43,8 @@ def fake_answers(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def calm(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tests run beside pytest itself and whatever else the host does: nothing counts as a disturbance unless
-    a test says so. And they are short: so are slices.
+    a test says so.
     """
-    monkeypatch.setattr(slicing, "SLICE_S", 0.01)
-    monkeypatch.setattr(ramp, "VISIT_S", 0.02)
-    monkeypatch.setattr(ramp, "SHORTEST_VISIT", 6)
-    monkeypatch.setattr(lead_ins, "SHORTEST_VISIT_S", 0.01)
-    monkeypatch.setattr(protocol, "WARM_UP_WINDOW", 3)
     monkeypatch.setattr(evidence, "disturbances", lambda seen, *_: ())
     monkeypatch.setattr(evidence, "slowdowns", lambda speed, reference: ())
 
@@ -63,8 +64,9 @@ def plan(*engines: str, **changes: object) -> Plan:
     return Plan(**(values | changes))  # type: ignore[arg-type]
 
 
-def measure(pool: Pool, asked: Plan, **more: object) -> Record:
-    return protocol.run(pool, asked, ModelSource("embedded"), **more)  # type: ignore[arg-type]
+def measure(pool: Pool, asked: Plan, settings: Settings = FAST, **observer: Any) -> Record:
+    """Carry out a plan in short slices; `observer` has fields of an Observer."""
+    return protocol.run(pool, asked, ModelSource("embedded"), Observer(**observer), settings=settings)
 
 
 def cell(engine: str, scope: str = "model", batch: int = 1, length: int = 16) -> Cell:
@@ -78,7 +80,7 @@ def all_slices(record: Record) -> list[Slice]:
 def test_the_order_of_events(pool: Pool):
     """Set-up, warm-up, slices, end: each before the next begins, and the sink has it first."""
     events: list[Event] = []
-    record = measure(pool, plan("fake-negative", sequence_lengths=(16, 32)), sink=events.append)
+    record = measure(pool, plan("fake-negative", sequence_lengths=(16, 32)), happened=events.append)
     kinds = [kind for kind, _ in itertools.groupby(type(event) for event in events)]
     assert kinds == [Begun, Loaded, Warmed, LeadIn, Slice, Ended]
     assert len([one for one in events if isinstance(one, Loaded)]) == 3, (
@@ -148,7 +150,7 @@ def test_a_fixed_sleep_is_recovered_as_a_bare_loop_finds_it(pool: Pool, name: st
                 time.sleep(seconds)
                 bare.append(time.perf_counter_ns() - before)
 
-    record = measure(pool, plan(name), sink=loop)
+    record = measure(pool, plan(name), happened=loop)
     calls = [ns for one in record.slices[cell(name)] for ns in one.ns]
     assert statistics.median(calls) == pytest.approx(statistics.median(bare), rel=0.02)
 
@@ -167,7 +169,7 @@ def test_a_drift_leaves_paired_ratios_unchanged_while_pooled_means_move(pool: Po
     half = len(baseline) // 4
     assert mean_ms(baseline[-half:]) > 1.3 * mean_ms(baseline[:half]), "the pooled means move"
     found = [
-        paired_ratio(protocol.round_medians(slower[part]), protocol.round_medians(baseline[part]))
+        paired_ratio(round_medians(slower[part]), round_medians(baseline[part]))
         for part in (slice(0, half), slice(-half, None))
     ]
     early, late = (one.ratio for one in found if one)
@@ -195,9 +197,8 @@ def test_a_faulty_engine_is_a_failure_and_the_others_go_on(pool: Pool, name: str
     assert {row.engine for row in whole if row.samples} == {BASELINE, "fake-negative"}
 
 
-def test_an_engine_that_hangs_is_a_failure(pool: Pool, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(protocol, "ANSWER_TIMEOUT_S", 1.0)
-    record = measure(pool, plan("fake-hang", "fake-negative"))
+def test_an_engine_that_hangs_is_a_failure(pool: Pool):
+    record = measure(pool, plan("fake-hang", "fake-negative"), replace(FAST, answer_timeout_s=1.0))
     assert [(one.engine, "did not answer" in one.reason) for one in record.failures] == [("fake-hang", True)]
 
 
@@ -259,8 +260,7 @@ def test_a_cell_with_more_than_a_third_disturbed_is_noisy_and_says_why(
     turn = itertools.count()
     monkeypatch.setattr(evidence, "disturbances", lambda seen, *_: ("steal",) if next(turn) % 2 else ())
     monkeypatch.setattr(evidence.Watch, "others_now", lambda self: (9.0, 0.0))
-    monkeypatch.setattr(patience, "PATIENCE_SHARE", -1.0)
-    found = summarise(measure(pool, plan("fake-negative", budget_s=10.0, precision=0.9)))
+    found = summarise(measure(pool, plan("fake-negative", budget_s=10.0, precision=0.9), IMPATIENT))
     noisy = [row for row in found.results if row.verdict == "noisy"]
     assert noisy
     assert all("hypervisor" in row.reasons[0] for row in noisy)
@@ -272,10 +272,9 @@ def test_a_busy_neighbour_is_noticed_and_named(pool: Pool, monkeypatch: pytest.M
     monkeypatch.undo()
     monkeypatch.setenv("AWIY_EXTRA_ENGINES", "tests.fakes:ENGINES")
     monkeypatch.setattr(registry, "ACCURACY_BASELINE", "fake-plausible")
-    monkeypatch.setattr(patience, "PATIENCE_SHARE", -1.0)
     neighbours = [psutil.Popen(["python3", "-c", "while True: pass"]) for _ in os.sched_getaffinity(0)]
     try:
-        record = measure(pool, plan("fake-busy", budget_s=10.0))
+        record = measure(pool, plan("fake-busy", budget_s=10.0), IMPATIENT)
     finally:
         for one in neighbours:
             one.kill()
@@ -314,8 +313,8 @@ def test_stopping_finishes_the_slice_and_keeps_what_was_measured(pool: Pool):
     record = measure(
         pool,
         plan("fake-negative"),
-        sink=lambda event: seen.append(event) if isinstance(event, Slice) else None,
-        stop=lambda: len(seen) >= 10,
+        happened=lambda event: seen.append(event) if isinstance(event, Slice) else None,
+        stopped=lambda: len(seen) >= 10,
     )
     assert record.ended
     assert record.ended.stopped == "interrupted"
@@ -343,7 +342,7 @@ def test_twins_tie_and_five_percent_is_seen(pool: Pool, monkeypatch: pytest.Monk
     19. The noise floor comes from the baseline's A/A pair, another process still.
     """
     # Their processes stay from repeat to repeat: a sleeping engine is the same in each.
-    monkeypatch.setattr(protocol.Benchmark, "leave", lambda self, **_: self.seated.clear())
+    monkeypatch.setattr(session.Session, "leave", lambda self, **_: self.seated.clear())
     ties = slower = 0
     for seed in range(20):
         names = ("fake-sleep-2-again", "fake-sleep-2-percent")
@@ -371,7 +370,7 @@ def test_a_waiting_sentence_goes_first(pool: Pool):
 
     asker = threading.Thread(target=ask)
     asker.start()
-    finished = measure(pool, plan("fake-sleep-20"), sink=record.add)
+    finished = measure(pool, plan("fake-sleep-20"), happened=record.add)
     asker.join()
     assert got
     assert got[0] < 3.0
@@ -399,7 +398,7 @@ def test_many_sentences_do_not_keep_a_run_from_measuring(pool: Pool):
             asker.start()
 
     try:
-        record = measure(pool, plan("fake-long-sleeping", budget_s=10.0, precision=0.0001), sink=begin)
+        record = measure(pool, plan("fake-long-sleeping", budget_s=10.0, precision=0.0001), happened=begin)
     finally:
         done.set()
         asker.join()
@@ -431,6 +430,7 @@ def test_a_killed_measurer_leaves_no_worker_and_a_readable_file(tmp_path: Path):
     import sys
 
     from src.store import runs as kept
+    from src.store import writing
     from src.store.database import open_store
     from tests.conftest import ROOT, gone_within
 
@@ -462,7 +462,7 @@ def test_a_killed_measurer_leaves_no_worker_and_a_readable_file(tmp_path: Path):
         process.wait(timeout=30)
         assert gone_within(family, 2)
         assert not runs(process.pid)
-        kept.settle_orphans(store)
+        writing.settle_orphans(store)
         (id,) = {one.id for one in kept.listed(store)} - before
         record = kept.record(store, id)
         assert record.rounds >= 2

@@ -62,27 +62,27 @@ def test_a_visit_times_both_scopes_after_one_lead_in(worker: Worker):
 
     told = worker.visit("c", 4, [("model", 3), ("pipeline", 2)])
     assert scopes == ["pipeline"] * 4 + ["model"] * (1 + 3) + ["pipeline"] * (1 + 2), "one call before each"
-    assert {scope: len(calls) for scope, calls in told["ns"].items()} == {"model": 3, "pipeline": 2}
-    assert len(told["lead_ns"]) == 4
+    assert {scope: len(calls) for scope, calls in told.ns.items()} == {"model": 3, "pipeline": 2}
+    assert len(told.lead_ns) == 4
     assert gc.isenabled()
 
 
 def test_lead_in_calls_are_not_timed(worker: Worker):
     told = worker.slice("c", "model", 3, 4)
-    assert len(told["ns"]) == 4
-    assert len(told["lead_ns"]) == 3
+    assert len(told.ns) == 4
+    assert len(told.lead_ns) == 3
 
 
 def test_waking_from_a_pause_is_not_waiting_for_a_cpu(worker: Worker):
-    assert worker.slice("c", "model", 0, 2, pace_s=0.01)["use"]["waited_ns"] is None
-    assert worker.slice("c", "model", 0, 2)["use"]["waited_ns"] is not None or not thread_times()
+    assert worker.slice("c", "model", 0, 2, pace_s=0.01).use["waited_ns"] is None
+    assert worker.slice("c", "model", 0, 2).use["waited_ns"] is not None or not thread_times()
 
 
 def test_with_the_batch_size_as_step_each_text_is_answered_once(worker: Worker):
     """The inputs of a batch of 2 over 4 texts: (0, 1), (1, 2), (2, 3), (3, 0)."""
     rows = [np.full((2, 4), [[first], [(first + 1) % 4]]) for first in range(4)]
     worker.cases["b"] = {"model": [(one, None, None) for one in rows], "pipeline": []}
-    assert len(worker.infer("b", step=2)["logits"]) == 4
+    assert len(worker.infer("b", step=2).logits) == 4
     assert worker.engine.seen == [0, 2]
 
 
@@ -95,11 +95,11 @@ def test_a_slice_is_cut_at_its_cap_but_has_one_call():
 
 def test_warm_up_ends_when_steady_or_at_its_cap():
     steady = warm_up(lambda: time.sleep(0.002), [()], 5, 5.0)
-    assert steady["steady"]
-    assert len(steady["ns"]) <= 50
+    assert steady.steady
+    assert len(steady.ns) <= 50
     pauses = iter(0.0005 * 1.5**number for number in range(100))
     growing = warm_up(lambda: time.sleep(next(pauses)), [()], 2, 0.2)
-    assert not growing["steady"]
+    assert not growing.steady
 
 
 def test_peaks_are_the_kernels_and_can_start_anew():

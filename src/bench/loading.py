@@ -1,0 +1,199 @@
+"""Before a run's first call is timed: its files are built, its texts composed, its engines loaded and asked
+for answers, of which the same tokens are demanded.
+"""
+
+import logging
+import time
+from pathlib import Path
+
+from src.bench import confirming, host, inputs, plan
+from src.bench.agreement import shape_name
+from src.bench.asking import Failure
+from src.bench.budget import OutOfBudget
+from src.bench.building import build_artifacts
+from src.bench.events import TWIN, engine_id
+from src.bench.handle import Handle, NoRoom, WorkerFailed
+from src.bench.plan import Case
+from src.bench.progress import Progress
+from src.bench.record import Cell
+from src.bench.seat import Seat, loaded
+from src.bench.session import Session
+from src.engines import registry
+from src.engines.spec import EngineSpec
+from src.engines.text import load_tokenizer
+from src.limits import hosted
+from src.model import cache, source
+
+log = logging.getLogger(__name__)
+
+
+class Loading:
+    """Fills a session, group after group. `tokenizer` and `weights` (their fingerprint) are the model's."""
+
+    def __init__(self, session: Session, model: source.ModelSource) -> None:
+        self.session = session
+        self.plan = session.plan
+        self.budget = session.budget
+        self.model = model
+        self.tokenizer = Path()
+        self.weights = ""
+        self.texts: dict[int, tuple[str, ...]] = {}
+        self.ids: dict[int, list[list[int]]] = {}
+
+    def build(self, specs: list[EngineSpec]) -> list[Failure]:
+        """Build what these engines load; return what failed. Sentences go first between two of them.
+
+        On first use a preset's own budget begins after it; another one bounds this, too.
+        """
+        session = self.session
+        waits = plan.has_presets_budget(self.plan) and not hosted()
+        began, before_s = time.monotonic(), session.yielded_s
+
+        def between() -> str:
+            session.let_sentences_go_first()
+            if session.observer.stopped():
+                raise KeyboardInterrupt
+            return "" if waits or not self.budget.over() else f"Not built. {self.budget.remedy()}"
+
+        progress, wait = session.observer.progress, session.pool.wait
+        failed = build_artifacts(specs, self.model, progress, wait, between)
+        self.budget.extend(waits * (time.monotonic() - began - (session.yielded_s - before_s)))
+        return failed
+
+    def compose(self) -> None:
+        """Compose the inputs of every length, the same for every engine."""
+        tokenizer = load_tokenizer(str(self.tokenizer))
+
+        def tokens(text: str) -> int:
+            return len(tokenizer.encode(text, add_special_tokens=False).ids)
+
+        for length in self.plan.sequence_lengths:
+            try:
+                self.texts[length] = inputs.compose(length, tokens, self.plan.seed)
+            except ValueError as error:
+                raise plan.BadPlan(f"{error} Ask for other sequence lengths.") from error
+
+    def seats(self) -> list[Seat]:
+        """Return the workers of the plan: the baseline and its twin first, then what answers are compared
+        with.
+        """
+        engines = list(self.plan.engines)
+        if self.plan.baseline in engines:
+            engines.remove(self.plan.baseline)
+            engines = [self.plan.baseline, self.plan.baseline + TWIN, *engines]
+        engines.sort(key=lambda name: engine_id(name) not in (self.plan.baseline, registry.ACCURACY_BASELINE))
+        return [Seat(engine, threads) for threads in self.plan.threads for engine in engines]
+
+    def load(self, group: int, pending: list[Seat]) -> list[Seat]:
+        """Load as many engines as fit in memory together; return the others."""
+        session = self.session
+        later: list[Seat] = []
+        postponed: set[int] = set()  # thread counts whose baseline did not fit, so nothing can be compared
+        if not session.reference:
+            self.answer_for_comparison(pending)
+        for number, seat in enumerate(pending, 1):
+            session.let_sentences_go_first()
+            if session.observer.stopped():
+                return []
+            if seat.engine in session.record.failed:
+                continue
+            if seat.threads in postponed:
+                later.append(seat)
+                continue
+            step = Progress("load", f"Loading {seat.spec.title}", number, len(pending))
+            session.observer.progress(step)
+            others = any(not self.is_baseline(other) for other, _ in session.seated.values())
+            try:
+                self.admit(group, seat, engines_left=len(pending) - number + 1)
+            except NoRoom as failure:
+                session.seated.pop(seat.key, None)
+                if not others:
+                    session.fail(seat.engine, str(failure))
+                    continue
+                later.append(seat)
+                if self.is_baseline(seat):
+                    postponed.add(seat.threads)
+            except (WorkerFailed, OutOfBudget) as failure:
+                session.fail(seat.engine, str(failure))
+        if group:
+            for seat, worker in session.seated.values():
+                if self.is_baseline(seat):
+                    session.happened(loaded(group, seat, worker, self.folder(seat.spec)))
+        return later
+
+    def is_baseline(self, seat: Seat) -> bool:
+        return engine_id(seat.engine) == self.plan.baseline
+
+    def folder(self, spec: EngineSpec) -> Path | None:
+        """Return the folder of what an engine loads; None for one that loads nothing."""
+        return cache.place(spec.recipe, self.model) if spec.recipe else None
+
+    def admit(self, group: int, seat: Seat, engines_left: int) -> None:
+        """Load one engine beside those that are, and have it answer. Raises NoRoom, WorkerFailed,
+        OutOfBudget.
+        """
+        session, folder = self.session, self.folder(seat.spec)
+        self.budget.check_load((key, other.threads) for key, (other, _) in session.seated.items())
+        began = time.monotonic()
+        keep = set(session.seated)
+        worker = session.pool.get(seat.spec, folder, self.tokenizer, seat.threads, keep, seat.key)
+        self.budget.longest_load_s = max(self.budget.longest_load_s, time.monotonic() - began)
+        session.seated[seat.key] = seat, worker
+        confirming.identify(worker, folder, self.weights, shape_name(*self.shapes()[0]))
+        self.ask_for_answers(seat, worker, engines_left)
+        worker.facts = worker.tell_facts()  # some are known only now
+        session.happened(loaded(group, seat, worker, folder))
+        worker.pss_mb = host.pss_mb(worker.process.pid)  # with the largest shape's memory
+        session.pool.make_room(worker, set(session.seated))
+
+    # --- answers
+
+    def shapes(self) -> list[tuple[int, int]]:
+        return [(batch, length) for batch in self.plan.batch_sizes for length in self.plan.sequence_lengths]
+
+    def answer_for_comparison(self, pending: list[Seat]) -> None:
+        """Have the accuracy baseline answer every text, where it is not measured itself."""
+        spec = registry.get(registry.ACCURACY_BASELINE)
+        if any(seat.spec == spec for seat in pending) or registry.availability(spec):
+            return
+        self.build([spec])
+        step = Progress("load", f"Asking {spec.title} for answers to compare with")
+        self.session.observer.progress(step)
+        seat, pool = Seat(spec.id, self.plan.threads[0]), self.session.pool
+        try:
+            worker = pool.get(spec, self.folder(spec), self.tokenizer, seat.threads, set(), "answers")
+            self.ask_for_answers(seat, worker, len(pending) + 1)
+        except (WorkerFailed, OutOfBudget) as failure:
+            log.warning("no answers to compare with: %s", failure)
+        pool.drop("answers")
+
+    def ask_for_answers(self, seat: Seat, worker: Handle, engines_left: int) -> None:
+        """Give a worker its inputs, check that it sees the same tokens as all, and keep its answers of
+        as many shapes as the budget affords. Raises WorkerFailed, OutOfBudget.
+        """
+        session, timeout_s = self.session, self.session.settings.answer_timeout_s
+        began = time.monotonic()
+        for number, (batch, length) in enumerate(self.shapes()):
+            session.let_sentences_go_first()
+            name, texts = shape_name(batch, length), self.texts[length]
+            self.check_tokens(length, worker.prepare(name, texts, batch).ids)
+            first, call = (worker.infer(name, len(texts), timeout_s).ns[0] for _ in range(2))
+            cell = Cell(0, seat.engine, Case(batch, length, seat.threads, "model"))
+            # The kept baseline of a later group has had its first call long ago.
+            session.first_call_ms.setdefault(cell, first / 1e6)
+            if number and not self.budget.affords_more(seat.key, began, batch, call / 1e9, engines_left):
+                break  # its cells of this shape and of the others are left out
+            self.budget.note_call(seat.key, batch, length, call / 1e9)
+            self.budget.check_answers(batch, length, call / 1e9)
+            logits = worker.infer(name, batch, timeout_s).logits
+            if seat.spec.id == registry.ACCURACY_BASELINE:
+                session.reference.setdefault((batch, length), logits)
+            if seat.spec.answers:
+                session.logits[seat.key, batch, length] = logits
+
+    def check_tokens(self, length: int, tokens: list[list[int]]) -> None:
+        """Raise WorkerFailed where a worker sees other tokens than it should, or than the others."""
+        if any(len(row) != length for row in tokens):
+            raise WorkerFailed(f"It tokenised texts of {length} tokens to another length.")
+        if self.ids.setdefault(length, tokens) != tokens:
+            raise WorkerFailed("It tokenised the texts differently from the other engines.")

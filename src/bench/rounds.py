@@ -1,0 +1,229 @@
+"""The conductor of a run: warm-up, lead-ins, rounds, looks and repeats, in what order and until when.
+
+It knows no worker and no clock of its own: a session does what is asked, and tells what came of it.
+"""
+
+import random
+import time
+from collections.abc import Callable
+from itertools import count
+from typing import Protocol
+
+from src.bench import lead_ins, paced, ramp, slicing
+from src.bench.budget import Budget
+from src.bench.events import Event, Slice, Warmed, engine_id
+from src.bench.observer import Observer
+from src.bench.plan import Plan
+from src.bench.progress import Progress
+from src.bench.record import Cell, Record, round_medians
+from src.bench.seat import key_of
+from src.bench.settings import Settings
+from src.bench.stats import looks, paired_ratio
+from src.engines import registry
+
+
+class Session(Protocol):
+    """What the conductor needs of a session (see session.Session)."""
+
+    @property
+    def yielded_s(self) -> float: ...
+
+    def happened(self, event: Event) -> None: ...
+
+    def cells(self, group: int) -> list[Cell]: ...
+
+    def let_sentences_go_first(self) -> None: ...
+
+    def warm_up(self, cell: Cell) -> Warmed | None: ...
+
+    def visit(self, cell: Cell, count: int, offset: int, cap_s: float) -> tuple[int, ...] | None: ...
+
+    def slice(
+        self,
+        number: int,
+        attempt: int,
+        cell: Cell,
+        lead_in: int,
+        calls: int,
+        cap_s: float,
+        pace_s: float | None,
+    ) -> Slice | None: ...
+
+
+class Quiet(Protocol):
+    """What waits for a quiet host (see patience.Patience)."""
+
+    def settle(self) -> None: ...
+
+    def quiet(self, kinds: tuple[str, ...], deadline: float) -> bool: ...
+
+
+class Rounds:
+    """Conducts one run. `calls_s` is the time inside warm-up, lead-in and timed calls, `measuring_s` all of
+    it.
+    """
+
+    def __init__(
+        self,
+        asked: Plan,
+        settings: Settings,
+        session: Session,
+        patience: Quiet,
+        observer: Observer,
+        record: Record,
+        budget: Budget,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.plan = asked
+        self.settings = settings
+        self.session = session
+        self.patience = patience
+        self.observer = observer
+        self.record = record
+        self.budget = budget
+        self.clock = clock
+        self.order = random.Random(asked.seed)
+        self.calls_s = self.measuring_s = 0.0
+
+    def measure(self, group: int, groups_left: int) -> str:
+        """Warm up and measure one group until its end; return why it ended."""
+        began = self.clock()
+        paced_s = 0.0 if group else paced.reserved_s(self.plan)
+        self.budget.until = began + (self.budget.deadline - began) / groups_left - paced_s
+        try:
+            self.warm_up(group)
+            lead_ins.measure(self, group)
+            stopped = self.rounds(group)
+            if paced_s and stopped != "interrupted":
+                self.budget.until += paced_s
+                paced.measure(self, group)
+            return stopped
+        finally:
+            self.measuring_s += self.clock() - began
+
+    def warm_up(self, group: int) -> None:
+        """Warm up every cell by the same rule; what the budget cannot pay for is left out."""
+        ordered = self.round_order(group)
+        ordered.sort(key=self.budget.urgency([cell.case for cell in ordered]))
+        begun_s = 0.0
+        for number, cell in enumerate(ordered, 1):
+            self.session.let_sentences_go_first()
+            if self.observer.stopped():
+                return
+            key = key_of(cell)
+            cell_s = self.budget.cell_s(key, cell.case)
+            if self.budget.leaves_out(cell.engine, key, cell.case, begun_s):
+                continue
+            if cell not in self.session.cells(group):
+                continue
+            self.observer.progress(Progress("warm-up", "Warming up", number, len(ordered)))
+            began = self.clock()
+            if warmed := self.session.warm_up(cell):
+                self.calls_s += warmed.calls_ns / 1e9
+                self.session.happened(warmed)
+            begun_s += max(0.0, cell_s - (self.clock() - began))
+
+    def rounds(self, group: int) -> str:
+        """Measure round after round; return why that ended."""
+        next_looks = looks()
+        look = next(next_looks)
+        began = self.clock()
+        for number in count(1):
+            for cell in self.round_order(group):
+                self.session.let_sentences_go_first()
+                if self.observer.stopped():
+                    return "interrupted"
+                if self.clock() + self.expected_s(cell) > self.budget.until:
+                    return "budget"
+                self.slice(number, cell)
+            if not self.session.cells(group):
+                return "failed"
+            self.observer.between_rounds(self.record)
+            if number in lead_ins.CHECKS or number == look:
+                lead_ins.lengthen(self, group, number, (self.clock() - began) / number)
+            if number == look:
+                if self.precise(group):
+                    return "precision"
+                look = next(next_looks)
+        raise AssertionError("rounds have no end of their own")
+
+    def round_order(self, group: int) -> list[Cell]:
+        """Return the cells in random order: cases shuffled, and within each case its engines, so that what is
+        compared is close in time.
+        """
+        cells = self.session.cells(group)
+        cases = sorted({cell.case for cell in cells})
+        self.order.shuffle(cases)
+        ordered = []
+        for case in cases:
+            part = [cell for cell in cells if cell.case == case]
+            self.order.shuffle(part)
+            ordered += part
+        return ordered
+
+    # --- slices
+
+    def lead_in(self, cell: Cell) -> int:
+        """Return how many untimed calls a slice of this cell begins with."""
+        known = self.record.lead_ins.get(cell)
+        return known[-1].calls if known else ramp.LEAST_LEAD_IN
+
+    def calls(self, cell: Cell) -> int:
+        """Return how many timed calls a slice of this cell has."""
+        call_s = self.record.warmed[cell].call_ns / 1e9
+        return slicing.slice_calls(self.plan, call_s, self.lead_in(cell), self.settings.slice_s)
+
+    def expected_s(self, cell: Cell, calls: int | None = None, pace_s: float | None = None) -> float:
+        """Return about how long a slice of this cell takes; of so many calls with such a pause, if given."""
+        if cell not in self.record.warmed:
+            return 0.0
+        call_s = self.record.warmed[cell].call_ns / 1e9
+        pause_s = self.plan.pace_s if pace_s is None else pace_s
+        return (calls or self.calls(cell)) * (call_s + pause_s) + self.lead_in(cell) * call_s
+
+    def slice(self, number: int, cell: Cell) -> None:
+        """Measure one slice; again where the host was disturbed, once it is quiet."""
+        if cell not in self.record.warmed:
+            return
+        calls = self.calls(cell)
+        for attempt in range(1, self.settings.attempts + 1):
+            measured = self.attempt(number, attempt, cell, calls)
+            kinds = self.record.disturbed(measured) if measured else ()
+            if not kinds or self.clock() + self.expected_s(cell) > self.budget.until:
+                return
+            if not self.patience.quiet(kinds, self.budget.until):
+                return
+
+    def attempt(
+        self, number: int, attempt: int, cell: Cell, calls: int, pace_s: float | None = None
+    ) -> Slice | None:
+        """Measure one slice of so many timed calls; `pace_s` for a paced cell. None once the engine has
+        failed.
+        """
+        cap_s = self.settings.cut_s(self.expected_s(cell, calls, pace_s))
+        self.patience.settle()
+        timed = self.session.slice(number, attempt, cell, self.lead_in(cell), calls, cap_s, pace_s)
+        if timed:
+            self.calls_s += (sum(timed.ns) + timed.lead_in_ns) / 1e9
+            self.session.happened(timed)
+        return timed
+
+    def precise(self, group: int) -> bool:
+        """Tell whether every ratio of the group is as precise as asked and every cell has its samples."""
+        alive = set(self.session.cells(group))
+        return all(self.precise_cell(cell, alive) for cell in alive)
+
+    def precise_cell(self, cell: Cell, alive: set[Cell]) -> bool:
+        """Tell whether one cell has its samples, and its ratio is as precise as asked."""
+        slices = self.record.undisturbed(cell)
+        if sum(len(slice.ns) for slice in slices) < self.plan.samples:
+            return False
+        began_anew = any(lead_in.from_round > 1 for lead_in in self.record.lead_ins.get(cell, []))
+        if began_anew and len(slices) < next(looks()):
+            return False
+        baseline = cell._replace(engine=self.plan.baseline)
+        answers = registry.get(engine_id(cell.engine)).answers
+        if cell == baseline or baseline not in alive or not answers:
+            return True
+        ratio = paired_ratio(round_medians(slices), round_medians(self.record.undisturbed(baseline)))
+        return ratio is not None and ratio.half_width <= self.plan.precision

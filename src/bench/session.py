@@ -1,0 +1,209 @@
+"""The engines of a run that are in memory together: their living cells, and what is done with one of them."""
+
+import logging
+import random
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TypeVar
+
+import psutil
+
+from src.bench import evidence, host, inputs
+from src.bench.agreement import compare, shape_name
+from src.bench.budget import Budget
+from src.bench.events import Event, Failed, Slice, Warmed, engine_id
+from src.bench.evidence import Watch
+from src.bench.giving_way import GivingWay
+from src.bench.handle import Handle, WorkerFailed
+from src.bench.observer import Observer
+from src.bench.plan import Plan
+from src.bench.pool import Pool
+from src.bench.record import Cell, Record
+from src.bench.seat import Seat, key_of
+from src.bench.settings import Settings
+from src.bench.stats import median
+from src.limits import public
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+
+class Session:
+    """One run's engines. `logits` are each worker's by its key, batch and length, `reference` the accuracy
+    baseline's. `slices_s` is how long slices took, `own_cpu_s` what this process used meanwhile.
+    """
+
+    def __init__(
+        self,
+        pool: Pool,
+        asked: Plan,
+        settings: Settings,
+        observer: Observer,
+        record: Record,
+        budget: Budget,
+        give_way: GivingWay,
+    ) -> None:
+        self.pool = pool
+        self.plan = asked
+        self.settings = settings
+        self.observer = observer
+        self.record = record
+        self.budget = budget
+        self.give_way = give_way
+        self.began = time.monotonic()
+        self.watch = Watch(host.allowed_cpus()[: max(asked.threads)])
+        self.last_worker = ""  # the one that was timed last
+        self.seated: dict[str, tuple[Seat, Handle]] = {}
+        self.logits: dict[tuple[str, int, int], list[list[float]]] = {}
+        self.reference: dict[tuple[int, int], list[list[float]]] = {}
+        self.first_call_ms: dict[Cell, float] = {}
+        self.slices_s = self.own_cpu_s = 0.0
+
+    def happened(self, event: Event) -> None:
+        self.observer.happened(event)
+        self.record.add(event)
+
+    # --- who is here
+
+    def cells(self, group: int) -> list[Cell]:
+        """Return the living cells in the order of the plan."""
+        return [
+            Cell(group, seat.engine, case)
+            for seat, _ in self.seated.values()
+            for case in self.plan.cases
+            if case.threads == seat.threads
+        ]
+
+    def fail(self, engine: str, reason: str) -> None:
+        """An engine is out: none of its workers stays."""
+        log.warning("%s failed: %s", engine, reason)
+        self.happened(Failed(engine, public(reason)))
+        for key, (seat, _) in list(self.seated.items()):
+            if seat.engine == engine:
+                del self.seated[key]
+                self.pool.drop(key)
+
+    def leave(self, all_but_baseline: bool = False) -> None:
+        """End the workers of a group."""
+        for key, (seat, _) in list(self.seated.items()):
+            if not (all_but_baseline and engine_id(seat.engine) == self.plan.baseline):
+                del self.seated[key]
+                self.pool.drop(key)
+
+    def close(self) -> None:
+        """End all workers, and the watch."""
+        self.leave()
+        self.watch.close()
+
+    def let_sentences_go_first(self) -> None:
+        """Give way to a sentence that waits; the time of others is not this run's."""
+        before_s = self.yielded_s
+        with suppress(KeyboardInterrupt):  # asked to stop meanwhile: the caller sees that next
+            self.give_way()
+        if self.yielded_s > before_s:
+            self.budget.extend(self.yielded_s - before_s)
+            self.watch.forget()
+            self.last_worker = ""
+
+    @property
+    def yielded_s(self) -> float:
+        return self.give_way.yielded_s
+
+    # --- what is done with a cell; None once its engine has failed
+
+    def ask(self, cell: Cell, question: Callable[[Handle], T]) -> T | None:
+        """Ask the worker of a cell."""
+        if (key := key_of(cell)) not in self.seated:
+            return None
+        self.last_worker = key
+        try:
+            return question(self.seated[key][1])
+        except WorkerFailed as failure:
+            self.fail(cell.engine, f"At {cell.case}: {failure}")
+            return None
+
+    def warm_up(self, cell: Cell) -> Warmed | None:
+        """Warm up a cell, by the same rule for all."""
+        case, window, cap_s = cell.case, self.settings.warm_up_window, self.settings.warm_up_cap_s
+        shape, timeout_s = shape_of(cell), self.settings.answer_timeout_s + cap_s
+        pid = self.seated[key_of(cell)][1].process.pid
+        anew = host.forget_peak(pid)
+        warmed = self.ask(cell, lambda worker: worker.warm_up(shape, case.scope, window, cap_s, timeout_s))
+        if warmed is None:
+            return None
+        logits = self.logits.get((key_of(cell), case.batch_size, case.sequence_length))
+        reference = self.reference.get((case.batch_size, case.sequence_length))
+        return Warmed(
+            *cell,
+            first_call_ms=self.first_call_ms.get(cell._replace(group=0)),
+            calls=len(warmed.ns),
+            steady=warmed.steady,
+            calls_ns=sum(warmed.ns),
+            call_ns=median(warmed.ns[-window:]),
+            peak_rss_mb=host.status_mb(pid, "VmHWM") if anew else None,
+            answers=compare(logits, reference) if logits and reference else None,
+        )
+
+    def visit(self, cell: Cell, count: int, offset: int, cap_s: float) -> tuple[int, ...] | None:
+        """Return the nanoseconds of so many calls in a row, without a lead-in."""
+        shape, timeout_s = shape_of(cell), self.settings.answer_timeout_s + 2 * cap_s
+        timed = self.ask(
+            cell,
+            lambda worker: worker.slice(shape, cell.case.scope, 0, count, offset, cap_s, timeout_s=timeout_s),
+        )
+        return tuple(timed.ns) if timed else None
+
+    def slice(
+        self,
+        number: int,
+        attempt: int,
+        cell: Cell,
+        lead_in: int,
+        calls: int,
+        cap_s: float,
+        pace_s: float | None,
+    ) -> Slice | None:
+        """Time one slice of a round; `pace_s` for a paced cell."""
+        if (key := key_of(cell)) not in self.seated:
+            return None
+        worker, shape, case = self.seated[key][1], shape_of(cell), cell.case
+        pause_s = self.plan.pace_s if pace_s is None else pace_s
+        timeout_s = self.settings.answer_timeout_s + 2 * cap_s
+        # The same texts for every engine of a round, others in each: no position has texts of its own.
+        offset = random.Random(f"{self.plan.seed} {number}").randrange(inputs.COUNT)
+        at_s, switched = time.monotonic() - self.began, self.last_worker != key
+        with suppress(OSError, psutil.Error):  # it is gone; asking tells why
+            self.watch.start(worker.process.pid)
+        began, own = time.monotonic(), time.process_time()
+        timed = self.ask(
+            cell,
+            lambda worker: worker.slice(shape, case.scope, lead_in, calls, offset, cap_s, pause_s, timeout_s),
+        )
+        self.own_cpu_s += time.process_time() - own
+        self.slices_s += time.monotonic() - began
+        if timed is None:
+            return None
+        seen = self.watch.stop(worker.process.pid, timed.use)
+        allowed = evidence.threads_allowed(worker.facts, case.threads)
+        return Slice(
+            cell.group,
+            number,
+            attempt,
+            cell.engine,
+            case,
+            at_s,
+            timed.ns,
+            sum(timed.lead_ns),
+            seen,
+            evidence.disturbances(seen, case.threads, allowed),
+            len(timed.lead_ns),
+            timed.lead_ns[0] if switched and timed.lead_ns else None,
+            pace_s,
+        )
+
+
+def shape_of(cell: Cell) -> str:
+    """Return the name under which workers know a cell's inputs."""
+    return shape_name(cell.case.batch_size, cell.case.sequence_length)

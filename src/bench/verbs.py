@@ -1,0 +1,61 @@
+"""What a worker is asked for, and what it answers: one set of names for the worker and for its parent.
+
+Runs on Python 3.9 too.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, NamedTuple
+
+VERBS = ("load", "facts", "prepare", "infer", "warm_up", "slice", "visit")
+
+
+class Loaded(NamedTuple):
+    """An engine is loaded: how long it took, and what runs now."""
+
+    load_s: float
+    facts: Dict[str, Any]
+
+
+class Told(NamedTuple):
+    """What runs in a worker."""
+
+    facts: Dict[str, Any]
+
+
+class Prepared(NamedTuple):
+    """The token ids of a case's texts. `truncated`: some text had more than the model reads."""
+
+    ids: List[List[int]]
+    truncated: bool
+
+
+class Answered(NamedTuple):
+    """Logits of texts in their order, and the nanoseconds that each call took, in the order of the calls."""
+
+    logits: List[List[float]]
+    ns: List[int]
+
+
+class WarmedUp(NamedTuple):
+    """The nanoseconds of the calls until they were `steady`, or until the time was over."""
+
+    ns: List[int]
+    steady: bool
+
+
+class Timed(NamedTuple):
+    """One slice: nanoseconds of its timed and of its lead-in calls, and what the process used meanwhile (see
+    own_use.OwnUse).
+    """
+
+    ns: List[int]
+    lead_ns: List[int]
+    use: Dict[str, Any]
+
+
+class Visited(NamedTuple):
+    """One visit of a sentence: nanoseconds of its lead-in calls, and of its timed calls by scope."""
+
+    lead_ns: List[int]
+    ns: Dict[str, List[int]]
