@@ -8,7 +8,7 @@ HOST ?= 127.0.0.1
 TORCH_INDEX ?=
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # What runs in the isolated environments too.
-OLD_ZONE := src/__init__.py src/cpu.py src/environments.py src/errors.py src/home.py src/process.py src/engines src/model/__init__.py src/model/isolated src/bench/hot_loop.py src/bench/own_use.py src/bench/repeats.py src/bench/verbs.py src/bench/wire.py src/bench/worker.py
+OLD_ZONE := src/__init__.py src/cpu.py src/environments.py src/errors.py src/home.py src/process.py src/engines src/model/__init__.py src/model/isolated src/doctor/hot_loop.py src/workers/own_use.py src/workers/repeats.py src/workers/verbs.py src/workers/wire.py src/workers/worker.py
 TORCH := $(shell grep '^torch==' requirements.txt)
 
 .PHONY: app dev test lint format unit measuring soak browser ipex 2021 screenshots clean

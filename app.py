@@ -5,10 +5,10 @@ import json
 import streamlit as st
 
 from src import references
-from src.bench import host
 from src.bench.plan import QUICK
 from src.bench.sentence_answer import Answer, from_json
 from src.engines import registry
+from src.host import machine
 from src.limits import disclosed, hosted, limits
 from src.model import ModelError, source
 from src.ui import charts, tables
@@ -197,8 +197,8 @@ with st.expander("Engines and threads", icon=":material/tune:"):
     )
     threads = st.segmented_control(
         "Threads of each engine",
-        [host.default_threads()] if hosted() else thread_choices(),
-        default=host.default_threads(),
+        [machine.default_threads()] if hosted() else thread_choices(),
+        default=machine.default_threads(),
         required=True,
         key="threads",
         bind="query-params",

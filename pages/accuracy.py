@@ -3,11 +3,11 @@
 import pandas as pd
 import streamlit as st
 
-from src.bench.accuracy_result import Accuracy, EngineAccuracy
-from src.bench.fingerprint import NOT_RECORDED
-from src.bench.gate import GATE, HOLDS, MISSES, NOT_PROVEN
-from src.bench.known_accuracy import STORED
+from src.accuracy.accuracy_result import Accuracy, EngineAccuracy
+from src.accuracy.gate import GATE, HOLDS, MISSES, NOT_PROVEN
+from src.accuracy.known_accuracy import STORED
 from src.model import ModelError, source
+from src.model.fingerprint import NOT_RECORDED
 from src.ui import charts, gates, share_charts, tables
 from src.ui.format import many, moment, plain, significant
 from src.ui.shell import page_setup

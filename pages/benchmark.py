@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from src.bench import lock
+from src.host import lock
 from src.jobs import queue
 from src.jobs.job import Job
 from src.limits import OUT_OF_ORDER, hosted, public

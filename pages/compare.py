@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from src.bench import compare
+from src.figures import compare
 from src.store import runs
 from src.store.database import open_store
 from src.ui import charts

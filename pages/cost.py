@@ -4,8 +4,8 @@ import pandas as pd
 import streamlit as st
 
 from src import references
-from src.bench.run import Result, Run
 from src.engines import registry
+from src.figures.run import Result, Run
 from src.references import load, verdict
 from src.references.answer import NO, UNKNOWN, YES, faithful
 from src.references.cost import HOURS_PER_YEAR, Offer, factor_to_pay, loads

@@ -3,8 +3,8 @@
 import pandas as pd
 import streamlit as st
 
-from src.bench.run import Run
 from src.engines import registry
+from src.figures.run import Run
 from src.references import verdict
 from src.references.answer import APART, FASTER, LEVEL, SLOWER, UNDECIDED
 from src.references.beside import known_of

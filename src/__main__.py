@@ -9,7 +9,7 @@ if trouble:
     sys.exit(trouble)
 
 try:
-    from src import cli
+    from src.cli import main
 except ModuleNotFoundError as error:
     if error.name and error.name.startswith("src"):
         raise
@@ -17,4 +17,4 @@ except ModuleNotFoundError as error:
         f"The package {error.name} is not installed here. Run: pip install -r requirements.txt (or make app)"
     )
 
-sys.exit(cli.main())
+sys.exit(main.main())

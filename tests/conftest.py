@@ -8,9 +8,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from src.bench import lock
-from src.bench.pool import Pool
 from src.home import default_home
+from src.host import lock
+from src.workers.pool import Pool
 
 ROOT = Path(__file__).resolve().parents[1]
 BUILT = ROOT / "test-artifacts" / "built"

@@ -7,10 +7,10 @@ counts as a disturbance, as tests run beside pytest.
 import sys
 from dataclasses import replace
 
-from src import cli
-from src.bench import evidence
 from src.bench.settings import BENCHMARK
+from src.cli import main
 from src.engines import registry
+from src.host import evidence
 from src.jobs import measure
 
 FAST = replace(
@@ -21,4 +21,4 @@ if __name__ == "__main__":
     registry.ACCURACY_BASELINE = "fake-plausible"
     evidence.disturbances = lambda seen, *_: ()
     evidence.slowdowns = lambda speed, reference: ()
-    sys.exit(cli.main(settings=FAST) if sys.argv[1] == "bench" else measure.main(FAST))
+    sys.exit(main.main(settings=FAST) if sys.argv[1] == "bench" else measure.main(FAST))

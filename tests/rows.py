@@ -3,12 +3,12 @@
 from dataclasses import replace
 from typing import Any
 
-from src.bench.fingerprint import Fingerprint
-from src.bench.gate import HOLDS
-from src.bench.known_accuracy import Known
-from src.bench.run import Head, Noise, Pair, Result, Run
+from src.accuracy.gate import HOLDS
+from src.accuracy.known_accuracy import Known
 from src.bench.sentence_answer import Answer, EngineAnswer, Latency
 from src.bench.sentence_answer import Noise as SentenceNoise
+from src.figures.run import Head, Noise, Pair, Result, Run
+from src.model.fingerprint import Fingerprint
 
 MODEL = {"name": "M", "architecture": "MiniLM-L6-H384", "fingerprint": "0123456789ab"}
 HOST = {

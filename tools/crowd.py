@@ -27,9 +27,9 @@ from pathlib import Path
 
 from playwright.async_api import Browser, Page, async_playwright
 
-from src.bench.lock import holder_now
 from src.bench.plan import Plan
 from src.home import ROOT, home, write_whole
+from src.host.lock import holder_now
 from src.jobs import queue
 from src.limits import limits
 from src.store.database import Store, open_store
@@ -56,7 +56,7 @@ def serve(port: int, people: int) -> None:
 
 
 def crowds(people: int) -> None:
-    from src.bench.client import Client
+    from src.live.client import Client
     from src.ui.measuring import measurer
 
     for line in sys.stdin:

@@ -15,9 +15,9 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from src.bench import fidelity, fidelity_sentences
-from src.bench.fidelity_ratios import Observation, table, to_json
 from src.bench.plan import SCOPES, BadPlan
+from src.doctor import fidelity, fidelity_sentences
+from src.doctor.fidelity_ratios import Observation, table, to_json
 from src.errors import Explained
 from src.model import source
 

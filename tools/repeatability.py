@@ -18,10 +18,11 @@ import threading
 from itertools import combinations
 from pathlib import Path
 
-from src.bench import host, plan
+from src.bench import plan
 from src.bench.plan import Case
-from src.bench.run import VALID, Result, Run, from_json
+from src.figures.run import VALID, Result, Run, from_json
 from src.home import ROOT
+from src.host import machine
 
 BUSY = "import os, sys\nos.sched_setaffinity(0, [int(sys.argv[1])])\nwhile True: pass"
 
@@ -38,7 +39,7 @@ def run_with_noise(preset: str, folder: Path) -> Path:
     """Run the preset while, for the second and third quarter of its budget, another process computes."""
     quarter = plan.preset(preset).budget_s / 4
     busy: list[subprocess.Popen[bytes]] = []
-    cpu = str(host.allowed_cpus()[0])
+    cpu = str(machine.allowed_cpus()[0])
     start = threading.Timer(quarter, lambda: busy.append(subprocess.Popen([sys.executable, "-c", BUSY, cpu])))
     end = threading.Timer(3 * quarter, lambda: busy[0].kill())
     start.start()

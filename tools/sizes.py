@@ -19,9 +19,9 @@ LONG_FUNCTION, LONG_CLASS = 60, 150  # lines
 VAGUE = ("one", "found", "made", "asked", "told")
 # Fields of docs/results.md that code reads from a result, a run or a noise by a constant string.
 SUBSCRIPT = re.compile(r'\[f?"[a-z_0-9]+"\]')
-ENGINE, WORKER = "src/engines/onnxruntime.py", "src/bench/worker.py"
+ENGINE, WORKER = "src/engines/onnxruntime.py", "src/workers/worker.py"
 ROADS = {
-    "a sentence": ("app.py", "src/bench/measurer.py", WORKER, ENGINE),
+    "a sentence": ("app.py", "src/live/measurer.py", WORKER, ENGINE),
     "a run": ("pages/benchmark.py", "src/jobs/measure.py", WORKER, ENGINE),
 }
 

@@ -14,15 +14,15 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from src.bench import confirming
-from src.bench.building import CHECKPOINT
-from src.bench.datasets import SENTENCES, read_csv
-from src.bench.lock import host_lock
-from src.bench.pool import Pool
+from src.accuracy import confirming
+from src.accuracy.datasets import SENTENCES, read_csv
 from src.bench.sentence import Sitting
 from src.engines import registry
+from src.host.lock import host_lock
 from src.model import cache, embedded
 from src.model.source import ModelSource
+from src.workers.building import CHECKPOINT
+from src.workers.pool import Pool
 
 CARD = embedded.ADAPTER_FOLDER / "README.md"
 DIGITS = 4  # of a logit

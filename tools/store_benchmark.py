@@ -17,10 +17,10 @@ from pathlib import Path
 import numpy as np
 
 from src.bench.events import SCHEMA_VERSION, TWIN, Begun, Ended, Loaded, Slice, Warmed
-from src.bench.evidence import Evidence
 from src.bench.plan import Case, Plan
 from src.bench.record import Record
 from src.home import ROOT
+from src.host.evidence import Evidence
 from src.store import runs, transfer
 from src.store.database import Store, open_store
 

@@ -1,1 +1,1 @@
-"""How it is measured: workers, the pool that owns them, and what is made of their times."""
+"""How it is measured: plans, sessions, rounds and the events that they leave."""

@@ -6,23 +6,24 @@ Takes the host's lock, as it loads the CPU.
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from src.bench import fingerprint, gate, giving_way, host
-from src.bench.accuracy_result import Accuracy, EngineAccuracy, Flip, Padding
-from src.bench.asking import Failure, choose
-from src.bench.confirming import Logits, answers, cpu_key
-from src.bench.datasets import pool as pool_sets
-from src.bench.fingerprint import Fingerprint
-from src.bench.gate import Pairs
-from src.bench.handle import WorkerFailed
-from src.bench.lock import host_lock
-from src.bench.pool import Pool
-from src.bench.progress import Progress, telling_who_waits
+from src.accuracy import gate
+from src.accuracy.accuracy_result import Accuracy, EngineAccuracy, Flip, Padding
+from src.accuracy.confirming import Logits, answers, cpu_key
+from src.accuracy.datasets import pool as pool_sets
+from src.accuracy.gate import Pairs
 from src.bench.sentence import Sitting, label
-from src.bench.stats import mcnemar, wilson_interval
 from src.engines import registry
 from src.engines.spec import EngineSpec
 from src.home import utc_now
-from src.model import cache, source
+from src.host import giving_way, machine
+from src.host.lock import host_lock
+from src.model import cache, fingerprint, source
+from src.model.fingerprint import Fingerprint
+from src.progress import Progress, telling_who_waits
+from src.stats import mcnemar, wilson_interval
+from src.workers.asking import Failure, choose
+from src.workers.handle import WorkerFailed
+from src.workers.pool import Pool
 
 # INT8 ranges may move with padding: the first so many sentences are answered again, padded to so many tokens.
 PADDED, PADDED_TO = 200, 128
@@ -45,7 +46,7 @@ def measure(
     baseline = registry.get(registry.ACCURACY_BASELINE)
     if baseline not in specs and not registry.availability(baseline):
         specs.append(baseline)
-    sitting = Sitting(pool, model or source.parse(), host.default_threads(), progress)
+    sitting = Sitting(pool, model or source.parse(), machine.default_threads(), progress)
     sitting.failures += failures
     with host_lock("accuracy", telling_who_waits(progress), pool.pause) as lock:
         sitting.progress = giving_way.before(progress, lock)
@@ -73,7 +74,7 @@ def measure(
         model_fingerprint=sitting.weights,
         cpu_key=cpu_key(),
         measured_at=now,
-        host=host.facts(),
+        host=machine.facts(),
         engines=tuple(engines),
         failures=tuple(sitting.failures),
     )

@@ -9,13 +9,13 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 
-from src.bench import ramp
 from src.bench.events import engine_id
 from src.bench.inputs import COUNT
 from src.bench.plan import Case, Plan
 from src.bench.record import Cell
 from src.bench.slicing import SLICE_S, slice_calls
-from src.bench.stats import FEWEST_ROUNDS
+from src.stats import FEWEST_ROUNDS
+from src.workers import ramp
 
 WARM_UP_CALLS, WARM_UP_CAP_S, FEWEST_WARM_UP_CALLS = 20, 2.0, 2  # about; until steady
 LEAD_INS_SHARE = 0.3  # of what is left after the warm-up, that measuring lead-ins may take

@@ -11,15 +11,15 @@ from pathlib import Path
 
 from src import environments
 from src.bench import sentence
-from src.bench.lock import HostLock, host_lock
-from src.bench.long_command import CommandFailed, run
-from src.bench.pool import Pool
-from src.bench.progress import Progress, telling_who_waits
 from src.engines import registry
 from src.environments import Environment
 from src.errors import OfTheMachine
 from src.home import explain, home, utc_now, write_whole
+from src.host.lock import HostLock, host_lock
 from src.model.source import ModelSource
+from src.progress import Progress, telling_who_waits
+from src.workers.long_command import CommandFailed, run
+from src.workers.pool import Pool
 
 # The first of Infinity's demo: an environment is sound when each of its engines answers it.
 CHECKED_WITH = "This Live-event is great. I will sign up for Infinity."

@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import astuple
 
-from src.bench import budget, paced, ramp
+from src.bench import budget, paced
 from src.bench.plan import BadPlan, Case, Plan
 from src.bench.settings import BENCHMARK
 from src.bench.slicing import first_look, slice_calls
-from src.bench.stats import FEWEST_ROUNDS
 from src.engines import registry
+from src.stats import FEWEST_ROUNDS
+from src.workers import ramp
 
 LOAD_S = 1.2  # an engine's process: start, load, first answers
 WARM_UP_CALLS = 3 * BENCHMARK.warm_up_window

@@ -11,9 +11,9 @@ from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import Any
 
-from src.bench.evidence import Evidence
 from src.bench.plan import Case
 from src.facts import Facts
+from src.host.evidence import Evidence
 
 SCHEMA_VERSION = 2
 READABLE = (1, 2)  # of the first, figures are computed anew from the events

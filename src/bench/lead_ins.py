@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from src.bench import ramp
 from src.bench.budget import LEAD_INS_SHARE
 from src.bench.events import LeadIn
-from src.bench.progress import Progress
 from src.bench.record import Cell
-from src.bench.stats import FEWEST_ROUNDS, looks
+from src.progress import Progress
+from src.stats import FEWEST_ROUNDS, looks
+from src.workers import ramp
 
 if TYPE_CHECKING:
     from src.bench.rounds import Rounds

@@ -6,23 +6,25 @@ import logging
 import time
 from pathlib import Path
 
-from src.bench import confirming, host, inputs, plan
-from src.bench.agreement import shape_name
-from src.bench.asking import Failure
+from src.accuracy import confirming
+from src.bench import inputs, plan
 from src.bench.budget import OutOfBudget
-from src.bench.building import build_artifacts
 from src.bench.events import TWIN, engine_id
-from src.bench.handle import Handle, NoRoom, WorkerFailed
 from src.bench.plan import Case
-from src.bench.progress import Progress
 from src.bench.record import Cell
 from src.bench.seat import Seat, loaded
 from src.bench.session import Session
 from src.engines import registry
 from src.engines.spec import EngineSpec
 from src.engines.text import load_tokenizer
+from src.host import machine
 from src.limits import hosted
 from src.model import cache, source
+from src.progress import Progress
+from src.workers.agreement import shape_name
+from src.workers.asking import Failure
+from src.workers.building import build_artifacts
+from src.workers.handle import Handle, NoRoom, WorkerFailed
 
 log = logging.getLogger(__name__)
 
@@ -143,7 +145,7 @@ class Loading:
         self.ask_for_answers(seat, worker, engines_left)
         worker.facts = worker.tell_facts()  # some are known only now
         session.happened(loaded(group, seat, worker, folder))
-        worker.pss_mb = host.pss_mb(worker.process.pid)  # with the largest shape's memory
+        worker.pss_mb = machine.pss_mb(worker.process.pid)  # with the largest shape's memory
         session.pool.make_room(worker, set(session.seated))
 
     # --- answers

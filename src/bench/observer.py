@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from src.bench.events import Sink
-from src.bench.progress import Progress
 from src.bench.record import Record
+from src.progress import Progress
 
 
 @dataclass(frozen=True)

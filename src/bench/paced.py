@@ -9,13 +9,13 @@ import math
 from itertools import count
 from typing import TYPE_CHECKING
 
+from src.accuracy.gate import MISSES
 from src.bench.events import TWIN
-from src.bench.gate import MISSES
 from src.bench.plan import Plan
-from src.bench.progress import Progress
 from src.bench.record import Cell, Record, round_medians
-from src.bench.stats import FEWEST_ROUNDS, median
 from src.engines import registry
+from src.progress import Progress
+from src.stats import FEWEST_ROUNDS, median
 
 if TYPE_CHECKING:
     from src.bench.rounds import Rounds

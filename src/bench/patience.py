@@ -3,11 +3,11 @@
 import time
 from dataclasses import dataclass
 
-from src.bench import evidence
-from src.bench.evidence import Watch
 from src.bench.observer import Observer
-from src.bench.progress import Progress
 from src.bench.record import Record
+from src.host import evidence
+from src.host.evidence import Watch
+from src.progress import Progress
 
 APART_LOOK_S = 0.05
 SETTLE_S, SETTLE_LOOK_S = 0.06, 0.004  # before a slice, for a neighbour on a CPU's physical core to leave

@@ -9,12 +9,13 @@ from itertools import product
 
 from pydantic import TypeAdapter, ValidationError
 
-from src.bench import host, inputs
-from src.bench.stats import FEWEST_SAMPLES
+from src.bench import inputs
 from src.engines import registry
 from src.engines.spec import EngineSpec
 from src.errors import Explained
 from src.facts import Facts
+from src.host import machine
+from src.stats import FEWEST_SAMPLES
 
 SCOPES = ("model", "pipeline")
 LARGEST_BATCH = 1024
@@ -125,12 +126,12 @@ class Preset:
 
 def quick() -> Plan:
     engines = default_engines(QUICK)
-    return Plan(engines, (16, 128), (1,), (host.default_threads(),), ("model",), 55.0, 90, preset="quick")
+    return Plan(engines, (16, 128), (1,), (machine.default_threads(),), ("model",), 55.0, 90, preset="quick")
 
 
 def writeup() -> Plan:
     engines = default_engines(WRITEUP)
-    threads = (host.default_threads(),)
+    threads = (machine.default_threads(),)
     return Plan(
         engines, (16, 128), (1,), threads, SCOPES, 900.0, 99, preset="writeup", demo_pace_s=DEMO_PACE_S
     )
@@ -141,7 +142,7 @@ def full() -> Plan:
         default_engines(),
         (8, 16, 32, 64, 128, 256, 512),
         (1, 2, 4, 8, 16, 32),
-        (host.default_threads(),),
+        (machine.default_threads(),),
         ("model",),
         3 * 3600.0,
         90,
@@ -177,7 +178,7 @@ def accept(plan: Plan) -> tuple[Plan, list[tuple[str, str]]]:
     for name, values, least, most in (
         ("sequence length", plan.sequence_lengths, inputs.SHORTEST, inputs.LONGEST),
         ("batch size", plan.batch_sizes, 1, LARGEST_BATCH),
-        ("thread count", plan.threads, 1, host.usable_cpus()),
+        ("thread count", plan.threads, 1, machine.usable_cpus()),
     ):
         if not values:
             raise BadPlan(f"No {name} was asked for. Name at least one.")

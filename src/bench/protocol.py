@@ -10,24 +10,25 @@ import uuid
 from dataclasses import asdict
 from itertools import count
 
-from src.bench import fingerprint, giving_way, host, inputs, plan
+from src.bench import inputs, plan
 from src.bench.budget import Budget
-from src.bench.building import CHECKPOINT
 from src.bench.events import SCHEMA_VERSION, Begun, Ended, Failed
 from src.bench.loading import Loading
-from src.bench.lock import HostLock, host_lock
 from src.bench.observer import NOBODY, Observer
 from src.bench.patience import Patience
 from src.bench.plan import Plan
-from src.bench.pool import Pool
-from src.bench.progress import telling_who_waits
 from src.bench.record import Record
 from src.bench.rounds import Rounds
 from src.bench.session import Session
 from src.bench.settings import BENCHMARK, Settings
 from src.facts import Facts
 from src.home import utc_now
-from src.model import cache, source
+from src.host import giving_way, machine
+from src.host.lock import HostLock, host_lock
+from src.model import cache, fingerprint, source
+from src.progress import telling_who_waits
+from src.workers.building import CHECKPOINT
+from src.workers.pool import Pool
 
 
 def run(
@@ -120,7 +121,7 @@ class Benchmark:
             id=time.strftime("%Y%m%d-%H%M%S-", time.gmtime()) + uuid.uuid4().hex[:4],
             started_at=utc_now(),
             command=command,
-            host=host.evidence(),
+            host=machine.evidence(),
             model={"name": self.model.name, "fingerprint": self.loading.weights, **facts},
             plan=asdict(self.plan),
             protocol={**self.settings.to_json(), "gives_way_for_s": self.session.give_way.most_s},

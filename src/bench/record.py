@@ -6,12 +6,12 @@ from bisect import insort
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from src.bench import evidence
 from src.bench.events import Begun, Ended, Event, Failed, LeadIn, Loaded, Slice, Warmed, to_json
 from src.bench.plan import Case
-from src.bench.probe import Speed
-from src.bench.stats import median
 from src.facts import Facts
+from src.host import evidence
+from src.host.probe import Speed
+from src.stats import median
 
 
 class Cell(NamedTuple):

@@ -9,17 +9,18 @@ from collections.abc import Callable
 from itertools import count
 from typing import Protocol
 
-from src.bench import lead_ins, paced, ramp, slicing
+from src.bench import lead_ins, paced, slicing
 from src.bench.budget import Budget
 from src.bench.events import Event, Slice, Warmed, engine_id
 from src.bench.observer import Observer
 from src.bench.plan import Plan
-from src.bench.progress import Progress
 from src.bench.record import Cell, Record, round_medians
 from src.bench.seat import key_of
 from src.bench.settings import Settings
-from src.bench.stats import looks, paired_ratio
 from src.engines import registry
+from src.progress import Progress
+from src.stats import looks, paired_ratio
+from src.workers import ramp
 
 
 class Session(Protocol):

@@ -3,12 +3,13 @@
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from src.bench import host, known_accuracy
+from src.accuracy import known_accuracy
 from src.bench.events import Loaded, engine_id
-from src.bench.handle import Handle
 from src.bench.record import Cell
 from src.engines import registry
 from src.engines.spec import EngineSpec
+from src.host import machine
+from src.workers.handle import Handle
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ def loaded(group: int, seat: Seat, worker: Handle, folder: Path | None) -> Loade
         device=seat.spec.device,
         environment=seat.spec.environment,
         load_s=worker.load_s,
-        rss_mb=host.status_mb(worker.process.pid, "VmRSS"),
+        rss_mb=machine.status_mb(worker.process.pid, "VmRSS"),
         pss_mb=worker.pss_mb,
         artifact_mb=None if size is None else size / 1e6,
         artifact=folder.name if folder else None,

@@ -13,24 +13,26 @@ from typing import TypeVar
 
 import numpy as np
 
-from src.bench import confirming, fingerprint, host, known_accuracy, ramp
-from src.bench.asking import NOTHING, BadSentence, Failure, choose, clean, thread_count
-from src.bench.building import CHECKPOINT, build_artifacts
-from src.bench.handle import Handle, WorkerFailed
-from src.bench.lock import host_lock
-from src.bench.pool import Pool
-from src.bench.progress import Progress, telling_who_waits
-from src.bench.ramp import Ramp
+from src.accuracy import confirming, known_accuracy
 from src.bench.sentence_answer import SCOPES, Answer, EngineAnswer, Latency
 from src.bench.sentence_noise import cpu_used, judge_noise
-from src.bench.stats import FEWEST_ROUNDS, median, median_interval
-from src.bench.verbs import Visited, WarmedUp
 from src.engines import registry
 from src.engines.spec import EngineSpec
 from src.engines.text import probabilities
 from src.home import utc_now
+from src.host import machine
+from src.host.lock import host_lock
 from src.limits import public
-from src.model import cache, source
+from src.model import cache, fingerprint, source
+from src.progress import Progress, telling_who_waits
+from src.stats import FEWEST_ROUNDS, median, median_interval
+from src.workers import ramp
+from src.workers.asking import NOTHING, BadSentence, Failure, choose, clean, thread_count
+from src.workers.building import CHECKPOINT, build_artifacts
+from src.workers.handle import Handle, WorkerFailed
+from src.workers.pool import Pool
+from src.workers.ramp import Ramp
+from src.workers.verbs import Visited, WarmedUp
 
 ROUNDS = FEWEST_ROUNDS
 CASE = "sentence"
@@ -127,7 +129,7 @@ class Sitting:
             tokens=len(self.tokens),
             truncated=self.truncated,
             model={"name": self.model.name, "fingerprint": self.weights, **checkpoint.manifest["facts"]},
-            host=host.facts(),
+            host=machine.facts(),
             threads=self.threads,
             measured_at=utc_now(),
             engines=tuple(self.row(id, visits[id], positive) for id in ids if id in self.workers),

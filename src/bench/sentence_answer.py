@@ -5,10 +5,10 @@ from functools import lru_cache
 
 from pydantic import TypeAdapter
 
-from src.bench.asking import Failure
-from src.bench.fingerprint import Fingerprint
-from src.bench.known_accuracy import Known
+from src.accuracy.known_accuracy import Known
 from src.facts import Facts
+from src.model.fingerprint import Fingerprint
+from src.workers.asking import Failure
 
 SCOPES = ("model", "pipeline")  # what a sentence is measured in
 

@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 import psutil
 
-from src.bench import host
-from src.bench.pool import Pool
 from src.bench.sentence_answer import Noise
+from src.host import machine
+from src.workers.pool import Pool
 
 SHORTEST_JUDGED_S = 0.2  # the kernel counts CPU time in ticks of 10 ms
 # Used by others or stolen; beyond it there is no verdict. A browser that shows the page takes up to 0.26.
@@ -27,12 +27,12 @@ class CpuUse(NamedTuple):
 
 def cpu_used(pool: Pool, threads: int) -> CpuUse:
     """Return CPU seconds since boot: of all processes, stolen, and of this measurer with its workers."""
-    total, steal = host.cpu_seconds(host.allowed_cpus()[:threads])
+    total, steal = machine.cpu_seconds(machine.allowed_cpus()[:threads])
     own = sum(psutil.Process().cpu_times()[:4])  # with its children that ended: workers that failed
     for worker in pool.workers.values():
         with suppress(psutil.Error):  # just killed, and told when it is asked next
             own += sum(psutil.Process(worker.process.pid).cpu_times()[:2])
-    return CpuUse(total, steal, own, host.app_cpu_s())
+    return CpuUse(total, steal, own, machine.app_cpu_s())
 
 
 def judge_noise(before: CpuUse, after: CpuUse, seconds: float) -> Noise:

@@ -9,21 +9,22 @@ from typing import TypeVar
 
 import psutil
 
-from src.bench import evidence, host, inputs
-from src.bench.agreement import compare, shape_name
+from src.bench import inputs
 from src.bench.budget import Budget
 from src.bench.events import Event, Failed, Slice, Warmed, engine_id
-from src.bench.evidence import Watch
-from src.bench.giving_way import GivingWay
-from src.bench.handle import Handle, WorkerFailed
 from src.bench.observer import Observer
 from src.bench.plan import Plan
-from src.bench.pool import Pool
 from src.bench.record import Cell, Record
 from src.bench.seat import Seat, key_of
 from src.bench.settings import Settings
-from src.bench.stats import median
+from src.host import evidence, machine
+from src.host.evidence import Watch
+from src.host.giving_way import GivingWay
 from src.limits import public
+from src.stats import median
+from src.workers.agreement import compare, shape_name
+from src.workers.handle import Handle, WorkerFailed
+from src.workers.pool import Pool
 
 T = TypeVar("T")
 
@@ -53,7 +54,7 @@ class Session:
         self.budget = budget
         self.give_way = give_way
         self.began = time.monotonic()
-        self.watch = Watch(host.allowed_cpus()[: max(asked.threads)])
+        self.watch = Watch(machine.allowed_cpus()[: max(asked.threads)])
         self.last_worker = ""  # the one that was timed last
         self.seated: dict[str, tuple[Seat, Handle]] = {}
         self.logits: dict[tuple[str, int, int], list[list[float]]] = {}
@@ -129,7 +130,7 @@ class Session:
         case, window, cap_s = cell.case, self.settings.warm_up_window, self.settings.warm_up_cap_s
         shape, timeout_s = shape_of(cell), self.settings.answer_timeout_s + cap_s
         pid = self.seated[key_of(cell)][1].process.pid
-        anew = host.forget_peak(pid)
+        anew = machine.forget_peak(pid)
         warmed = self.ask(cell, lambda worker: worker.warm_up(shape, case.scope, window, cap_s, timeout_s))
         if warmed is None:
             return None
@@ -142,7 +143,7 @@ class Session:
             steady=warmed.steady,
             calls_ns=sum(warmed.ns),
             call_ns=median(warmed.ns[-window:]),
-            peak_rss_mb=host.status_mb(pid, "VmHWM") if anew else None,
+            peak_rss_mb=machine.status_mb(pid, "VmHWM") if anew else None,
             answers=compare(logits, reference) if logits and reference else None,
         )
 

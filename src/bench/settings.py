@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 
-from src.bench import evidence, ramp, slicing
+from src.bench import slicing
 from src.bench.budget import WARM_UP_CAP_S
-from src.bench.stats import PERCENTILE_DEFINITION
 from src.facts import Facts
+from src.host import evidence
+from src.stats import PERCENTILE_DEFINITION
+from src.workers import ramp
 
 
 @dataclass(frozen=True)

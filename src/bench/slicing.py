@@ -4,8 +4,8 @@ import math
 from collections.abc import Iterable
 
 from src.bench.plan import Plan
-from src.bench.stats import looks
 from src.facts import Facts
+from src.stats import looks
 
 SLICE_S = 0.03  # the aim; more where that would be too few calls
 # Slices have so many calls that the asked percentile has its samples by this round.

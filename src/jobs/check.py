@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from sqlalchemy import func, select
 
-from src.bench import identity
-from src.bench.doctor import Finding
+from src.doctor.doctor import Finding
 from src.home import HomeError
+from src.host import identity
 from src.jobs import queue
 from src.store import runs, schema, writing
 from src.store.database import Store, StoreError, open_store

@@ -6,8 +6,9 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from src.bench import identity, plan
+from src.bench import plan
 from src.bench.plan import Plan
+from src.host import identity
 from src.jobs.live import Live, Step, live_of, step_of
 from src.store import schema
 from src.store.database import Store

@@ -6,8 +6,8 @@ from functools import lru_cache
 from pydantic import TypeAdapter
 
 from src.bench.events import Failed
-from src.bench.run import Interval, JudgedRatio, OfCase
 from src.facts import Facts
+from src.figures.run import Interval, JudgedRatio, OfCase
 
 
 @dataclass(frozen=True)

@@ -11,24 +11,25 @@ import sys
 import time
 from dataclasses import asdict
 
-from src.bench import protocol, results, slicing
+from src.bench import protocol, slicing
 from src.bench.events import Begun, Ended, Event, Failed, Loaded, Slice
 from src.bench.observer import Observer
-from src.bench.pool import Pool
-from src.bench.progress import Progress
 from src.bench.record import Record
-from src.bench.run import Result
 from src.bench.settings import BENCHMARK, Settings
 from src.bench.stopping import Stop
 from src.errors import Explained
+from src.figures import results
+from src.figures.run import Result
 from src.home import HomeError
 from src.jobs import queue
 from src.jobs.job import Job
 from src.jobs.live import Live, LiveCell, Step
 from src.limits import public
 from src.model import source
+from src.progress import Progress
 from src.store import writing
 from src.store.database import Store, StoreError, open_store
+from src.workers.pool import Pool
 
 TELL_S = 1.0  # how often progress is written, and a cancel looked for
 LIVE_S = 8.0  # how often the results so far are computed for the page, at most

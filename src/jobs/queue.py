@@ -15,10 +15,11 @@ from typing import Any
 from sqlalchemy import Connection, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from src.bench import identity, plan
+from src.bench import plan
 from src.bench.plan import Plan
 from src.errors import Explained
 from src.home import utc_now
+from src.host import identity
 from src.jobs.job import ACTIVE, ENDS, OPEN, QUEUED, RUNNING, STARTING, Job, end_if_stopped, readable
 from src.limits import limits
 from src.store import costs, schema

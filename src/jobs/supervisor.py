@@ -16,9 +16,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from src.bench import identity
-from src.bench.host import APP_VARIABLE
 from src.home import ROOT, HomeError, home
+from src.host import identity
+from src.host.machine import APP_VARIABLE
 from src.jobs import queue
 from src.jobs.job import Job
 from src.limits import limits

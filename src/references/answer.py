@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from src.bench.gate import HOLDS, MISSES
+from src.accuracy.gate import HOLDS, MISSES
 from src.references.comparison import Comparison, Measurement, judge, ratio, rounding
 from src.references.reference import Reference, infinity
 

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 
-from src.bench import judging, known_accuracy, sentence_answer
-from src.bench.fingerprint import Fingerprint
-from src.bench.known_accuracy import Known
-from src.bench.run import VALID, Result, Run
+from src.accuracy import known_accuracy
+from src.accuracy.known_accuracy import Known
+from src.bench import sentence_answer
 from src.bench.sentence_answer import SCOPES, EngineAnswer
-from src.bench.stats import LEAST_NOISE_FLOOR
 from src.engines import registry
 from src.facts import Facts
+from src.figures import judging
+from src.figures.run import VALID, Result, Run
+from src.model.fingerprint import Fingerprint
 from src.references.answer import BUSY, Figure
 from src.references.comparison import Comparison, Measurement, judge, ratio
 from src.references.reference import Reference, infinity, to_json
+from src.stats import LEAST_NOISE_FLOOR
 
 NOT_STEADY = "it was not steady within its calls"
 Knows = Callable[[Fingerprint], Known | None]

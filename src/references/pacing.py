@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from src.bench.run import VALID, PacedCell, Result, Run
+from src.figures.run import VALID, PacedCell, Result, Run
 from src.references.beside import measurement_of
 from src.references.comparison import Comparison, judge, ratio
 from src.references.reference import Reference, infinity

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from src.bench import known_accuracy
-from src.bench.run import Result, Run
+from src.accuracy import known_accuracy
+from src.figures.run import Result, Run
 from src.references.answer import APART, Answer, Standing, stand
 from src.references.answer import answer as answer_of
 from src.references.beside import Knows, figure, figures

@@ -5,7 +5,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from src.bench.lock import try_lock
+from src.host.lock import try_lock
 
 NAMESPACE = Path("/proc/self/ns/pid")  # see pid_namespaces(7)
 held: dict[Path, int] = {}  # the files whose lock this process holds, until it ends

@@ -18,10 +18,10 @@ from sqlalchemy.exc import IntegrityError
 
 from src.bench.events import SCHEMA_VERSION, Begun
 from src.bench.plan import Plan
-from src.bench.report import CSV_COLUMNS, RUNTIMES
-from src.bench.run import TABLE, Head, Noise, Result, Run
 from src.engines import registry
 from src.facts import Facts
+from src.figures.report import CSV_COLUMNS, RUNTIMES
+from src.figures.run import TABLE, Head, Noise, Result, Run
 from src.store import transfer, writing
 from src.store.database import Store
 from src.store.transfer import ENGINE, BadRun

@@ -8,13 +8,14 @@ from typing import Any
 
 from sqlalchemy import delete, func, select, true, update
 
-from src.bench import identity, results
 from src.bench.events import Failed, LeadIn, Loaded, Warmed, from_json
 from src.bench.plan import Case
 from src.bench.record import Record
-from src.bench.run import Run
-from src.bench.run import from_json as run_of_json
 from src.errors import Explained
+from src.figures import results
+from src.figures.run import Run
+from src.figures.run import from_json as run_of_json
+from src.host import identity
 from src.store import schema
 from src.store.database import Store
 from src.store.samples import read_slices

@@ -149,7 +149,7 @@ results = Table(
 )
 
 # `number` is the order of asking. `click` names the click that asked, so that a double click is one job.
-# `claimed_by` and `process` are identities (bench/identity.py) of the supervisor that started it and of the
+# `claimed_by` and `process` are identities (host/identity.py) of the supervisor that started it and of the
 # job itself. `live` is what the page shows while it runs.
 jobs = Table(
     "jobs",

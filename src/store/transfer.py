@@ -22,7 +22,7 @@ from pydantic import (
 )
 from sqlalchemy.exc import IntegrityError
 
-from src.bench import plan, results
+from src.bench import plan
 from src.bench.events import (
     READABLE,
     TWIN,
@@ -37,9 +37,10 @@ from src.bench.events import (
     from_json,
 )
 from src.bench.record import Record
-from src.bench.run import to_json
 from src.errors import Explained
 from src.facts import Facts
+from src.figures import results
+from src.figures.run import to_json
 from src.limits import disclosed
 from src.store import event_checks, reading, runs, writing
 from src.store.database import Store

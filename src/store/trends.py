@@ -4,8 +4,8 @@ from dataclasses import asdict, dataclass
 
 from sqlalchemy import func, select
 
-from src.bench.fingerprint import NOT_RECORDED, in_words
 from src.bench.plan import Case
+from src.model.fingerprint import NOT_RECORDED, in_words
 from src.store import schema
 from src.store.database import Store
 

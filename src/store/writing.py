@@ -7,12 +7,13 @@ from dataclasses import asdict, replace
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from src.bench import identity, results
 from src.bench.events import Begun, Ended, Event, Failed, LeadIn, Loaded, Slice, Warmed, to_json
 from src.bench.record import Record
-from src.bench.run import Result, Run
-from src.bench.run import to_json as to_json_of_run
 from src.facts import Facts
+from src.figures import results
+from src.figures.run import Result, Run
+from src.figures.run import to_json as to_json_of_run
+from src.host import identity
 from src.store import schema
 from src.store.database import Store, open_store
 from src.store.runs import TABLES, record

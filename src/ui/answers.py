@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from src.bench.gate import NOT_PROVEN
+from src.accuracy.gate import NOT_PROVEN
 from src.engines import registry
 from src.references.answer import APART, FASTER, LEVEL, SLOWER, UNDECIDED, Answer, Figure
 from src.ui.format import interval, ms, plain, times

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from src.bench.run import OfCase, Result
 from src.bench.sentence_answer import EngineAnswer
 from src.engines import registry
 from src.facts import Facts
+from src.figures.run import OfCase, Result
 from src.jobs.live import LiveCell
 from src.references.reference import Reference
 from src.ui import cut_axis, style

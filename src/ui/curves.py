@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from src.bench.gate import MISSES
-from src.bench.known_accuracy import Known
-from src.bench.run import Result
+from src.accuracy.gate import MISSES
+from src.accuracy.known_accuracy import Known
+from src.figures.run import Result
 from src.references.cost import Offer
 from src.references.reference import Reference
 from src.store.trends import Point

@@ -5,8 +5,8 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from src.accuracy.known_accuracy import Known
 from src.bench.events import Loaded
-from src.bench.known_accuracy import Known
 from src.engines import registry
 from src.engines.spec import EngineSpec, Missing
 from src.facts import Facts

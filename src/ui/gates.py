@@ -1,9 +1,9 @@
 """What is known of each engine's accuracy with a model: measured on this host, else stored with the model."""
 
-from src.bench import accuracy_files, known_accuracy
-from src.bench.accuracy_result import Accuracy
-from src.bench.gate import HOLDS, MISSES
-from src.bench.known_accuracy import MEASURED, STORED, Known
+from src.accuracy import accuracy_files, known_accuracy
+from src.accuracy.accuracy_result import Accuracy
+from src.accuracy.gate import HOLDS, MISSES
+from src.accuracy.known_accuracy import MEASURED, STORED, Known
 from src.model.source import ModelSource
 
 EMBEDDED = ModelSource("embedded").name

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from src.bench.record import Record
-from src.bench.run import Run
+from src.figures.run import Run
 from src.store import runs
 from src.store.database import open_store
 

@@ -4,8 +4,8 @@ import atexit
 
 import streamlit as st
 
-from src.bench.client import Client, Ticket
 from src.limits import public
+from src.live.client import Client, Ticket
 from src.ui.format import plain
 
 

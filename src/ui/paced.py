@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from src.bench.run import PacedCell, Result, Run
+from src.figures.run import PacedCell, Result, Run
 from src.references.pacing import Paced, paced_cells
 from src.ui.format import interval, ms, plain, significant, times
 from src.ui.style import known

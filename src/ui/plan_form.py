@@ -8,10 +8,11 @@ from dataclasses import asdict, replace
 
 import streamlit as st
 
-from src.bench import host, inputs, plan
+from src.bench import inputs, plan
 from src.bench.plan import Plan
 from src.engines import registry
 from src.errors import Explained
+from src.host import machine
 from src.jobs import queue
 from src.limits import hosted, limits, told
 from src.model import source
@@ -108,7 +109,7 @@ def read_plan() -> Plan:
 
 def thread_choices() -> list[int]:
     """Return 1, 2, 4 … and all CPUs that may be used here."""
-    usable = host.usable_cpus()
+    usable = machine.usable_cpus()
     return sorted({1, usable, *(2**power for power in range(usable.bit_length()) if 2**power <= usable)})
 
 

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from src.bench.run import Result, Run
+from src.figures.run import Result, Run
 from src.references.reference import SCOPES, STATISTICS, Reference
 from src.references.verdict import Beside
 from src.ui.format import interval, moment, ms, plain

@@ -7,9 +7,9 @@ import streamlit as st
 
 from src import references
 from src.bench.record import Cell
-from src.bench.run import Result, Run
 from src.engines import registry
 from src.facts import Facts
+from src.figures.run import Result, Run
 from src.store import runs
 from src.ui import charts, curves, tables
 from src.ui.format import ms, plain

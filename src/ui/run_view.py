@@ -6,10 +6,10 @@ from collections.abc import Sequence
 import streamlit as st
 
 from src import references
-from src.bench import report
-from src.bench.run import Result, Run, from_json, to_json
 from src.engines import registry
 from src.facts import Facts
+from src.figures import report
+from src.figures.run import Result, Run, from_json, to_json
 from src.limits import disclosed, hosted
 from src.store import runs, transfer
 from src.store.database import Store, open_store

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import plotly.graph_objects as go
 
-from src.bench.accuracy_result import EngineAccuracy
+from src.accuracy.accuracy_result import EngineAccuracy
 from src.ui import style
 from src.ui.charts import whiskers
 

@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from src.bench.run import Run
+from src.figures.run import Run
 from src.references import verdict
 from src.ui.style import known
 

@@ -5,12 +5,12 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from src.bench.report import harmless
-from src.bench.run import Result, Run
 from src.bench.sentence_answer import Answer, EngineAnswer, Latency
 from src.engines import registry
 from src.engines.spec import EngineSpec
 from src.facts import Facts
+from src.figures.report import harmless
+from src.figures.run import Result, Run
 from src.references import BesideSentence
 from src.ui import gates
 from src.ui.format import duration, interval, plain, significant, times

@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from src.bench import plan
 from src.bench.events import TWIN, Failed
-from src.bench.run import JudgedRatio
+from src.figures.run import JudgedRatio
 from src.jobs import queue
 from src.jobs.live import Live, LiveCell, Step
 from src.limits import HOSTED, OUT_OF_ORDER

@@ -13,11 +13,11 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as some
 from streamlit.testing.v1 import AppTest
 
-from src import cli
 from src.bench.events import SCHEMA_VERSION, Begun
-from src.bench.host import default_threads
-from src.bench.run import Result, Run
+from src.cli import main
 from src.engines import registry
+from src.figures.run import Result, Run
+from src.host.machine import default_threads
 from src.store import writing
 from src.store.database import open_store
 from tests import rows as build
@@ -111,7 +111,7 @@ def test_every_page_and_the_command_line_say_the_same(
     id = run.head.id
     of_benchmark = [said(text) for text in heads(page("benchmark", run=id, r_scope="pipeline"))]
     of_verdict = [said(text) for text in heads(page("verdict", v_run=id)) if "16 tokens" in text]
-    assert cli.main(["show", id]) == 0
+    assert main.main(["show", id]) == 0
     printed = " ".join(capsys.readouterr().out.split())
     on_cpu = [row for row in rows if row.device == "cpu" and row.verdict != "invalid"]
     if not on_cpu:

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 import streamlit as st
 
-from src import cli
-from src.bench import accuracy_files
+from src.accuracy import accuracy_files
+from src.accuracy.accuracy_result import Accuracy
 from src.bench.accuracy import judge
-from src.bench.accuracy_result import Accuracy
 from src.bench.events import TWIN
 from src.bench.record import Record
+from src.cli import main
 from src.references import verdict
 from src.references.cost import Offer
 from src.store import runs
@@ -104,7 +104,7 @@ def test_every_page_and_command_says_the_same(measured: Store, capsys: pytest.Ca
         at = page(name, **link)
         assert any(said in one.value for one in at.markdown), name
     assert page("cost").selectbox(key="c_engine").value == spoken.best.engine
-    assert cli.main(["show", RUN]) == 0
+    assert main.main(["show", RUN]) == 0
     printed = " ".join(capsys.readouterr().out.split())
     assert f"16 tokens – {sentence(spoken, str, strong='')}" in printed
 

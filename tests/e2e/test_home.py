@@ -32,7 +32,7 @@ def type_sentence(page: Page, text: str) -> None:
 def workers_of(server: Server) -> list[psutil.Process]:
     found = []
     for process in psutil.Process(server.process.pid).children(recursive=True):
-        if "src.bench.worker" in process.cmdline():
+        if "src.workers.worker" in process.cmdline():
             found.append(process)
     return found
 
@@ -151,7 +151,7 @@ def test_no_worker_outlives_the_app(page: Page, tmp_path: Path, kill: signal.Sig
         page.get_by_role("button", name="Measure").click()
         time.sleep(0.7)
         family = psutil.Process(own.process.pid).children(recursive=True)
-        assert len([one for one in family if "src.bench.worker" in one.cmdline()]) == len(engines)
+        assert len([one for one in family if "src.workers.worker" in one.cmdline()]) == len(engines)
         os.kill(own.process.pid, kill)
         assert gone_within([one.pid for one in family], 2)
     finally:

@@ -16,8 +16,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from sqlalchemy.engine import URL
 
-from src.bench import identity
-from src.bench.report import CSV_COLUMNS
+from src.figures.report import CSV_COLUMNS
+from src.host import identity
 from src.jobs import queue
 from src.store import transfer
 from src.store.database import opened

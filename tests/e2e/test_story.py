@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 from sqlalchemy.engine import URL
 
 from src.bench.events import TWIN
-from src.bench.run import from_json
+from src.figures.run import from_json
 from src.references import verdict
 from src.store import transfer
 from src.store.database import opened

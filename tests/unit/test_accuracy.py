@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from scipy.stats import binomtest
 
-from src.bench import accuracy_files, datasets
+from src.accuracy import accuracy_files, datasets
+from src.accuracy.accuracy_result import Accuracy
+from src.accuracy.datasets import BadDataset
+from src.accuracy.gate import MISSES, NOT_PROVEN, Pairs
 from src.bench.accuracy import compare_padding, judge
-from src.bench.accuracy_result import Accuracy
-from src.bench.datasets import BadDataset
-from src.bench.gate import MISSES, NOT_PROVEN, Pairs
-from src.bench.stats import mcnemar
+from src.stats import mcnemar
 from tests.conftest import ROOT
 
 ROWS = [("good", 1), ("bad", 0), ("fine", 1), ("poor", 0)]

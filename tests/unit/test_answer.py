@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from src.bench.gate import HOLDS, MISSES, NOT_PROVEN
-from src.bench.known_accuracy import Known
-from src.bench.run import Result
+from src.accuracy.gate import HOLDS, MISSES, NOT_PROVEN
+from src.accuracy.known_accuracy import Known
+from src.figures.run import Result
 from src.references import Answer, answer, answers, figures, figures_of_sentence, verdict
 from src.references import beside as stored_beside
 from src.references.answer import FASTER, LEVEL, NO, SLOWER, UNKNOWN, YES, beside, faithful

@@ -9,16 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from src.bench import accuracy, artifacts
-from src.bench.lock import host_lock
+from src.bench import accuracy
 from src.bench.plan import BadPlan, Plan
-from src.bench.pool import Pool
-from src.bench.progress import Progress
 from src.bench.record import Record
-from src.bench.results import summarise
+from src.figures.results import summarise
+from src.host.lock import host_lock
 from src.jobs import queue
 from src.model.source import ModelSource
+from src.progress import Progress
 from src.store.database import Store
+from src.workers import artifacts
+from src.workers.pool import Pool
 from tests.unit.test_protocol import all_slices, calm, fake_answers, measure, plan
 from tests.unit.test_results import made
 from tests.unit.test_store import kept, store
@@ -215,7 +216,7 @@ COUNT = "i=0; while [ $i -lt 40 ]; do i=$((i+1)); date +%s.%N; sleep 0.1; done"
 
 def test_a_long_command_stands_still_while_a_sentence_is_measured():
     """As pip does that makes an environment: it takes minutes, and CPUs."""
-    from src.bench import long_command
+    from src.workers import long_command
 
     sentence = Sentence(holds_s=1.0)
     lines: list[float] = []
@@ -235,7 +236,7 @@ def test_a_long_command_stands_still_while_a_sentence_is_measured():
 
 
 def test_a_long_command_that_fails_tells_its_last_words():
-    from src.bench import long_command
+    from src.workers import long_command
 
     with (
         host_lock("making an environment", lambda holder: None) as lock,

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from src.bench import artifacts, builder
-from src.bench.pool import Pool
 from src.model import ModelError, cache
 from src.model import recipe as recipes
 from src.model.source import ModelSource
+from src.workers import artifacts, builder
+from src.workers.pool import Pool
 from tests import recipes as ours
 from tests.conftest import ROOT
 

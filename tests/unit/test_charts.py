@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from src.bench.accuracy_result import EngineAccuracy
-from src.bench.gate import Gate
-from src.bench.known_accuracy import Known
-from src.bench.run import JudgedRatio, Result
+from src.accuracy.accuracy_result import EngineAccuracy
+from src.accuracy.gate import Gate
+from src.accuracy.known_accuracy import Known
+from src.figures.run import JudgedRatio, Result
 from src.ui import charts, curves, cut_axis, share_charts
 from tests.rows import row as build
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from src.console import listed
+from src.cli.console import listed
 from tests.conftest import DEMO, ROOT, SIX
 from tests.unit.test_registry import DESIGNED
 

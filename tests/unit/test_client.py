@@ -12,11 +12,11 @@ from concurrent.futures import ThreadPoolExecutor, wait
 
 import pytest
 
-from src.bench import measurer
-from src.bench.client import STOPPED, Client, Ticket
-from src.bench.lock import holder_now
-from src.bench.measurer import AppGone, Measurer
+from src.host.lock import holder_now
 from src.limits import limits
+from src.live import measurer
+from src.live.client import STOPPED, Client, Ticket
+from src.live.measurer import AppGone, Measurer
 
 pytestmark = pytest.mark.measuring
 
@@ -136,7 +136,7 @@ def sides() -> Iterator[tuple[socket.socket, Measurer]]:
 
 def unread(channel: socket.socket) -> list[dict]:
     """Return what has been told by now."""
-    from src.bench.wire import receive
+    from src.workers.wire import receive
 
     channel.settimeout(0.05)
     told = []
@@ -149,7 +149,7 @@ def unread(channel: socket.socket) -> list[dict]:
 
 
 def test_all_that_has_come_is_heard_at_once(sides: tuple[socket.socket, Measurer]):
-    from src.bench.wire import send
+    from src.workers.wire import send
 
     app, hearing = sides
     for number in range(50):
@@ -162,7 +162,7 @@ def test_all_that_has_come_is_heard_at_once(sides: tuple[socket.socket, Measurer
 def test_a_place_is_told_when_it_changes_and_not_more_than_once_a_second(
     sides: tuple[socket.socket, Measurer], monkeypatch: pytest.MonkeyPatch
 ):
-    from src.bench.wire import send
+    from src.workers.wire import send
 
     app, telling = sides
     for number in range(20):

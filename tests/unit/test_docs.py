@@ -5,9 +5,12 @@ import re
 
 import pytest
 
-from src.bench import evidence, lead_ins, ramp, stats
+from src import stats
+from src.bench import lead_ins
 from src.bench.plan import PRESETS
 from src.bench.settings import BENCHMARK
+from src.host import evidence
+from src.workers import ramp
 from tests.conftest import ROOT
 
 METHODOLOGY = (ROOT / "docs" / "methodology.md").read_text(encoding="utf-8")
@@ -56,7 +59,7 @@ def test_the_methodology_states_the_thresholds_in_use(words: str):
 
 
 def test_the_readme_names_every_command_and_preset():
-    from src.cli import parser
+    from src.cli.main import parser
 
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     commands = next(iter(parser()._subparsers._group_actions)).choices  # type: ignore[union-attr]

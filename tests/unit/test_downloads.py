@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from src import console
-from src.bench import report, results
+from src.cli import console
+from src.figures import report, results
 from tests.unit.test_results import made
 from tests.unit.test_store import TIMES
 

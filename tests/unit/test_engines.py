@@ -10,11 +10,11 @@ import pytest
 
 from src import cpu
 from src.bench import sentence
-from src.bench.pool import Pool
 from src.bench.sentence_answer import Answer, EngineAnswer
 from src.engines import registry
 from src.model import cache, recipe
 from src.model.source import ModelSource
+from src.workers.pool import Pool
 from tests.conftest import DEMO, SIX
 
 MODEL = ModelSource("embedded")

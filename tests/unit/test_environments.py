@@ -14,10 +14,10 @@ import pytest
 from src import environments
 from src.bench import environments as making
 from src.bench import sentence
-from src.bench.pool import Pool
 from src.engines import registry
 from src.environments import Environment
 from src.model.source import ModelSource
+from src.workers.pool import Pool
 from tests.conftest import DEMO, ROOT
 
 OLD = Environment("old", "Python 3.9 with NumPy 1.23", ("3.9",), 0.1, "fake-old*", system=None)

@@ -6,15 +6,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from src.bench import sentence
-from src.bench.compare import Side, compare, ratio_of_medians
 from src.bench.events import TWIN, Slice
 from src.bench.record import Record
-from src.bench.results import summarise
-from src.bench.stats import median
-from src.bench.verbs import Visited
+from src.figures.compare import Side, compare, ratio_of_medians
+from src.figures.results import summarise
 from src.jobs.check import estimators
+from src.stats import median
 from src.store import schema
 from src.store.database import Store
+from src.workers.verbs import Visited
 from tests.unit.test_results import BASELINE, CASE, QUIET, made
 from tests.unit.test_store import TIMES, kept, store  # noqa: F401 (a fixture)
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from src.bench import cgroup, evidence, host
-from src.bench.evidence import Evidence, disturbances, explain
-from src.bench.own_use import OwnUse
 from src.bench.sentence_noise import CpuUse, judge_noise
+from src.host import cgroup, evidence, machine
+from src.host.evidence import Evidence, disturbances, explain
+from src.workers.own_use import OwnUse
 
 QUIET = Evidence(1.98, 2, 0.004, 0.03, 0.0, 0, 0, 1)
 
@@ -73,17 +73,17 @@ def test_the_worker_sees_its_own_cpu_time():
 
 
 def test_what_the_kernel_does_not_tell_is_left_out(monkeypatch: pytest.MonkeyPatch, tmp_path):
-    monkeypatch.setattr(host, "CPU_FOLDER", tmp_path)
+    monkeypatch.setattr(machine, "CPU_FOLDER", tmp_path)
     monkeypatch.setattr(cgroup, "ROOT", tmp_path)
     assert cgroup.throttled_periods() is None
-    assert host.overheatings([0]) is None
-    assert host.caches() == []
-    assert host.turbo() is None
+    assert machine.overheatings([0]) is None
+    assert machine.caches() == []
+    assert machine.turbo() is None
     assert evidence.difference(None, 3) is None
 
 
 def test_what_the_kernel_tells_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path):
-    monkeypatch.setattr(host, "CPU_FOLDER", tmp_path)
+    monkeypatch.setattr(machine, "CPU_FOLDER", tmp_path)
     monkeypatch.setattr(cgroup, "ROOT", tmp_path)
     (tmp_path / "cpu.stat").write_text("usage_usec 12\nnr_periods 7\nnr_throttled 3\nthrottled_usec 9\n")
     (tmp_path / "cpu0" / "thermal_throttle").mkdir(parents=True)
@@ -95,9 +95,9 @@ def test_what_the_kernel_tells_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path
     for name, value in (("level", "3"), ("type", "Unified"), ("size", "32768K")):
         (cache / name).write_text(value + "\n")
     assert cgroup.throttled_periods() == 3
-    assert host.overheatings([0, 1]) == 5
-    assert host.turbo() == "off"
-    assert host.caches() == ["L3 Unified 32768K"]
+    assert machine.overheatings([0, 1]) == 5
+    assert machine.turbo() == "off"
+    assert machine.caches() == ["L3 Unified 32768K"]
 
 
 def test_limits_are_found_where_the_process_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
@@ -121,12 +121,12 @@ def test_limits_are_found_where_the_process_is(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setattr(cgroup, "OWN", own)
     assert cgroup.quota_cpus() == 1.5
     assert cgroup.throttled_periods() == 4
-    assert host.available_mb() == pytest.approx(450.0)
-    assert host.usable_cpus() == 1
+    assert machine.available_mb() == pytest.approx(450.0)
+    assert machine.usable_cpus() == 1
 
 
 def test_the_host_is_described():
-    found = host.evidence()
+    found = machine.evidence()
     assert {"cpu", "isa", "cpus", "cores", "clock", "libraries", "system", "python"} <= found.keys()
     assert found["libraries"]["onnxruntime"]
     assert all(value not in (None, "", {}, []) for name, value in found.items() if name != "cpu_flags")
@@ -155,8 +155,8 @@ def test_the_app_is_told_apart_from_others():
 def test_a_watch_sees_what_the_app_uses(monkeypatch: pytest.MonkeyPatch):
     """A process that computes stands for the app; this one started it, which is all the same."""
     busy = subprocess.Popen([sys.executable, "-c", "while True: pass"])
-    monkeypatch.setenv(host.APP_VARIABLE, str(busy.pid))
-    watch = evidence.Watch(host.allowed_cpus()[:2])
+    monkeypatch.setenv(machine.APP_VARIABLE, str(busy.pid))
+    watch = evidence.Watch(machine.allowed_cpus()[:2])
     try:
         watch.forget()
         watch.start(os.getpid())
@@ -171,4 +171,4 @@ def test_a_watch_sees_what_the_app_uses(monkeypatch: pytest.MonkeyPatch):
     assert seen.app_cores > 0.3
     assert seen.others_cores is not None
     assert seen.others_cores >= 0.9 * seen.app_cores
-    assert host.app_cpu_s() is None, "it has ended"
+    assert machine.app_cpu_s() is None, "it has ended"

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from src.bench import host
+from src.host import machine
 from src.jobs.supervisor import Supervisor
 from src.limits import HOSTED
 from src.model import cache
@@ -44,9 +44,9 @@ def test_the_hosted_demo_does_not_keep_every_run_of_its_visitors(
 def test_a_services_own_limits_are_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     """Faults M15: a service's group is below the mount's root."""
     try:
-        from src.bench import cgroup
+        from src.host import cgroup
     except ImportError:
-        cgroup = host  # type: ignore[misc]
+        cgroup = machine  # type: ignore[misc]
     own, root = tmp_path / "own", tmp_path / "root"
     service = root / "system.slice" / "awiy.service"
     service.mkdir(parents=True)

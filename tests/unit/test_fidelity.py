@@ -5,10 +5,10 @@ import sys
 
 import pytest
 
-from src.bench import fidelity, hot_loop, timer_check
-from src.bench.evidence import Counters
-from src.bench.fidelity import Settings
-from src.bench.fidelity_ratios import (
+from src.bench.plan import BadPlan
+from src.doctor import fidelity, hot_loop, timer_check
+from src.doctor.fidelity import Settings
+from src.doctor.fidelity_ratios import (
     Observation,
     Turn,
     crowds,
@@ -22,10 +22,10 @@ from src.bench.fidelity_ratios import (
     turns_around,
     turns_between,
 )
-from src.bench.fidelity_sentences import estimate_sentences_s
-from src.bench.hot_loops import covered, disturbances, loader
-from src.bench.plan import BadPlan
+from src.doctor.fidelity_sentences import estimate_sentences_s
+from src.doctor.hot_loops import covered, disturbances, loader
 from src.engines import registry
+from src.host.evidence import Counters
 from tests.conftest import ROOT
 
 ENGINES = tuple(f"engine-{number}" for number in range(19))
@@ -35,7 +35,7 @@ ENGINES = tuple(f"engine-{number}" for number in range(19))
 
 
 def test_the_program_imports_nothing_of_this_project_and_little_at_first():
-    tree = ast.parse((ROOT / "src/bench/hot_loop.py").read_text(), feature_version=(3, 9))
+    tree = ast.parse((ROOT / "src/doctor/hot_loop.py").read_text(), feature_version=(3, 9))
     every, first = set(), set()
     for node in ast.walk(tree):
         names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []

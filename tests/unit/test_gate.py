@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 
-from src.bench import gate
-from src.bench.gate import GATE, HOLDS, MISSES, NOT_PROVEN, Pairs
+from src.accuracy import gate
+from src.accuracy.gate import GATE, HOLDS, MISSES, NOT_PROVEN, Pairs
 
 counts = st.integers(0, 2000)
 some_pairs = st.builds(Pairs, st.integers(1, 2000), st.integers(0, 200), st.integers(0, 200), counts)

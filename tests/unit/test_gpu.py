@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from src.bench import gpu_check
-from src.bench.fingerprint import Fingerprint
 from src.bench.sentence_answer import EngineAnswer, Latency
+from src.doctor import gpu_check
 from src.engines import cuda, gpu, registry
+from src.model.fingerprint import Fingerprint
 
 ON_GPU = [spec for spec in registry.ENGINES if spec.device == "cuda"]
 

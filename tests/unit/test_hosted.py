@@ -4,13 +4,14 @@ import json
 
 import pytest
 
-from src.bench import host, sentence
-from src.bench.pool import Pool
+from src.bench import sentence
 from src.bench.sentence import BadSentence
 from src.engines import registry
+from src.host import machine
 from src.limits import public
 from src.store import transfer
 from src.store.database import Store
+from src.workers.pool import Pool
 from tests.unit.test_results import made
 from tests.unit.test_store import TIMES, store
 
@@ -26,12 +27,12 @@ def hosted(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("fakes")
 def test_another_thread_count_is_refused(pool: Pool, monkeypatch: pytest.MonkeyPatch):
     """Two visitors who alternate would have every worker loaded anew each time."""
-    with pytest.raises(BadSentence, match=f"measured with {host.default_threads()}"):
+    with pytest.raises(BadSentence, match=f"measured with {machine.default_threads()}"):
         sentence.answer(pool, "A fine film.", ["fake-plausible"], threads=1)
     assert not pool.workers
     monkeypatch.setattr(registry, "ACCURACY_BASELINE", "fake-plausible")
-    usual = sentence.answer(pool, "A fine film.", ["fake-plausible"], threads=host.default_threads())
-    assert usual.threads == host.default_threads()
+    usual = sentence.answer(pool, "A fine film.", ["fake-plausible"], threads=machine.default_threads())
+    assert usual.threads == machine.default_threads()
     monkeypatch.delenv("AWIY_HOSTED")
     assert sentence.answer(pool, "A fine film.", ["fake-plausible"], threads=1).threads == 1
 

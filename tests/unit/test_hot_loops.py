@@ -8,9 +8,11 @@ from typing import Any
 import psutil
 import pytest
 
-from src.bench import evidence, fidelity, fidelity_sentences, hot_loops, sentence
-from src.bench.fidelity import Settings
-from src.bench.hot_loops import HotFigure, HotLoops
+from src.bench import sentence
+from src.doctor import fidelity, fidelity_sentences, hot_loops
+from src.doctor.fidelity import Settings
+from src.doctor.hot_loops import HotFigure, HotLoops
+from src.host import evidence
 from src.model import cache, source
 from tests.conftest import DEMO, ROOT, gone_within
 
@@ -48,7 +50,7 @@ def test_a_hot_loop_has_figures_and_the_label_and_is_stopped_otherwise(model: so
 
 def test_hot_loops_end_with_their_parent(model: source.ModelSource):
     code = (
-        "import os\nfrom src.bench.hot_loops import HotLoops\nfrom src.model import source\n"
+        "import os\nfrom src.doctor.hot_loops import HotLoops\nfrom src.model import source\n"
         "loops = HotLoops(source.parse(), 1, warm_up_s=0.0)\n"
         f"loops.load(('onnxruntime-fp32',), {{16: ({DEMO!r},)}}, ('model',))\n"
         "print(loops.running['onnxruntime-fp32'].process.pid, flush=True)\nos.kill(os.getpid(), 9)\n"
@@ -80,7 +82,7 @@ def test_a_plan_and_its_hot_loops_make_observations(
 
     def watching(loops: HotLoops, *cell: Any) -> tuple[HotFigure, set[str]]:
         children = psutil.Process(os.getpid()).children()
-        states.update(child.status() for child in children if "src.bench.worker" in child.cmdline())
+        states.update(child.status() for child in children if "src.workers.worker" in child.cmdline())
         return attempt(loops, *cell)
 
     monkeypatch.setattr(HotLoops, "attempt", watching)

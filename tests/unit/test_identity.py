@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from src.bench import compare, fingerprint, results
-from src.bench.compare import Difference
-from src.bench.gate import HOLDS
-from src.bench.known_accuracy import MEASURED, Known
+from src.accuracy.gate import HOLDS
+from src.accuracy.known_accuracy import MEASURED, Known
 from src.bench.record import Record
-from src.bench.run import Result, Run
+from src.figures import compare, results
+from src.figures.compare import Difference
+from src.figures.run import Result, Run
+from src.model import fingerprint
 from src.references import verdict
 from src.store import runs, trends
 from src.store.database import Store, open_store

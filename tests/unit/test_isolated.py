@@ -11,10 +11,10 @@ import pytest
 
 from src import cpu, environments
 from src.bench import sentence
-from src.bench.pool import Pool
 from src.bench.sentence import Answer
 from src.engines import registry
 from src.model.source import ModelSource
+from src.workers.pool import Pool
 from tests.conftest import DEMO, OWN_HOME
 
 ISOLATED = [spec for spec in registry.ENGINES if spec.environment != "main"]

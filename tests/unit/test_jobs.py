@@ -15,8 +15,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from src.bench import identity
 from src.bench.plan import Plan
+from src.host import identity
 from src.jobs import queue, supervisor
 from src.jobs.job import Job
 from src.jobs.supervisor import Supervisor
@@ -508,7 +508,7 @@ def test_a_wall_clock_that_jumps_changes_nothing(store: Store):
 
 def test_the_command_line_and_a_job_take_turns(store: Store, supervised: Supervisor):
     """One measurement at a time on a host, whoever asks."""
-    from src.bench.lock import host_lock
+    from src.host.lock import host_lock
 
     with host_lock("a test", print):
         job = ask(store)

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from src.bench import accuracy_files, fingerprint, known_accuracy
+from src.accuracy import accuracy_files, known_accuracy
+from src.accuracy.accuracy_result import Accuracy
+from src.accuracy.datasets import SENTENCES, BadDataset, pool, read_csv
+from src.accuracy.gate import HOLDS, MISSES, NOT_PROVEN
 from src.bench.accuracy import judge
-from src.bench.accuracy_result import Accuracy
-from src.bench.datasets import SENTENCES, BadDataset, pool, read_csv
-from src.bench.fingerprint import Fingerprint
-from src.bench.gate import HOLDS, MISSES, NOT_PROVEN
-from src.model import embedded
+from src.model import embedded, fingerprint
+from src.model.fingerprint import Fingerprint
 from src.model.source import ModelSource
 
 MARK = Fingerprint("openvino-int8", "weights", "int8-0123", "files", "openvino 2026.4.0", "cpu")

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from src.bench import lock
+from src.host import lock
 from tests.conftest import ROOT
 
 HOLD = """

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from src.bench.datasets import SENTENCES, read_csv
-from src.bench.gate import Pairs, judge
+from src.accuracy.datasets import SENTENCES, read_csv
+from src.accuracy.gate import Pairs, judge
 from src.engines.text import encode, load_tokenizer, probabilities
 from src.model import ModelError, cache, embedded, source
 from src.model.checkpoint import checkpoint

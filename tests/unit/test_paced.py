@@ -6,15 +6,16 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from src.bench import paced, plan, report
+from src.bench import paced, plan
 from src.bench.events import Slice, from_json, to_json
 from src.bench.plan import Case, Plan
-from src.bench.pool import Pool
 from src.bench.record import Cell, Record
-from src.bench.results import summarise
+from src.figures import report
+from src.figures.results import summarise
 from src.references.pacing import paced_cells
 from src.store import runs, transfer
 from src.store.database import Store
+from src.workers.pool import Pool
 from tests.unit.test_protocol import BASELINE, calm, fake_answers, measure  # noqa: F401 (fixtures)
 from tests.unit.test_protocol import plan as fake_plan
 from tests.unit.test_results import QUIET, made

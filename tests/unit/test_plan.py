@@ -5,10 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from src.bench import host, plan
+from src.bench import plan
 from src.bench.plan import BadPlan, Case, Plan
-from src.bench.stats import FEWEST_SAMPLES
 from src.engines import registry
+from src.host import machine
+from src.stats import FEWEST_SAMPLES
 from tests.conftest import SIX
 
 GOOD = Plan(("onnxruntime-int8",), (16,), (1,), (1,), ("model",), 60.0)
@@ -21,7 +22,7 @@ GOOD = Plan(("onnxruntime-int8",), (16,), (1,), (1,), ("model",), 60.0)
         ({"sequence_lengths": (2,)}, "sequence length of 2"),
         ({"sequence_lengths": ()}, "No sequence length"),
         ({"batch_sizes": (0,)}, "batch size of 0"),
-        ({"threads": (host.usable_cpus() + 1,)}, f"from 1 to {host.usable_cpus()} is possible here"),
+        ({"threads": (machine.usable_cpus() + 1,)}, f"from 1 to {machine.usable_cpus()} is possible here"),
         ({"scopes": ("model", "network")}, "Ask for model or pipeline"),
         ({"scopes": ()}, "Ask for model or pipeline"),
         ({"budget_s": 1.0}, "Give at least 10 s"),
@@ -62,7 +63,7 @@ def test_presets_are_possible_here():
     assert (quick.sequence_lengths, quick.scopes, quick.percentile) == ((16, 128), ("model",), 90)
     assert quick.budget_s < 60
     assert (writeup.batch_sizes, writeup.scopes) == ((1,), ("model", "pipeline"))
-    assert writeup.threads == (host.default_threads(),)
+    assert writeup.threads == (machine.default_threads(),)
     assert (min(full.sequence_lengths), max(full.sequence_lengths)) == (8, 512)
     assert (min(full.batch_sizes), max(full.batch_sizes)) == (1, 32)
     with pytest.raises(BadPlan, match="quick, writeup, full"):

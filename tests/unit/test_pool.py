@@ -11,14 +11,14 @@ from pathlib import Path
 import psutil
 import pytest
 
-from src.bench import host
-from src.bench import pool as pools
-from src.bench.handle import Handle, WorkerFailed
-from src.bench.lock import host_lock
-from src.bench.pool import Pool
 from src.engines import registry
+from src.host import machine
+from src.host.lock import host_lock
 from src.model import cache
 from src.model.source import ModelSource
+from src.workers import pool as pools
+from src.workers.handle import Handle, WorkerFailed
+from src.workers.pool import Pool
 from tests.conftest import ROOT, gone_within
 
 pytestmark = pytest.mark.usefixtures("fakes")
@@ -96,7 +96,7 @@ def test_threads_affinity_and_environment_are_as_asked(
 ):
     monkeypatch.setenv("KMP_AFFINITY", "granularity=fine")
     monkeypatch.setenv("LD_PRELOAD", "")
-    for threads in {1, host.usable_cpus()}:
+    for threads in {1, machine.usable_cpus()}:
         process = psutil.Process(get(pool, tokenizer, "fake-plausible", threads).process.pid)
         environment = process.environ()
         assert environment["OMP_NUM_THREADS"] == str(threads)
@@ -104,7 +104,7 @@ def test_threads_affinity_and_environment_are_as_asked(
         assert environment["TOKENIZERS_PARALLELISM"] == "false"
         assert "KMP_AFFINITY" not in environment
         assert "LD_PRELOAD" not in environment
-        assert process.cpu_affinity() == sorted(host.allowed_cpus()[:threads])
+        assert process.cpu_affinity() == sorted(machine.allowed_cpus()[:threads])
 
 
 def test_children_find_the_home_of_their_parent(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
@@ -221,7 +221,7 @@ def test_workers_are_spawned_by_the_main_thread_only(pool: Pool, tokenizer: Path
 PARENT = """
 import sys, time
 from pathlib import Path
-from src.bench.pool import Pool
+from src.workers.pool import Pool
 from src.engines import registry
 pool = Pool()
 for name in ("fake-plausible", "fake-sleeping"):
@@ -254,7 +254,7 @@ def test_no_worker_outlives_its_parent(tokenizer: Path, kill: signal.Signals):
 
 def test_a_worker_whose_parent_is_gone_already_ends_at_once():
     worker = subprocess.run(
-        [sys.executable, "-m", "src.bench.worker", "0", "1", "null", ""], cwd=ROOT, timeout=20
+        [sys.executable, "-m", "src.workers.worker", "0", "1", "null", ""], cwd=ROOT, timeout=20
     )
     assert worker.returncode == 1
 

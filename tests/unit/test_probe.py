@@ -6,9 +6,9 @@ import signal
 import psutil
 import pytest
 
-from src.bench import host
-from src.bench.evidence import slowdowns
-from src.bench.probe import KEPT_NS, Probe, Speed
+from src.host import machine
+from src.host.evidence import slowdowns
+from src.host.probe import KEPT_NS, Probe, Speed
 from tests.unit.test_pool import state
 
 pytestmark = pytest.mark.measuring
@@ -18,7 +18,7 @@ REFERENCE = Speed(200.0, 80.0)
 
 @pytest.fixture
 def probe():
-    made = Probe(host.allowed_cpus()[:2])
+    made = Probe(machine.allowed_cpus()[:2])
     if not made.partner:
         pytest.skip("this host has one CPU, or cannot pin processes")
     yield made
@@ -58,7 +58,7 @@ def test_a_partner_that_is_gone_does_not_hang_it(probe: Probe):
 
 
 def test_one_cpu_has_no_distance():
-    alone = Probe(host.allowed_cpus()[:1])
+    alone = Probe(machine.allowed_cpus()[:1])
     assert alone.partner is None
     assert alone.measure().apart_ns is None
     alone.close()

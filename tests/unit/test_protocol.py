@@ -13,18 +13,19 @@ from typing import Any
 import psutil
 import pytest
 
-from src.bench import evidence, lock, protocol, session
+from src.bench import protocol, session
 from src.bench.events import TWIN, Begun, Ended, Event, LeadIn, Loaded, Slice, Warmed
-from src.bench.lock import host_lock
 from src.bench.observer import Observer
 from src.bench.plan import Case, Plan
-from src.bench.pool import Pool
 from src.bench.record import Cell, Record, round_medians
-from src.bench.results import floors, summarise
 from src.bench.settings import Settings
-from src.bench.stats import paired_ratio
 from src.engines import registry
+from src.figures.results import floors, summarise
+from src.host import evidence, lock
+from src.host.lock import host_lock
 from src.model.source import ModelSource
+from src.stats import paired_ratio
+from src.workers.pool import Pool
 from tests.conftest import runs
 from tests.fast import FAST
 from tests.unit.test_pool import state

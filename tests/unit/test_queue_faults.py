@@ -14,8 +14,8 @@ import psutil
 import pytest
 from sqlalchemy import update
 
-from src.bench import identity
 from src.home import HomeError
+from src.host import identity
 from src.jobs import queue, supervisor
 from src.jobs.job import Job
 from src.jobs.supervisor import Supervisor

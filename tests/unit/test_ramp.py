@@ -8,14 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from src.bench import evidence, lead_ins, protocol, ramp, sentence
+from src.bench import lead_ins, protocol, sentence
 from src.bench.events import LeadIn
 from src.bench.plan import Plan
-from src.bench.pool import Pool
 from src.bench.record import Record
-from src.bench.results import summarise
 from src.engines import registry
+from src.figures.results import summarise
+from src.host import evidence
 from src.model.source import ModelSource
+from src.workers import ramp
+from src.workers.pool import Pool
 from tests import ramp_fakes
 from tests.conftest import DEMO
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from src.bench import sentence
-from src.bench.pool import Pool
-from src.bench.repeats import Repeats, another, other_order
-from src.bench.worker import Worker
+from src.workers.pool import Pool
+from src.workers.repeats import Repeats, another, other_order
+from src.workers.worker import Worker
 from tests.answer_fakes import OneLate, Reading, Remembering, WrongLater, row
 from tests.conftest import DEMO
 from tests.unit.test_protocol import calm, fake_answers, measure, plan  # noqa: F401

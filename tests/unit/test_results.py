@@ -9,8 +9,6 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 
-from src.bench import report
-from src.bench.compare import Difference, Side, compare
 from src.bench.events import (
     SCHEMA_VERSION,
     TWIN,
@@ -23,13 +21,15 @@ from src.bench.events import (
     from_json,
     to_json,
 )
-from src.bench.evidence import Evidence
 from src.bench.plan import Case, Plan
 from src.bench.record import Cell, Record
-from src.bench.results import summarise
-from src.bench.run import Result, Run
-from src.bench.run import from_json as run_from_json
-from src.bench.run import to_json as run_to_json
+from src.figures import report
+from src.figures.compare import Difference, Side, compare
+from src.figures.results import summarise
+from src.figures.run import Result, Run
+from src.figures.run import from_json as run_from_json
+from src.figures.run import to_json as run_to_json
+from src.host.evidence import Evidence
 from src.store import transfer
 
 CASE = Case(1, 16, 2, "model")

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 
 import pytest
 
-from src.bench import lead_ins, paced, ramp
+from src.bench import lead_ins, paced
 from src.bench.budget import Budget
 from src.bench.events import TWIN, Begun, Event, Failed, LeadIn, Loaded, Slice, Warmed
 from src.bench.observer import Observer
@@ -16,7 +16,8 @@ from src.bench.record import Cell, Record
 from src.bench.rounds import Rounds
 from src.bench.seat import key_of
 from src.bench.settings import BENCHMARK
-from src.bench.stats import looks
+from src.stats import looks
+from src.workers import ramp
 from tests.unit.test_results import BASELINE, QUIET
 
 ENGINES = (BASELINE, BASELINE + TWIN, "onnxruntime-int8", "pytorch-fp32")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from src.bench.report import CSV_COLUMNS
+from src.figures.report import CSV_COLUMNS
 from tests.unit.test_cli import run, run_json
 from tests.unit.test_results import FIELDS
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from src.console import write
+from src.cli.console import write
 from tests.conftest import ROOT
 from tests.unit.test_cli import run
 

@@ -7,10 +7,10 @@ import math
 import pytest
 
 from src.bench import sentence, sentence_noise
-from src.bench.pool import Pool
-from src.bench.progress import Progress
 from src.engines import registry
+from src.progress import Progress
 from src.references import beside
+from src.workers.pool import Pool
 from tests.conftest import DEMO, SIX
 
 pytestmark = pytest.mark.measuring

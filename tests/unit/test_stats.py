@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 from scipy.stats import binom
 
-from src.bench.stats import (
+from src.stats import (
     FEWEST_ROUNDS,
     FEWEST_SAMPLES,
     Ratio,

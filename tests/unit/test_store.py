@@ -18,11 +18,11 @@ from alembic.script import ScriptDirectory
 from hypothesis import given
 from hypothesis import strategies as st
 
-from src.bench import results
 from src.bench.events import TWIN
 from src.bench.plan import Case
 from src.bench.record import Record
-from src.bench.run import to_json
+from src.figures import results
+from src.figures.run import to_json
 from src.store import database, runs, samples, schema, transfer, trends, writing
 from src.store.database import MIGRATIONS, Store, StoreError, open_store
 from tests.conftest import ROOT

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from src import references
-from src.bench import report, results
 from src.bench.events import TWIN
-from src.bench.run import from_json
+from src.figures import report, results
+from src.figures.run import from_json
 from src.store import ort_csv, runs, transfer
 from src.store.database import Store, open_store
 from src.store.transfer import BadRun

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from src.bench.known_accuracy import Known
-from src.bench.run import Result
+from src.accuracy.known_accuracy import Known
+from src.figures.run import Result
 from src.references import Answer, verdict
 from src.references.reference import by_id
 from tests.rows import MODEL, row, run

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from src.bench import host
-from src.bench.own_use import thread_times
-from src.bench.repeats import check
-from src.bench.worker import Worker, time_calls, warm_up
+from src.host import machine
+from src.workers.own_use import thread_times
+from src.workers.repeats import check
+from src.workers.worker import Worker, time_calls, warm_up
 
 pytestmark = pytest.mark.one_cpu
 
@@ -103,24 +103,24 @@ def test_warm_up_ends_when_steady_or_at_its_cap():
 
 
 def test_peaks_are_the_kernels_and_can_start_anew():
-    before = host.status_mb(os.getpid(), "VmHWM")
-    if before is None or not host.forget_peak(os.getpid()):
+    before = machine.status_mb(os.getpid(), "VmHWM")
+    if before is None or not machine.forget_peak(os.getpid()):
         pytest.skip("this kernel has no peak that starts anew")
     taken = np.ones(200_000_000, dtype=np.uint8)
     assert taken[0]
     del taken
-    after = host.status_mb(os.getpid(), "VmHWM")
-    now = host.status_mb(os.getpid(), "VmRSS")
+    after = machine.status_mb(os.getpid(), "VmHWM")
+    now = machine.status_mb(os.getpid(), "VmRSS")
     assert after
     assert now
     assert after > now + 150
 
 
 def test_a_process_has_its_cpu_clock():
-    before = host.process_cpu_s(os.getpid())
+    before = machine.process_cpu_s(os.getpid())
     sum(range(2_000_000))
-    assert host.process_cpu_s(os.getpid()) > before
-    assert host.process_cpu_s(os.getpid()) == pytest.approx(time.process_time(), abs=0.1)
+    assert machine.process_cpu_s(os.getpid()) > before
+    assert machine.process_cpu_s(os.getpid()) == pytest.approx(time.process_time(), abs=0.1)
 
 
 def test_threads_are_told_apart():

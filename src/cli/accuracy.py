@@ -1,0 +1,79 @@
+"""The command `accuracy`: how many sentences each engine labels right, and is it as accurate as FP32?"""
+
+import argparse
+from collections.abc import Callable
+
+from rich.markup import escape
+
+from src.accuracy import accuracy_files
+from src.accuracy.gate import HOLDS, MISSES, NOT_PROVEN, Gate
+from src.bench import accuracy
+from src.cli import terminal
+from src.cli.console import listed, out, print_failures, progress_bar, show_json
+from src.model import source
+from src.workers.pool import Pool
+
+COLOURS = {HOLDS: "green", MISSES: "red", NOT_PROVEN: "yellow"}
+
+
+def measure_accuracy(arguments: argparse.Namespace) -> int:
+    pool = Pool()
+    try:
+        with progress_bar() as tell:
+            result = accuracy.measure(
+                pool, arguments.dataset or (), listed(arguments.engines), source.parse(arguments.model), tell
+            )
+    finally:
+        pool.close()
+    accuracy_files.keep(result)
+    if arguments.json:
+        show_json(result.to_json())
+        return 0 if result.engines else 1
+    title = f"Accuracy on {escape(result.dataset)}, {result.n} sentences"
+    numbers = (
+        "accuracy",
+        "95 % interval",
+        "flips",
+        "max |Δlogit|",
+        "p",
+        "padded",
+        "drop, 95 % bounds",
+        "gate",
+    )
+    table = terminal.table(title, "Engine", *numbers, right=numbers, whole="Engine")
+    for row in result.engines:
+        compared = ("–",) * 6
+        if row.max_abs_delta_logit is not None and row.gate:
+            compared = (
+                str(row.flips),
+                f"{row.max_abs_delta_logit:.2g}",
+                f"{row.mcnemar_p:.2g}",
+                f"{row.padding.flips} flips" if row.padding else "–",
+                f"{row.gate.drop:.2%} ({row.gate.low:.2%} to {row.gate.high:.2%})",
+                gate_words(row.gate),
+            )
+        table.add_row(row.engine, f"{row.accuracy:.4f}", f"{row.ci95[0]:.4f}–{row.ci95[1]:.4f}", *compared)
+    out.print(table)
+    print_failures(result.failures)
+    return 0 if result.engines else 1
+
+
+def gate_words(gate: Gate) -> str:
+    """Return an accuracy gate's state in colour, with what would settle one that is not proven."""
+    more = f", {gate.more_sentences:,} more sentences would tell" if gate.more_sentences else ""
+    return f"[{COLOURS[gate.state]}]{gate.state}[/]{more}"
+
+
+def add_command(
+    command: Callable[..., argparse.ArgumentParser], options: Callable[[argparse.ArgumentParser], None]
+) -> None:
+    """Add the command to a parser."""
+    made = command("accuracy", measure_accuracy, "Measure each engine's accuracy on labelled sentences.")
+    made.add_argument(
+        "--dataset",
+        metavar="FILE.tsv",
+        action="append",
+        help="lines of text<TAB>label, 1 = positive; a .csv with these columns; or hub, which fetches SST-2 "
+        "(default: data/sentences.csv); several are pooled by sentence",
+    )
+    options(made)

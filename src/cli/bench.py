@@ -1,0 +1,171 @@
+"""The command `bench`: a plan from flags, a live table while it is measured, and its files."""
+
+import argparse
+import json
+import shlex
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from rich.console import Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from src.bench import plan, protocol
+from src.bench.observer import Observer
+from src.bench.plan import BadPlan, Plan
+from src.bench.record import Record
+from src.bench.stopping import Stop
+from src.cli.console import err, out, write
+from src.cli.run_printing import print_run, tables
+from src.figures import report, results
+from src.model import source
+from src.progress import Progress
+from src.store import costs, transfer, writing
+from src.store.database import open_store
+from src.ui.format import duration
+from src.workers.pool import Pool
+
+INTERRUPTED = 130
+
+
+class Screen:
+    """The live table on standard error. It is drawn between rounds only, and where that is a terminal."""
+
+    def __init__(self, live: Live) -> None:
+        self.live = live
+        self.step = ""
+        self.body: list[Table] = []
+
+    def tell(self, step: Progress) -> None:
+        done = f" {step.done} of {step.total}" if step.total else ""
+        self.step = f"{step.text}{done}"
+        self.draw()
+
+    def between_rounds(self, record: Record) -> None:
+        if self.live.console.is_terminal:
+            run = results.summarise(record)
+            self.step = f"Round {record.rounds} is done"
+            self.body = tables(run, self.live.console.width)
+            self.draw()
+
+    def draw(self) -> None:
+        if self.live.console.is_terminal:
+            text = Text(self.step)
+            self.live.update(Group(*self.body, text), refresh=True)
+
+
+def bench(arguments: argparse.Namespace) -> int:
+    asked = read_plan(arguments)
+    for path in (arguments.json, arguments.csv, arguments.markdown):
+        if path not in (None, "-") and not Path(path).absolute().parent.is_dir():
+            raise BadPlan(
+                f"{Path(path).absolute().parent} is no folder, so {path} cannot be written. Make it first."
+            )
+    stop = Stop(
+        lambda: err.print(
+            "Stopping after this slice; what is measured is kept. Press Ctrl-C again to stop at once."
+        )
+    )
+    pool = Pool()
+    command = shlex.join(["python", "-m", "src", *sys.argv[1:]])
+    store = open_store()
+    sink = writing.StoreSink(store)
+    about_s = costs.accept(store, plan.accept(asked)[0])
+    err.print(f"About {duration(about_s)}, at most {duration(asked.budget_s)}.", highlight=False)
+    with stop.listening():
+        try:
+            with Live(console=err, auto_refresh=False, transient=True) as live:
+                screen = Screen(live)
+                record = protocol.run(
+                    pool,
+                    asked,
+                    source.parse(arguments.model),
+                    Observer(sink, screen.tell, screen.between_rounds, stop),
+                    command,
+                    arguments.settings,
+                )
+        finally:
+            pool.close()
+            if sink.run_id:
+                writing.settle(store, sink.run_id)
+    run = results.summarise(record)
+    if arguments.json:
+        write(arguments.json, json.dumps(transfer.whole(record), ensure_ascii=False) + "\n")
+    write(arguments.csv, report.to_csv(run))
+    write(arguments.markdown, report.to_markdown(run))
+    if "-" not in (arguments.json, arguments.csv, arguments.markdown):
+        print_run(run)
+        out.print(f"Kept as {run.head.id}: python -m src show {run.head.id}", highlight=False)
+    if run.head.interrupted:
+        return INTERRUPTED
+    return 0 if run.results else 1
+
+
+def numbers(text: str | None) -> tuple[int, ...] | None:
+    if text is None:
+        return None
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError as error:
+        raise BadPlan(f"“{text}” is no list of numbers. Write them like 16,128.") from error
+
+
+def words(text: str | None) -> tuple[str, ...] | None:
+    return None if text is None else tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def read_plan(arguments: argparse.Namespace) -> Plan:
+    """Return the plan of the command line: a preset, changed by flags. Raises BadPlan."""
+    flags = {
+        "engines": words(arguments.engines),
+        "sequence_lengths": numbers(arguments.seq_len),
+        "batch_sizes": numbers(arguments.batch_size),
+        "threads": numbers(arguments.threads),
+        "scopes": words(arguments.scope),
+        "budget_s": arguments.budget,
+        "pace_s": arguments.pace,
+        "percentile": arguments.percentile,
+        "precision": None if arguments.precision is None else arguments.precision / 100,
+        "seed": arguments.seed,
+        "baseline": arguments.baseline,
+    }
+    if flags["engines"] == (plan.ALL,):
+        flags["engines"] = plan.default_engines()
+    given = {name: value for name, value in flags.items() if value is not None}
+    return replace(plan.preset(arguments.preset), **given)
+
+
+def add_command(
+    command: Callable[..., argparse.ArgumentParser], model: Callable[[argparse.ArgumentParser], None]
+) -> None:
+    """Add the command to a parser."""
+    made = command("bench", bench, "Run a benchmark by the measuring protocol.", json_flag=False)
+    presets = "; ".join(f"{name}: {one.title}" for name, one in plan.PRESETS.items())
+    made.add_argument("--preset", default="quick", metavar="NAME", help=presets.replace("%", "%%"))
+    model(made)
+    for flag, metavar, text in (
+        ("--seq-len", "16,128", "sequence lengths in tokens, [CLS] and [SEP] included"),
+        ("--batch-size", "1,8", "batch sizes"),
+        ("--threads", "2", "threads of each engine"),
+        ("--scope", "model,pipeline", "what the timer encloses"),
+        ("--baseline", "ENGINE", "what ratios are taken to (default: onnxruntime-fp32)"),
+    ):
+        made.add_argument(flag, metavar=metavar, help=text)
+    made.add_argument("--budget", type=float, metavar="SECONDS", help="the whole run takes at most so long")
+    made.add_argument("--pace", type=float, metavar="SECONDS", help="idle so long before each call")
+    made.add_argument(
+        "--percentile", type=int, metavar="N", help="measure enough samples for p50, p90, p95 or p99"
+    )
+    made.add_argument(
+        "--precision", type=float, metavar="PERCENT", help="stop when every ratio is known to ± so much"
+    )
+    made.add_argument("--seed", type=int, metavar="N", help="of the random orders and the composed texts")
+    for flag, text in (
+        ("--json", "write everything, raw samples included (- for standard output)"),
+        ("--csv", "write ONNX Runtime's benchmark CSV"),
+        ("--markdown", "write Markdown tables"),
+    ):
+        made.add_argument(flag, metavar="FILE", help=text)

@@ -1,0 +1,1 @@
+"""Does this installation measure what it says? Checks, and hand-written loops beside the workers."""

@@ -1,0 +1,210 @@
+"""A run as a CSV that goes beside ONNX Runtime's benchmark files, and as Markdown."""
+
+import csv
+import io
+from typing import Any
+
+from src.engines import registry
+from src.facts import Facts
+from src.figures.run import OfCase, Result, Run
+
+# The columns of onnxruntime/python/tools/transformers/benchmark.py, in its order.
+CSV_COLUMNS = (
+    "engine",
+    "version",
+    "providers",
+    "device",
+    "precision",
+    "optimizer",
+    "io_binding",
+    "model_name",
+    "inputs",
+    "threads",
+    "batch_size",
+    "sequence_length",
+    "custom_layer_num",
+    "datetime",
+    "test_times",
+    "QPS",
+    "average_latency_ms",
+    "latency_variance",
+    "latency_90_percentile",
+    "latency_95_percentile",
+    "latency_99_percentile",
+)
+RUNTIMES = ("onnxruntime", "openvino", "ctranslate2", "torch")
+
+FORMULA_SIGNS = ("=", "+", "-", "@", "\t")
+
+
+def to_csv(run: Run) -> str:
+    """Return a run as ONNX Runtime's benchmark CSV.
+
+    Scope `model` only: that benchmark times nothing else and has no column for it. `latency_variance` is
+    theirs: the variance of the seconds, times 1000. What a run does not know stays empty.
+    """
+    out = io.StringIO()
+    writer = csv.DictWriter(out, CSV_COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    for row in run.results:
+        if row.scope == "model" and row.samples and not row.invalid and row.engine != registry.NULL:
+            writer.writerow({name: harmless(value) for name, value in csv_row(run, row).items()})
+    return out.getvalue()
+
+
+def harmless(value: Any) -> Any:
+    """Return a cell of a CSV as a spreadsheet shows it and never computes it: a text that begins like a
+    formula (an imported run may have such names) gets an apostrophe before it, as OWASP advises against
+    “CSV injection”. Numbers stay.
+    """
+    if not isinstance(value, str):
+        return value
+    value = value.replace("\r", " ")  # ends a line, in quotes or not
+    if not value.startswith(FORMULA_SIGNS):
+        return value
+    try:
+        float(value)
+    except ValueError:
+        return f"'{value}"
+    return value
+
+
+def csv_row(run: Run, row: Result) -> Facts:
+    facts = row.facts
+    optimizer = ""
+    if "onnxruntime" in facts:
+        optimizer = "by_script" if str(facts["artifact"]).startswith("fused") else "by_ort"
+    return {
+        "engine": row.engine,
+        "version": next((facts[name] for name in RUNTIMES if name in facts), ""),
+        "providers": facts.get("providers", ""),
+        "device": row.device,
+        "precision": row.precision,
+        # A table that was imported goes out with what it told.
+        "optimizer": facts.get("optimizer", optimizer),
+        "io_binding": facts.get("io_binding", False),
+        "model_name": facts.get("model", run.head.model["name"]),
+        "inputs": facts.get("inputs", 3),
+        "threads": row.threads,
+        "batch_size": row.batch_size,
+        "sequence_length": row.sequence_length,
+        "custom_layer_num": "",
+        "datetime": facts.get("datetime", run.head.started_at),
+        "test_times": row.samples,
+        "QPS": number(row.throughput_per_s),
+        "average_latency_ms": number(row.mean_ms),
+        "latency_variance": number(None if row.std_ms is None else (row.std_ms / 1000) ** 2 * 1000),
+        **{f"latency_{rank}_percentile": number(getattr(row, f"p{rank}_ms")) for rank in (90, 95, 99)},
+    }
+
+
+def number(value: float | None) -> str:
+    return "" if value is None else f"{value:.6g}"
+
+
+def to_markdown(run: Run) -> str:
+    """Return a run's results as Markdown tables, one for each case, with what must be known about them."""
+    head = run.head
+    host = head.host
+    lines = [
+        f"# Run {head.id}",
+        "",
+        f"{head.started_at}, {head.model['name']}, on {host['cpu']} "
+        f"({host['allowed_cpus'] or 'unknown'} CPUs, {host['system']}). {ending(run)}",
+        "",
+        "Latency in ms, lower is better. The interval is 95 %. Ratio: latency ÷ that of "
+        f"`{head.plan['baseline']}` in the same rounds.",
+    ]
+    for case in dict.fromkeys(map(title, run.results)):
+        rows = [row for row in run.results if title(row) == case]
+        lines += [
+            "",
+            f"## {case}",
+            "",
+            "| engine | median | interval | p90 | p99 | per s | ratio | verdict |",
+        ]
+        lines.append("|---|---|---|---|---|---|---|---|")
+        for row in sorted(rows, key=lambda row: row.figure_ms or 0.0):
+            lines.append("| " + " | ".join(markdown_cells(row)) + " |")
+    if absent := not_measured(run):
+        lines += ["", "## Not measured", ""]
+        lines += [f"- {escaped(text)}" for text in absent]
+    if paced := paced_lines(run):
+        lines += ["", "## Paced", "", *(f"- {escaped(text)}" for text in paced)]
+    lines += ["", "## Noise", "", seen_from(run)]
+    lines += [f"- {reason}" for reason in run.noise.reasons]
+    return "\n".join(lines) + "\n"
+
+
+def markdown_cells(row: Result) -> list[str]:
+    interval = row.median_ci95_ms
+    ratio = row.ratio
+    shown = "–"
+    if ratio:
+        spread = f" ({ratio.ci95[0]:.3f}–{ratio.ci95[1]:.3f})" if ratio.ci95 else ""
+        shown = f"{ratio.ratio:.3f}{spread} {ratio.verdict or ''}".strip()
+    reasons = "".join(f". {escaped(reason)}" for reason in row.reasons)
+    return [
+        f"`{row.engine}`",
+        number_or_dash(row.figure_ms),
+        f"{interval[0]:.4g}–{interval[1]:.4g}" if interval else "–",
+        number_or_dash(row.p90_ms),
+        number_or_dash(row.p99_ms),
+        number_or_dash(row.throughput_per_s),
+        shown,
+        (row.verdict or "not judged") + reasons,
+    ]
+
+
+def paced_lines(run: Run) -> list[str]:
+    """Return a run's paced cells in words, a line each."""
+    lines = []
+    for row in run.paced:
+        interval = row.median_ci95_ms
+        spread = f" ({interval[0]:.4g}–{interval[1]:.4g})" if interval else ""
+        lines.append(
+            f"One request each {row.pace_s:g} s: {row.engine}, {title(row)}: "
+            f"{number_or_dash(row.median_ms)} ms{spread}, {row.verdict}"
+        )
+    return lines
+
+
+def number_or_dash(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4g}"
+
+
+def escaped(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
+
+
+def title(row: OfCase) -> str:
+    """Return a case in words."""
+    return f"{row.sequence_length} tokens, batch {row.batch_size}, {row.threads} threads, scope {row.scope}"
+
+
+def seen_from(run: Run) -> str:
+    """Return in words what the A/A pair says about small differences."""
+    floor = run.noise.noise_floor
+    if floor is None:
+        return "There was no A/A pair, so how small a difference can be seen is not known."
+    return f"Differences below {100 * floor:.1f} % cannot be seen in this run (A/A pair)."
+
+
+ENDINGS = {
+    "precision": "It stopped as every ratio was as precise as asked.",
+    "budget": "It stopped at the end of its budget.",
+    "interrupted": "It was interrupted.",
+    "failed": "It ended as no engine was left.",
+    "unfinished": "Its end is missing: it was killed.",
+    "table": "It came as a table of figures, without raw samples: nothing here can judge it.",
+}
+
+
+def ending(run: Run) -> str:
+    """Return in words why a run stopped, and after how many rounds."""
+    return f"{ENDINGS.get(run.head.stopped, '')} {run.head.rounds} rounds.".strip()
+
+
+def not_measured(run: Run) -> list[str]:
+    """Return what failed, could not run here or was left out, each with its reason."""
+    return [f"{failure.engine} failed: {failure.reason}" for failure in run.failures] + [*run.head.left_out]

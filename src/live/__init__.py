@@ -1,0 +1,1 @@
+"""The app's client, and the process that measures what people type."""
