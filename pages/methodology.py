@@ -1,22 +1,7 @@
 """How it is measured, what the words mean, and what the numbers cannot tell: the document itself."""
 
-import re
-
-import streamlit as st
-
-from src.home import ROOT
+from src.ui.pages import methodology
 from src.ui.shell import page_setup
 
-DOCUMENT = ROOT / "docs" / "methodology.md"
-REPOSITORY_LINK = re.compile(r"\]\((?!https?:|#)([^)]+)\)")
-
-
-@st.cache_data(show_spinner=False)
-def document(changed: float) -> str:
-    """Return the document as a page shows it: links to files of the repository become their names."""
-    text = DOCUMENT.read_text(encoding="utf-8")
-    return REPOSITORY_LINK.sub(r"] (`\1`)", text)
-
-
 page_setup("Methodology")
-st.markdown(document(DOCUMENT.stat().st_mtime))
+methodology.draw()

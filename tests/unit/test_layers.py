@@ -102,3 +102,9 @@ def test_every_page_is_in_the_sidebar():
     from src.ui.shell import PAGES as LISTED
 
     assert {ROOT / path for path, *_ in LISTED} == set(PAGES)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_a_page_is_one_call(page: Path):
+    """What it draws is a module that can be read, typed and tested like any other."""
+    assert len(page.read_text().splitlines()) <= 40

@@ -1,0 +1,284 @@
+"""The history page: every kept run, found, opened, renamed, deleted; any engine's latency over time."""
+
+import hashlib
+
+import pandas as pd
+import streamlit as st
+
+from src.bench.plan import Case
+from src.limits import limits
+from src.store import ort_csv, runs, transfer, trends
+from src.store.database import Store
+from src.ui import charts, curves
+from src.ui.format import many, moment, plain
+from src.ui.shell import explained, the_store
+
+STATES = {
+    None: "being measured",
+    "precision": "complete",
+    "budget": "complete",
+    "interrupted": "interrupted",
+    "unfinished": "killed",
+    "failed": "failed",
+    "table": "table",
+}
+
+
+def verdict(one: runs.Listed) -> str:
+    """Return a run's verdict in a word."""
+    if one.stopped is None or one.noisy is None:
+        return "–"
+    return "noisy" if one.noisy else "valid"
+
+
+def frame_of(listed: list[runs.Listed]) -> pd.DataFrame:
+    return pd.DataFrame(
+        [
+            {
+                "Run": one.title or one.id,
+                "Started (UTC)": moment(one.started_at),
+                "Verdict": verdict(one),
+                "State": STATES.get(one.stopped, "ended")
+                + (", imported" if one.source == "imported" else ""),
+                "Host": f"{one.host} · {one.cpu}, {many(one.cpus, 'CPU')}" if one.cpus else one.host,
+                "Preset": one.preset or "own plan",
+                "Rounds": one.rounds,
+                "Samples": one.samples,
+                "Model": one.model,
+                "torch": one.versions.get("torch"),
+                "onnxruntime": one.versions.get("onnxruntime"),
+                "Commit": one.commit,
+            }
+            for one in listed
+        ]
+    )
+
+
+def filtered(listed: list[runs.Listed]) -> list[runs.Listed]:
+    """Return the runs that the filters leave."""
+    with st.container(horizontal=True):
+        words = st.text_input(
+            "Search",
+            key="h_search",
+            bind="query-params",
+            placeholder="title, id, host, CPU, model, version",
+            icon=":material/search:",
+        )
+        hosts = sorted({one.host for one in listed})
+        host = st.selectbox(
+            "Host", hosts, index=None, placeholder="all hosts", key="h_host", bind="query-params"
+        )
+        kinds = st.pills(
+            "Show",
+            ["valid", "noisy", "imported", "not complete"],
+            selection_mode="multi",
+            key="h_show",
+            bind="query-params",
+        )
+
+    def is_kind(one: runs.Listed, kind: str) -> bool:
+        if kind == "imported":
+            return one.source == "imported"
+        if kind == "not complete":
+            return STATES.get(one.stopped) not in ("complete", "table")
+        return verdict(one) == kind
+
+    def wanted(one: runs.Listed) -> bool:
+        text = " ".join(
+            [one.id, one.title or "", one.host, one.cpu, one.model, one.preset, one.commit or ""]
+            + [f"{name} {version}" for name, version in one.versions.items()]
+        ).lower()
+        return (
+            all(word in text for word in words.lower().split())
+            and (not host or one.host == host)
+            and (not kinds or any(is_kind(one, kind) for kind in kinds))
+        )
+
+    return [one for one in listed if wanted(one)]
+
+
+def draw_actions(store: Store, chosen: list[runs.Listed]) -> None:
+    """Offer what can be done with the chosen runs."""
+    one = chosen[0]
+    with st.container(horizontal=True):
+        if len(chosen) == 1:
+            st.page_link(
+                "pages/benchmark.py",
+                label="Open",
+                query_params={"run": one.id},
+                icon=":material/open_in_new:",
+            )
+        else:
+            st.page_link(
+                "pages/compare.py",
+                label=f"Compare these {len(chosen)}",
+                query_params={"runs": [run.id for run in reversed(chosen)]},
+                icon=":material/compare_arrows:",
+            )
+        if len(chosen) == 1 and limits().changes:
+            st.button(
+                "Rename", icon=":material/edit:", key="rename", on_click=ask_for, args=("rename", [one.id])
+            )
+        if limits().changes:
+            st.button(
+                "Delete",
+                icon=":material/delete:",
+                key="delete",
+                on_click=ask_for,
+                args=("delete", [run.id for run in chosen]),
+            )
+
+
+def ask_for(what: str, ids: list[str]) -> None:
+    st.session_state.h_dialog = (what, ids)
+
+
+@st.dialog("Rename this run")
+def rename_dialog(store: Store, one: runs.Listed) -> None:
+    title = st.text_input(
+        "Title", one.title or "", max_chars=runs.LONGEST_TITLE, key="rename_title", help="Empty: its id."
+    )
+    if st.button("Save", key="rename_save"):
+        with explained():
+            runs.rename(store, one.id, title)
+            st.rerun()
+
+
+@st.dialog("Delete for good?")
+def delete_dialog(store: Store, chosen: list[runs.Listed]) -> None:
+    for one in chosen[:10]:
+        st.markdown(f"- **{plain(one.title or one.id)}**, {many(one.samples, 'sample')}")
+    st.caption("Its raw samples go as well. Nothing brings them back, unless you have exported it.")
+    if st.button(
+        f"Delete {many(len(chosen), 'run')}",
+        key="delete_yes",
+        icon=":material/delete_forever:",
+    ):
+        with explained():
+            for one in chosen:
+                runs.remove(store, one.id)
+            st.rerun()
+
+
+def draw_upload(store: Store) -> None:
+    if not limits().changes:
+        return
+    with st.expander("Add a run from a file", icon=":material/upload:"):
+        given = st.file_uploader(
+            "A run's JSON (from bench or export), or ONNX Runtime's benchmark CSV",
+            type=["json", "jsonl", "csv"],
+            key="h_upload",
+            max_upload_size=transfer.LARGEST_MB,
+            help=f"At most {transfer.LARGEST_MB} MB. It joins as a run marked imported.",
+        )
+    if not given:
+        return
+    taken = st.session_state.get("h_taken")
+    if not taken or taken["file"] != given.file_id:
+        taken = {"file": given.file_id, "id": "", "said": ""}
+        try:
+            taken["id"], new = ort_csv.take_in(store, given.getvalue(), given.name)
+            taken["said"] = f"Added as {taken['id']}." if new else f"It is here already, as {taken['id']}."
+        except transfer.BadRun as error:
+            taken["said"] = str(error)
+        st.session_state.h_taken = taken
+        if taken["id"]:
+            st.rerun()  # the list above has it now
+    if taken["id"]:
+        st.success(plain(taken["said"]), icon=":material/check:")
+        st.page_link(
+            "pages/benchmark.py",
+            label="Open it",
+            query_params={"run": taken["id"]},
+            icon=":material/open_in_new:",
+        )
+    else:
+        st.error(plain(taken["said"]), icon=":material/error:")
+
+
+def draw_trend(store: Store) -> None:
+    """Draw the latency of any engine and case over time."""
+    st.subheader("Over time", anchor=False)
+    engines = trends.engines(store)
+    if not engines:
+        st.info("The first run that ends gives the first point.", icon=":material/show_chart:")
+        return
+    left, right = st.columns(2)
+    first = "onnxruntime-int8" if "onnxruntime-int8" in engines else next(iter(engines))
+    engine = left.selectbox(
+        "Engine",
+        list(engines),
+        index=list(engines).index(first),
+        format_func=lambda id: engines[id],
+        key="h_engine",
+        bind="query-params",
+    )
+    cases = {str(case): case for case in trends.cases(store, engine)}
+    if not cases:
+        return
+    name = right.selectbox("Case", list(cases), key="h_case", bind="query-params")
+    case: Case = cases[name]
+    points = trends.trend(store, engine, case)
+    if not points:
+        st.info("This engine has no median of this case.", icon=":material/show_chart:")
+        return
+    st.plotly_chart(
+        curves.trend(points),
+        key="h_trend",
+        config=charts.CONFIG,
+        alt=f"Median latency of {engines[engine]} over {len(points)} runs, a line per host",
+    )
+    st.caption(
+        "A line per host, weights, artifact and runtime: what differs in them is not one series. "
+        "Whiskers: 95 % intervals. "
+        "×: not judged valid; hollow: imported."
+    )
+
+
+def draw() -> None:
+    """Draw the page."""
+    st.title("History")
+    store = the_store()
+    with explained():
+        listed = runs.listed(store)
+        if not listed:
+            st.info("No run is kept yet.", icon=":material/history:")
+            st.page_link("pages/benchmark.py", label="Ask for the first one", icon=":material/speed:")
+        else:
+            shown = filtered(listed)
+            if not shown:
+                st.info("No run fits these filters.", icon=":material/filter_alt_off:")
+            else:
+                # A selection is of row numbers: other rows are another table.
+                rows = hashlib.sha256(" ".join(one.id for one in shown).encode()).hexdigest()[:8]
+                event = st.container(key="h_list").dataframe(
+                    frame_of(shown),
+                    hide_index=True,
+                    on_select="rerun",
+                    selection_mode="multi-row",
+                    key=f"h_table_{rows}",
+                    alt="Kept runs, newest first",
+                    column_config={
+                        "Run": st.column_config.TextColumn(pinned=True, width="medium"),
+                        "Samples": st.column_config.NumberColumn(format="localized"),
+                    },
+                )
+                picked = [shown[row] for row in event.selection.rows if row < len(shown)]
+                if picked:
+                    draw_actions(store, picked)
+                else:
+                    st.caption(
+                        f"{many(len(shown), 'run')} of {len(listed)}. Select one to open, rename or delete "
+                        "it; several to compare."
+                    )
+        draw_upload(store)
+        if listed:
+            draw_trend(store)
+        dialog = st.session_state.pop("h_dialog", None)
+        if dialog and limits().changes:
+            what, ids = dialog
+            meant = [one for one in listed if one.id in ids]
+            if meant and what == "rename":
+                rename_dialog(store, meant[0])
+            elif meant:
+                delete_dialog(store, meant)
