@@ -16,7 +16,7 @@ from typing import Any
 
 from src.accuracy import confirming
 from src.accuracy.datasets import SENTENCES, read_csv
-from src.bench.sentence import Sitting
+from src.bench.sitting import Sitting
 from src.engines import registry
 from src.host.lock import host_lock
 from src.model import cache, embedded

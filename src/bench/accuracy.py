@@ -11,7 +11,8 @@ from src.accuracy.accuracy_result import Accuracy, EngineAccuracy, Flip, Padding
 from src.accuracy.confirming import Logits, answers, cpu_key
 from src.accuracy.datasets import pool as pool_sets
 from src.accuracy.gate import Pairs
-from src.bench.sentence import Sitting, label
+from src.bench.sentence import label
+from src.bench.sitting import Sitting
 from src.engines import registry
 from src.engines.spec import EngineSpec
 from src.home import utc_now

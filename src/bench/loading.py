@@ -8,10 +8,9 @@ from pathlib import Path
 
 from src.accuracy import confirming
 from src.bench import inputs, plan
+from src.bench.answering import Answering
 from src.bench.budget import OutOfBudget
 from src.bench.events import TWIN, engine_id
-from src.bench.plan import Case
-from src.bench.record import Cell
 from src.bench.seat import Seat, loaded
 from src.bench.session import Session
 from src.engines import registry
@@ -24,7 +23,7 @@ from src.progress import Progress
 from src.workers.agreement import shape_name
 from src.workers.asking import Failure
 from src.workers.building import build_artifacts
-from src.workers.handle import Handle, NoRoom, WorkerFailed
+from src.workers.handle import NoRoom, WorkerFailed
 
 log = logging.getLogger(__name__)
 
@@ -39,8 +38,7 @@ class Loading:
         self.model = model
         self.tokenizer = Path()
         self.weights = ""
-        self.texts: dict[int, tuple[str, ...]] = {}
-        self.ids: dict[int, list[list[int]]] = {}
+        self.answering = Answering(session)
 
     def build(self, specs: list[EngineSpec]) -> list[Failure]:
         """Build what these engines load; return what failed. Sentences go first between two of them.
@@ -71,7 +69,7 @@ class Loading:
 
         for length in self.plan.sequence_lengths:
             try:
-                self.texts[length] = inputs.compose(length, tokens, self.plan.seed)
+                self.answering.texts[length] = inputs.compose(length, tokens, self.plan.seed)
             except ValueError as error:
                 raise plan.BadPlan(f"{error} Ask for other sequence lengths.") from error
 
@@ -141,17 +139,12 @@ class Loading:
         worker = session.pool.get(seat.spec, folder, self.tokenizer, seat.threads, keep, seat.key)
         self.budget.longest_load_s = max(self.budget.longest_load_s, time.monotonic() - began)
         session.seated[seat.key] = seat, worker
-        confirming.identify(worker, folder, self.weights, shape_name(*self.shapes()[0]))
-        self.ask_for_answers(seat, worker, engines_left)
+        confirming.identify(worker, folder, self.weights, shape_name(*self.answering.shapes[0]))
+        self.answering.ask(seat, worker, engines_left)
         worker.facts = worker.tell_facts()  # some are known only now
         session.happened(loaded(group, seat, worker, folder))
         worker.pss_mb = machine.pss_mb(worker.process.pid)  # with the largest shape's memory
         session.pool.make_room(worker, set(session.seated))
-
-    # --- answers
-
-    def shapes(self) -> list[tuple[int, int]]:
-        return [(batch, length) for batch in self.plan.batch_sizes for length in self.plan.sequence_lengths]
 
     def answer_for_comparison(self, pending: list[Seat]) -> None:
         """Have the accuracy baseline answer every text, where it is not measured itself."""
@@ -164,38 +157,7 @@ class Loading:
         seat, pool = Seat(spec.id, self.plan.threads[0]), self.session.pool
         try:
             worker = pool.get(spec, self.folder(spec), self.tokenizer, seat.threads, set(), "answers")
-            self.ask_for_answers(seat, worker, len(pending) + 1)
+            self.answering.ask(seat, worker, len(pending) + 1)
         except (WorkerFailed, OutOfBudget) as failure:
             log.warning("no answers to compare with: %s", failure)
         pool.drop("answers")
-
-    def ask_for_answers(self, seat: Seat, worker: Handle, engines_left: int) -> None:
-        """Give a worker its inputs, check that it sees the same tokens as all, and keep its answers of
-        as many shapes as the budget affords. Raises WorkerFailed, OutOfBudget.
-        """
-        session, timeout_s = self.session, self.session.settings.answer_timeout_s
-        began = time.monotonic()
-        for number, (batch, length) in enumerate(self.shapes()):
-            session.let_sentences_go_first()
-            name, texts = shape_name(batch, length), self.texts[length]
-            self.check_tokens(length, worker.prepare(name, texts, batch).ids)
-            first, call = (worker.infer(name, len(texts), timeout_s).ns[0] for _ in range(2))
-            cell = Cell(0, seat.engine, Case(batch, length, seat.threads, "model"))
-            # The kept baseline of a later group has had its first call long ago.
-            session.first_call_ms.setdefault(cell, first / 1e6)
-            if number and not self.budget.affords_more(seat.key, began, batch, call / 1e9, engines_left):
-                break  # its cells of this shape and of the others are left out
-            self.budget.note_call(seat.key, batch, length, call / 1e9)
-            self.budget.check_answers(batch, length, call / 1e9)
-            logits = worker.infer(name, batch, timeout_s).logits
-            if seat.spec.id == registry.ACCURACY_BASELINE:
-                session.reference.setdefault((batch, length), logits)
-            if seat.spec.answers:
-                session.logits[seat.key, batch, length] = logits
-
-    def check_tokens(self, length: int, tokens: list[list[int]]) -> None:
-        """Raise WorkerFailed where a worker sees other tokens than it should, or than the others."""
-        if any(len(row) != length for row in tokens):
-            raise WorkerFailed(f"It tokenised texts of {length} tokens to another length.")
-        if self.ids.setdefault(length, tokens) != tokens:
-            raise WorkerFailed("It tokenised the texts differently from the other engines.")

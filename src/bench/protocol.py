@@ -125,7 +125,9 @@ class Benchmark:
             model={"name": self.model.name, "fingerprint": self.loading.weights, **facts},
             plan=asdict(self.plan),
             protocol={**self.settings.to_json(), "gives_way_for_s": self.session.give_way.most_s},
-            inputs={str(length): inputs.digest(texts) for length, texts in self.loading.texts.items()},
+            inputs={
+                str(length): inputs.digest(texts) for length, texts in self.loading.answering.texts.items()
+            },
         )
 
     def end(self, stopped: str) -> Ended:

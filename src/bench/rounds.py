@@ -11,15 +11,15 @@ from typing import Protocol
 
 from src.bench import lead_ins, paced, slicing
 from src.bench.budget import Budget
-from src.bench.events import Event, Slice, Warmed, engine_id
+from src.bench.events import Event, Slice, Warmed
 from src.bench.observer import Observer
 from src.bench.plan import Plan
-from src.bench.record import Cell, Record, round_medians
+from src.bench.precision import precise
+from src.bench.record import Cell, Record
 from src.bench.seat import key_of
 from src.bench.settings import Settings
-from src.engines import registry
 from src.progress import Progress
-from src.stats import looks, paired_ratio
+from src.stats import looks
 from src.workers import ramp
 
 
@@ -143,7 +143,7 @@ class Rounds:
             if number in lead_ins.CHECKS or number == look:
                 lead_ins.lengthen(self, group, number, (self.clock() - began) / number)
             if number == look:
-                if self.precise(group):
+                if precise(self.plan, self.record, self.session.cells(group)):
                     return "precision"
                 look = next(next_looks)
         raise AssertionError("rounds have no end of their own")
@@ -208,23 +208,3 @@ class Rounds:
             self.calls_s += (sum(timed.ns) + timed.lead_in_ns) / 1e9
             self.session.happened(timed)
         return timed
-
-    def precise(self, group: int) -> bool:
-        """Tell whether every ratio of the group is as precise as asked and every cell has its samples."""
-        alive = set(self.session.cells(group))
-        return all(self.precise_cell(cell, alive) for cell in alive)
-
-    def precise_cell(self, cell: Cell, alive: set[Cell]) -> bool:
-        """Tell whether one cell has its samples, and its ratio is as precise as asked."""
-        slices = self.record.undisturbed(cell)
-        if sum(len(slice.ns) for slice in slices) < self.plan.samples:
-            return False
-        began_anew = any(lead_in.from_round > 1 for lead_in in self.record.lead_ins.get(cell, []))
-        if began_anew and len(slices) < next(looks()):
-            return False
-        baseline = cell._replace(engine=self.plan.baseline)
-        answers = registry.get(engine_id(cell.engine)).answers
-        if cell == baseline or baseline not in alive or not answers:
-            return True
-        ratio = paired_ratio(round_medians(slices), round_medians(self.record.undisturbed(baseline)))
-        return ratio is not None and ratio.half_width <= self.plan.precision

@@ -5,6 +5,7 @@ import random
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from typing import TypeVar
 
 import psutil
@@ -18,13 +19,14 @@ from src.bench.record import Cell, Record
 from src.bench.seat import Seat, key_of
 from src.bench.settings import Settings
 from src.host import evidence, machine
-from src.host.evidence import Watch
+from src.host.evidence import Evidence, Watch
 from src.host.giving_way import GivingWay
 from src.limits import public
 from src.stats import median
 from src.workers.agreement import compare, shape_name
 from src.workers.handle import Handle, WorkerFailed
 from src.workers.pool import Pool
+from src.workers.verbs import Timed
 
 T = TypeVar("T")
 
@@ -134,8 +136,6 @@ class Session:
         warmed = self.ask(cell, lambda worker: worker.warm_up(shape, case.scope, window, cap_s, timeout_s))
         if warmed is None:
             return None
-        logits = self.logits.get((key_of(cell), case.batch_size, case.sequence_length))
-        reference = self.reference.get((case.batch_size, case.sequence_length))
         return Warmed(
             *cell,
             first_call_ms=self.first_call_ms.get(cell._replace(group=0)),
@@ -144,7 +144,7 @@ class Session:
             calls_ns=sum(warmed.ns),
             call_ns=median(warmed.ns[-window:]),
             peak_rss_mb=machine.status_mb(pid, "VmHWM") if anew else None,
-            answers=compare(logits, reference) if logits and reference else None,
+            answers=compared(self, cell),
         )
 
     def visit(self, cell: Cell, count: int, offset: int, cap_s: float) -> tuple[int, ...] | None:
@@ -188,21 +188,37 @@ class Session:
             return None
         seen = self.watch.stop(worker.process.pid, timed.use)
         allowed = evidence.threads_allowed(worker.facts, case.threads)
-        return Slice(
-            cell.group,
-            number,
-            attempt,
-            cell.engine,
-            case,
-            at_s,
-            timed.ns,
-            sum(timed.lead_ns),
-            seen,
-            evidence.disturbances(seen, case.threads, allowed),
-            len(timed.lead_ns),
-            timed.lead_ns[0] if switched and timed.lead_ns else None,
-            pace_s,
-        )
+        first_ns = timed.lead_ns[0] if switched and timed.lead_ns else None
+        event = slice_of(cell, number, attempt, at_s, timed, seen, allowed)
+        return replace(event, first_ns=first_ns, pace_s=pace_s)
+
+
+def compared(session: Session, cell: Cell) -> dict[str, float] | None:
+    """Return how a cell's answers agree with the accuracy baseline's; None without those."""
+    shape = cell.case.batch_size, cell.case.sequence_length
+    logits, reference = session.logits.get((key_of(cell), *shape)), session.reference.get(shape)
+    return compare(logits, reference) if logits and reference else None
+
+
+def slice_of(
+    cell: Cell, number: int, attempt: int, at_s: float, timed: Timed, seen: Evidence, allowed: int
+) -> Slice:
+    """Return the event of one slice: its round, its attempt, when it began, what the worker and the watch
+    told, and how many threads may have run.
+    """
+    return Slice(
+        cell.group,
+        number,
+        attempt,
+        cell.engine,
+        cell.case,
+        at_s,
+        timed.ns,
+        sum(timed.lead_ns),
+        seen,
+        evidence.disturbances(seen, cell.case.threads, allowed),
+        len(timed.lead_ns),
+    )
 
 
 def shape_of(cell: Cell) -> str:

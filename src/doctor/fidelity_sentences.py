@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import closing
 
 from src.bench import inputs, sentence
+from src.bench.sitting import CASE
 from src.doctor.continuous import own_loops
 from src.doctor.fidelity import HOT_WARM_UP_S, LOAD_S, Settings, accept, visit_s
 from src.doctor.fidelity_ratios import Key, Observation, loops_first, observe, turns_around
@@ -62,7 +63,7 @@ def measure_sentences(
     def load(pool: Pool) -> None:
         with lock(tell):
             if settings.within:
-                loops.take(own_loops(pool, settings.engines, sentence.CASE))
+                loops.take(own_loops(pool, settings.engines, CASE))
             else:
                 loops.load(settings.engines, {tokens: (text,)}, ("pipeline",))
 

@@ -30,7 +30,7 @@ from src.workers.building import CHECKPOINT, build_artifacts
 from src.workers.pool import Pool, clean_environment
 from src.workers.wire import Message
 
-PROGRAM = ROOT / "src" / "bench" / "hot_loop.py"
+PROGRAM = ROOT / "src" / "doctor" / "hot_loop.py"
 # Rows whose runtime is another's and whose call is not.
 LOADER_OF_CLASS = {"TorchCompileEngine": "torch_compile", "OneDnnEngine": "onednn"}
 WARM_UP_S = 0.5  # of each length and scope, once

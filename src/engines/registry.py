@@ -7,6 +7,17 @@ import os
 from typing import Any, Dict, List, Optional, Tuple, Type
 
 from src.engines.base import Engine
+from src.engines.rows import (
+    BF16_FLAGS,
+    HANDS_OVER,
+    IPEX_ENDS,
+    ORT,
+    STATIC_SHAPES,
+    TORCHSCRIPT_ENDS,
+    row,
+)
+from src.engines.rows_2021 import STACK_2021
+from src.engines.rows_gpu import ON_GPU
 from src.engines.spec import EngineSpec, Missing
 from src.errors import Explained
 
@@ -18,34 +29,6 @@ NULL = "null"  # its time is the harness's own
 EXTRA_VARIABLE = "AWIY_EXTRA_ENGINES"
 # The only rows of this registry that are offered, by id, comma separated; all when it is not set.
 OFFERED_VARIABLE = "AWIY_ENGINES"
-
-BF16_FLAGS = ("avx512_bf16", "amx_bf16", "avx_ne_convert", "bf16")
-TORCHSCRIPT_ENDS = "TorchScript is deprecated as of torch 2.11: kept because the write-up used it."
-IPEX_ENDS = "End of life: Intel ended its development with 2.8. What replaced it is in PyTorch itself."
-LIKE_2021 = (
-    "Made as the write-up's harness did, with the classifier and all three inputs, which that left out."
-)
-STATIC_SHAPES = "Compiled for each input shape, which is never timed: the first call with a new one is later."
-
-HANDS_OVER = "Threads of its own compute while the caller sleeps: one thread more than asked runs, in turns."
-
-ORT = ("onnxruntime", "onnx", "optimum", "torch", "transformers")
-
-
-def row(id: str, title: str, implementation: str, recipe: Optional[str] = None, **more: Any) -> EngineSpec:
-    """Return a row whose runtime and precision are what the id says: RUNTIME-PRECISION, unless given.
-
-    `implementation` and `recipe` lack the packages they are in.
-    """
-    runtime, _, precision = id.rpartition("-")
-    more = {"runtime": runtime, "precision": precision, **more}
-    return EngineSpec(
-        id,
-        title,
-        implementation="src.engines." + implementation,
-        recipe=recipe and "src.model." + recipe,
-        **more,
-    )
 
 
 ENGINES: Tuple[EngineSpec, ...] = (
@@ -218,92 +201,8 @@ ENGINES: Tuple[EngineSpec, ...] = (
         packages=("ctranslate2", "torch", "transformers"),
         notes=("INT8 weights; the classifier's two logits are added inside the timer, in FP32.", HANDS_OVER),
     ),
-    row(
-        "2021-torchscript-fp32",
-        "TorchScript FP32 of 2021",
-        "torchscript:TorchScriptEngine",
-        "stack_2021_files:traced_2021",
-        runtime="torchscript",
-        environment="2021",
-        notes=("torch 1.9.0, traced, not frozen.", LIKE_2021),
-    ),
-    row(
-        "2021-torchscript-int8",
-        "TorchScript INT8 of 2021",
-        "torchscript:TorchScriptEngine",
-        "stack_2021_files:quantised_2021",
-        runtime="torchscript",
-        environment="2021",
-        notes=("torch 1.9.0, linear layers quantised dynamically, traced, not frozen.", LIKE_2021),
-    ),
-    row(
-        "2021-onnxruntime-fp32",
-        "ONNX Runtime FP32 of 2021",
-        "onnxruntime:OnnxRuntimeEngine",
-        "stack_2021_files:fused_2021",
-        runtime="onnxruntime",
-        environment="2021",
-        notes=("onnxruntime 1.10.0, exported with opset 12 and fused by its optimiser.", LIKE_2021),
-    ),
-    row(
-        "2021-onnxruntime-int8",
-        "ONNX Runtime INT8 of 2021",
-        "onnxruntime:OnnxRuntimeEngine",
-        "stack_2021_files:fused_int8_2021",
-        runtime="onnxruntime",
-        environment="2021",
-        notes=("onnxruntime 1.10.0, the fused graph quantised dynamically.", LIKE_2021),
-    ),
-    row(
-        "torchscript-cuda-fp32",
-        "TorchScript CUDA FP32",
-        "cuda:TorchScriptCudaEngine",
-        "torchscript_files:traced",
-        runtime="torchscript",
-        device="cuda",
-        packages=("torch", "transformers"),
-        notes=("The traced file on the GPU, without TF32.", TORCHSCRIPT_ENDS),
-    ),
-    row(
-        "torchscript-cuda-fp16",
-        "TorchScript CUDA FP16",
-        "cuda:TorchScriptCudaEngine",
-        "torchscript_files:traced",
-        runtime="torchscript",
-        device="cuda",
-        packages=("torch", "transformers"),
-        notes=("The traced file on the GPU, its weights halved there.", TORCHSCRIPT_ENDS),
-    ),
-    row(
-        "onnxruntime-cuda-fp32",
-        "ONNX Runtime CUDA FP32",
-        "cuda:OnnxRuntimeCudaEngine",
-        "onnx_files:fused",
-        runtime="onnxruntime",
-        device="cuda",
-        packages=ORT,
-        notes=("The fused file; inputs and logits are bound to the device, without TF32.",),
-    ),
-    row(
-        "onnxruntime-cuda-fp16",
-        "ONNX Runtime CUDA FP16",
-        "cuda:OnnxRuntimeCudaEngine",
-        "onnx_files:fused_fp16",
-        runtime="onnxruntime",
-        device="cuda",
-        packages=ORT,
-        notes=("The fused file in FP16; inputs and logits are bound to the device.",),
-    ),
-    row(
-        "onnxruntime-tensorrt-fp16",
-        "TensorRT FP16",
-        "cuda:TensorRtEngine",
-        "onnx_files:exported",
-        runtime="onnxruntime",
-        device="cuda",
-        packages=ORT,
-        notes=("The plain export through ONNX Runtime. It builds when first loaded, for 2 to 512 tokens.",),
-    ),
+    *STACK_2021,
+    *ON_GPU,
     row(
         NULL,
         "Null",

@@ -110,7 +110,6 @@ def row(record: Record, cell: Cell, pairs: Floors) -> Result:
     judged, reasons = judge(record, cell)
     mean = float(calls.mean()) if calls.size else None
     medians = round_medians_ms(record, cell)
-    counted = record.counted(cell)
     rest = ramp.rest([slice.ns for slice in slices])
     return Result(
         engine=cell.engine,
@@ -143,23 +142,30 @@ def row(record: Record, cell: Cell, pairs: Floors) -> Result:
         verdict=judged,
         reasons=tuple(reasons),
         ratios=ratios(record, cell, judged, pairs),
-        facts={
-            **loaded.facts,
-            "title": loaded.title,
-            "artifact": loaded.artifact,
-            "group": cell.group,
-            "rounds": len(medians),
-            "slices": len(counted),
-            "disturbed_slices": len(counted) - len(slices),
-            "rounds_lost": len({slice.round for slice in counted}) - len(medians),
-            "lead_in": lead_in(record, cell),
-            "warm_up": {"calls": warmed.calls, "steady": warmed.steady},
-            "memory": {"rss_after_load_mb": loaded.rss_mb, "pss_after_load_mb": loaded.pss_mb},
-            "threads_ran": middle(one.evidence.threads_ran for one in slices),
-            "answers": warmed.answers,
-            "accuracy": loaded.facts.get("accuracy"),
-        },
+        facts=facts(record, cell, len(medians)),
     )
+
+
+def facts(record: Record, cell: Cell, rounds: int) -> Facts:
+    """Return what is told beside the figures of a cell that so many rounds have."""
+    loaded = record.loaded[cell.group, cell.engine, cell.case.threads]
+    warmed, counted, kept = record.warmed[cell], record.counted(cell), record.undisturbed(cell)
+    return {
+        **loaded.facts,
+        "title": loaded.title,
+        "artifact": loaded.artifact,
+        "group": cell.group,
+        "rounds": rounds,
+        "slices": len(counted),
+        "disturbed_slices": len(counted) - len(kept),
+        "rounds_lost": len({slice.round for slice in counted}) - rounds,
+        "lead_in": lead_in(record, cell),
+        "warm_up": {"calls": warmed.calls, "steady": warmed.steady},
+        "memory": {"rss_after_load_mb": loaded.rss_mb, "pss_after_load_mb": loaded.pss_mb},
+        "threads_ran": middle(one.evidence.threads_ran for one in kept),
+        "answers": warmed.answers,
+        "accuracy": loaded.facts.get("accuracy"),
+    }
 
 
 def milliseconds(ns: float | None) -> float | None:

@@ -6,8 +6,6 @@ lost (its process is dead and told nothing). Ends are final. Nothing here depend
 in the order of their numbers, and processes are known by their identity.
 """
 
-import hashlib
-import hmac
 import secrets
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -21,6 +19,7 @@ from src.errors import Explained
 from src.home import utc_now
 from src.host import identity
 from src.jobs.job import ACTIVE, ENDS, OPEN, QUEUED, RUNNING, STARTING, Job, end_if_stopped, readable
+from src.jobs.tokens import hashed, may_cancel
 from src.limits import limits
 from src.store import costs, schema
 from src.store.database import Store
@@ -43,15 +42,6 @@ class Place:
 
     before: int
     wait_s: float
-
-
-def new_token() -> str:
-    """Return a token that nobody can guess: whoever shows it may cancel."""
-    return secrets.token_urlsafe(18)
-
-
-def hashed(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
 
 
 def read(connection: Connection, *conditions: Any) -> list[Job]:
@@ -157,13 +147,6 @@ def left_s(job: Job) -> float:
     if not job.progress:
         return job.estimate_s
     return job.progress.left_s
-
-
-def may_cancel(job_token_sha256: str, job_owner: str | None, token: str | None, user: str | None) -> bool:
-    """Tell whether somebody who shows this token, or is signed in as this user, asked for the job."""
-    if token and hmac.compare_digest(hashed(token), job_token_sha256):
-        return True
-    return bool(user and job_owner and user == job_owner)
 
 
 def is_theirs(store: Store, id: str, token: str | None, user: str | None) -> bool:

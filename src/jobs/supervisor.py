@@ -73,6 +73,13 @@ def exit_code(child: subprocess.Popen[bytes]) -> int | None:
         return None
 
 
+def how_it_was_lost(job: Job, code: int | None) -> str:
+    """Return why a job is lost, by how its process ended (None: nobody knows)."""
+    by = f" by {signal.Signals(-code).name}" if code is not None and code < 0 else ""
+    kept = " What it had measured is kept." if job.run_id else ""
+    return f"Its process was ended{by} before it was done.{kept}"
+
+
 class Supervisor:
     """Looks at the queue once a second. `problem` is why it cannot, `standstill` which run does not move, for
     the page to show.
@@ -222,9 +229,7 @@ class Supervisor:
         if code == 1 and last:  # it could not write its own end, and said why
             queue.end(store, job.id, "failed", last)
         else:
-            by = f" by {signal.Signals(-code).name}" if code is not None and code < 0 else ""
-            kept = " What it had measured is kept." if job.run_id else ""
-            queue.end(store, job.id, "lost", f"Its process was ended{by} before it was done.{kept}")
+            queue.end(store, job.id, "lost", how_it_was_lost(job, code))
 
     def press(self, job: Job) -> None:
         """A job that was asked to end by a note in the store: after a while by a signal, then by force."""

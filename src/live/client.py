@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from queue import SimpleQueue
 
@@ -16,6 +17,7 @@ from src.limits import limits
 from src.workers.wire import Message, receive, send
 
 STOPPED = "The measuring process ended. Measure again; if that repeats, run: python -m src doctor"
+STOPPING = "The app is being stopped."
 END_S = 3.0  # that a measurer may take to end
 
 
@@ -43,6 +45,17 @@ class Ticket:
         changed = self.changed.wait(timeout_s)
         self.changed.clear()
         return changed
+
+
+def refusal(tickets: Collection[Ticket], owner: str | None) -> str:
+    """Return why one more question beside these is refused; empty where it is not."""
+    caps = limits()
+    theirs = sum(ticket.owner == owner for ticket in tickets)
+    if len(tickets) > caps.sentences:  # one of them is being measured
+        return f"{caps.sentences} sentences wait already, and no more may. Press “Measure” in half a minute."
+    if owner is not None and theirs >= caps.sentences_each:
+        return f"{theirs} sentences of yours wait already. Press “Measure” when they have been answered."
+    return ""
 
 
 class Client:
@@ -85,9 +98,8 @@ class Client:
         with self.lock:
             if self.process and self.process.poll() is not None:
                 self.lose()  # its end may not have been read yet
-            refusal = self.refusal(owner)
-            if refusal:
-                ticket.error = refusal
+            ticket.error = STOPPING if self.closed else refusal(self.tickets.values(), owner) or None
+            if ticket.error:
                 ticket.changed.set()
                 return ticket
             if self.channel is None:
@@ -96,20 +108,6 @@ class Client:
             self.tickets[ticket.id] = ticket
             self.outbox.put({"ask": ticket.id, **asked})
         return ticket
-
-    def refusal(self, owner: str | None) -> str:
-        """Return why one more question is refused; empty where it is not. Needs the lock."""
-        caps = limits()
-        theirs = sum(ticket.owner == owner for ticket in self.tickets.values())
-        if self.closed:
-            return "The app is being stopped."
-        if len(self.tickets) > caps.sentences:  # one of them is being measured
-            return (
-                f"{caps.sentences} sentences wait already, and no more may. Press “Measure” in half a minute."
-            )
-        if owner is not None and theirs >= caps.sentences_each:
-            return f"{theirs} sentences of yours wait already. Press “Measure” when they have been answered."
-        return ""
 
     def forget(self, ticket: Ticket) -> None:
         """Withdraw a question whose answer nobody waits for any more."""

@@ -14,6 +14,7 @@ from src.engines import registry
 from src.errors import Explained
 from src.host import machine
 from src.jobs import queue
+from src.jobs.tokens import new_token
 from src.limits import hosted, limits, told
 from src.model import source
 from src.store import costs
@@ -116,6 +117,20 @@ def thread_choices() -> list[int]:
 def draw_form(store: Store) -> None:
     """Draw the form; a click on Run queues its plan and shows the job."""
     fill_in()
+    draw_cases()
+    with (
+        st.expander("Precision, tail, budget and pauses", icon=":material/tune:"),
+        st.container(horizontal=True),
+    ):
+        draw_details()
+    draw_missing()
+    chosen = chosen_preset()
+    demo_pace_s = plan.preset(chosen).demo_pace_s if chosen else 0.0
+    draw_run_button(store, replace(read_plan(), preset=chosen or "", demo_pace_s=demo_pace_s))
+
+
+def draw_cases() -> None:
+    """Draw what is measured: preset, engines, lengths, batches, threads, scopes."""
     st.segmented_control(
         "Preset",
         preset_names(),
@@ -147,47 +162,43 @@ def draw_form(store: Store) -> None:
             bind="query-params",
             help="model: token ids in, logits out. pipeline: text in, label out, as Infinity's numbers.",
         )
-    with (
-        st.expander("Precision, tail, budget and pauses", icon=":material/tune:"),
-        st.container(horizontal=True),
-    ):
-        st.segmented_control(
-            "Precision",
-            list(PRECISIONS),
-            required=True,
-            key="b_precision",
-            bind="query-params",
-            help="The run stops when every ratio's 95 % interval is as narrow as this, or at its budget.",
-        )
-        st.segmented_control(
-            "Highest percentile",
-            list(PERCENTILES),
-            required=True,
-            key="b_tail",
-            bind="query-params",
-            help="A tail needs calls: 64 for p90, 130 for p95, 662 for p99.",
-        )
-        st.number_input(
-            "Budget in seconds",
-            min_value=int(plan.LEAST_BUDGET_S),
-            max_value=int(limits().budget_s),
-            step=10,
-            key="b_budget",
-            bind="query-params",
-            help="The whole run takes at most so long.",
-        )
-        st.segmented_control(
-            "Pause before each call",
-            list(PACES),
-            required=True,
-            key="b_pace",
-            bind="query-params",
-            help="Infinity's demo sent one request per 500 ms. An idle core is slower to answer.",
-        )
-    draw_missing()
-    chosen = chosen_preset()
-    demo_pace_s = plan.preset(chosen).demo_pace_s if chosen else 0.0
-    draw_run_button(store, replace(read_plan(), preset=chosen or "", demo_pace_s=demo_pace_s))
+
+
+def draw_details() -> None:
+    """Draw how it is measured: precision, tail, budget, pauses."""
+    st.segmented_control(
+        "Precision",
+        list(PRECISIONS),
+        required=True,
+        key="b_precision",
+        bind="query-params",
+        help="The run stops when every ratio's 95 % interval is as narrow as this, or at its budget.",
+    )
+    st.segmented_control(
+        "Highest percentile",
+        list(PERCENTILES),
+        required=True,
+        key="b_tail",
+        bind="query-params",
+        help="A tail needs calls: 64 for p90, 130 for p95, 662 for p99.",
+    )
+    st.number_input(
+        "Budget in seconds",
+        min_value=int(plan.LEAST_BUDGET_S),
+        max_value=int(limits().budget_s),
+        step=10,
+        key="b_budget",
+        bind="query-params",
+        help="The whole run takes at most so long.",
+    )
+    st.segmented_control(
+        "Pause before each call",
+        list(PACES),
+        required=True,
+        key="b_pace",
+        bind="query-params",
+        help="Infinity's demo sent one request per 500 ms. An idle core is slower to answer.",
+    )
 
 
 def same(asked: Plan, other: Plan) -> bool:
@@ -263,6 +274,6 @@ def this_click(asked: Plan) -> tuple[str, str]:
     last = st.session_state.get("last_click")
     if last and last["plan"] == essence and now - last["at"] < DOUBLE_CLICK_S:
         return last["click"], last["token"]
-    click, token = secrets.token_hex(16), queue.new_token()
+    click, token = secrets.token_hex(16), new_token()
     st.session_state.last_click = {"plan": essence, "at": now, "click": click, "token": token}
     return click, token

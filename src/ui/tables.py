@@ -66,40 +66,47 @@ def missing(specs: list[tuple[EngineSpec, Any]]) -> pd.DataFrame:
 
 def run_results(rows: list[Result], baseline: str) -> tuple[pd.DataFrame, Facts]:
     """Return the results of one case as a frame of numbers, and how st.dataframe shows its columns."""
+    frame = pd.DataFrame([result_line(row, baseline) for row in rows])
+    return frame.dropna(axis="columns", how="all"), result_columns()
 
-    def line(row: Result) -> Facts:
-        low, high = row.median_ci95_ms or (None, None)
-        ratio = row.ratios.get(baseline)
-        ratio_low, ratio_high = (ratio and ratio.ci95) or (None, None)
-        answers = row.facts.get("answers") or {}
-        return {
-            "Engine": row.title,
-            "Median": row.median_ms,
-            "Low": low,
-            "High": high,
-            "Mean": row.mean_ms,
-            "p90": row.p90_ms,
-            "p95": row.p95_ms,
-            "p99": row.p99_ms,
-            "Per s": row.throughput_per_s,
-            "Ratio": 1.0 if row.engine == baseline else ratio and ratio.ratio,
-            "Ratio low": ratio_low,
-            "Ratio high": ratio_high,
-            "Compared": "baseline" if row.engine == baseline else ratio and ratio.verdict,
-            "Verdict": row.verdict or "not judged",
-            "Agreement": answers.get("agreement"),
-            "First call": row.first_call_ms,
-            "Cold call": row.switch_ms,
-            "Ramp": row.ramp and row.ramp.ratio,
-            "Load, s": row.load_s,
-            "Peak RSS, MB": row.peak_rss_mb,
-            "Artifact, MB": row.artifact_mb,
-            "Threads": row.effective_threads,
-            "Samples": row.samples,
-            "Rounds": row.facts.get("rounds"),
-            "Disturbed": row.facts.get("disturbed_slices"),
-        }
 
+def result_line(row: Result, baseline: str) -> Facts:
+    """Return what the table has of one result."""
+    low, high = row.median_ci95_ms or (None, None)
+    ratio = row.ratios.get(baseline)
+    ratio_low, ratio_high = (ratio and ratio.ci95) or (None, None)
+    answers = row.facts.get("answers") or {}
+    return {
+        "Engine": row.title,
+        "Median": row.median_ms,
+        "Low": low,
+        "High": high,
+        "Mean": row.mean_ms,
+        "p90": row.p90_ms,
+        "p95": row.p95_ms,
+        "p99": row.p99_ms,
+        "Per s": row.throughput_per_s,
+        "Ratio": 1.0 if row.engine == baseline else ratio and ratio.ratio,
+        "Ratio low": ratio_low,
+        "Ratio high": ratio_high,
+        "Compared": "baseline" if row.engine == baseline else ratio and ratio.verdict,
+        "Verdict": row.verdict or "not judged",
+        "Agreement": answers.get("agreement"),
+        "First call": row.first_call_ms,
+        "Cold call": row.switch_ms,
+        "Ramp": row.ramp and row.ramp.ratio,
+        "Load, s": row.load_s,
+        "Peak RSS, MB": row.peak_rss_mb,
+        "Artifact, MB": row.artifact_mb,
+        "Threads": row.effective_threads,
+        "Samples": row.samples,
+        "Rounds": row.facts.get("rounds"),
+        "Disturbed": row.facts.get("disturbed_slices"),
+    }
+
+
+def result_columns() -> Facts:
+    """Return how st.dataframe shows the columns of results."""
     number = st.column_config.NumberColumn
     milliseconds = {
         name: number(f"{name}, ms", format="%.4g", help=about)
@@ -115,7 +122,7 @@ def run_results(rows: list[Result], baseline: str) -> tuple[pd.DataFrame, Facts]
             "Cold call": "The first call after other engines ran, whose data were in the caches",
         }.items()
     }
-    config = {
+    return {
         "Engine": st.column_config.TextColumn(pinned=True),
         **milliseconds,
         "Per s": number(format="%.4g", help="Texts per second, derived from the mean; higher is better"),
@@ -140,8 +147,6 @@ def run_results(rows: list[Result], baseline: str) -> tuple[pd.DataFrame, Facts]
         ),
         "Disturbed": number(help="Slices that were disturbed and left out"),
     }
-    frame = pd.DataFrame([line(row) for row in rows])
-    return frame.dropna(axis="columns", how="all"), config
 
 
 def host_facts(run: Run) -> pd.DataFrame:

@@ -72,6 +72,31 @@ def log_tail(path: Path) -> str:
     return f"Its last line: {lines[-1][:300]}" if lines else ""
 
 
+def how_it_ended(worker: Handle, error: Exception) -> str:
+    """Return in words how a worker ended, or that its answer is none."""
+    try:
+        code = worker.process.wait(timeout=1.0)
+    except subprocess.TimeoutExpired:
+        return f"Its answer could not be read ({error})."
+    tail = log_tail(worker.log)
+    if code < 0:
+        name = signal.Signals(-code).name
+        hint = " The host may have run out of memory." if code == -signal.SIGKILL else ""
+        return f"Its process was ended by {name}.{hint} {tail}".strip()
+    return f"Its process ended with exit code {code}. {tail}".strip()
+
+
+def logs() -> Path:
+    """Return the folder of the workers' logs, without those of measurers that were killed."""
+    folder = home() / "logs"
+    folder.mkdir(exist_ok=True)
+    for log in folder.glob("*-*.log"):
+        owner = log.stem.rpartition("-")[2]
+        if owner.isdecimal() and not psutil.pid_exists(int(owner)):
+            log.unlink(missing_ok=True)
+    return folder
+
+
 class Pool:
     """All workers of one measurer.
 
@@ -167,7 +192,7 @@ class Pool:
             "workers are spawned by the main thread only"
         )
         ours, theirs = socket.socketpair()
-        log = self.logs() / f"{key}-{os.getpid()}.log"
+        log = logs() / f"{key}-{os.getpid()}.log"
         cpus = ",".join(map(str, machine.allowed_cpus()[: token[1]]))
         program = [environments.interpreter(spec.environment), "-m", "src.workers.worker"]
         with open(log, "wb") as stream, theirs:
@@ -201,7 +226,7 @@ class Pool:
                 raise EOFError
             worker.stop()
         except (OSError, EOFError, ValueError) as error:
-            reason = self.how_it_ended(worker, error)
+            reason = how_it_ended(worker, error)
             self.drop(worker.key)
             raise WorkerFailed(reason) from error
         except WorkerFailed:
@@ -227,34 +252,12 @@ class Pool:
                     "and was ended."
                 )
 
-    def how_it_ended(self, worker: Handle, error: Exception) -> str:
-        try:
-            code = worker.process.wait(timeout=1.0)
-        except subprocess.TimeoutExpired:
-            return f"Its answer could not be read ({error})."
-        tail = log_tail(worker.log)
-        if code < 0:
-            name = signal.Signals(-code).name
-            hint = " The host may have run out of memory." if code == -signal.SIGKILL else ""
-            return f"Its process was ended by {name}.{hint} {tail}".strip()
-        return f"Its process ended with exit code {code}. {tail}".strip()
-
     def drop(self, key: str) -> None:
         """End one worker."""
         worker = self.workers.pop(key, None)
         if worker:
             worker.end()
             worker.log.unlink(missing_ok=True)
-
-    def logs(self) -> Path:
-        """Return the folder of the workers' logs, without those of measurers that were killed."""
-        folder = home() / "logs"
-        folder.mkdir(exist_ok=True)
-        for log in folder.glob("*-*.log"):
-            owner = log.stem.rpartition("-")[2]
-            if owner.isdecimal() and not psutil.pid_exists(int(owner)):
-                log.unlink(missing_ok=True)
-        return folder
 
     def close(self) -> None:
         """End all workers."""

@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from src.bench import sentence
 from src.bench.events import TWIN, Slice
 from src.bench.record import Record
+from src.bench.sentence_answer import SCOPES
+from src.bench.visits import latency
 from src.figures.compare import Side, compare, ratio_of_medians
 from src.figures.results import summarise
 from src.jobs.check import estimators
@@ -78,10 +79,12 @@ def test_a_ratio_is_in_its_interval_where_resampling_misses_it():
 @given(st.lists(st.tuples(CALLS, CALLS, CALLS), min_size=6, max_size=6))
 def test_every_latency_of_a_sentence_lies_in_its_interval(calls: list[tuple[list[int], ...]]):
     visits = [Visited(lead, {"model": model, "pipeline": pipeline}) for lead, model, pipeline in calls]
-    for scope in sentence.SCOPES:
-        latency = sentence.latency(scope, visits, 1, False)
-        assert inside(latency.median_ms, latency.ci95_ms)
-        assert latency.median_ms * 1e6 == pytest.approx(median([median(visit.ns[scope]) for visit in visits]))
+    for scope in SCOPES:
+        of_scope = latency(scope, visits, 1, False)
+        assert inside(of_scope.median_ms, of_scope.ci95_ms)
+        assert of_scope.median_ms * 1e6 == pytest.approx(
+            median([median(visit.ns[scope]) for visit in visits])
+        )
 
 
 def test_the_doctor_looks_at_every_kept_result(store: Store):  # noqa: F811

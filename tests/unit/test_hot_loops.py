@@ -9,6 +9,7 @@ import psutil
 import pytest
 
 from src.bench import sentence
+from src.bench.sentence_answer import Noise
 from src.doctor import fidelity, fidelity_sentences, hot_loops
 from src.doctor.fidelity import Settings
 from src.doctor.hot_loops import HotFigure, HotLoops
@@ -126,7 +127,7 @@ def test_a_workers_own_continuous_calls_stand_in_for_hot_loops(
 def test_and_for_those_of_a_sentence(
     within: Settings, model: source.ModelSource, monkeypatch: pytest.MonkeyPatch
 ):
-    quiet = sentence.Noise(0.0, 0.0, False, "")
+    quiet = Noise(0.0, 0.0, False, "")
     monkeypatch.setattr(sentence, "judge_noise", lambda *_: quiet)
     (pair,) = fidelity_sentences.sentences(within, model, lambda _: None, DEMO)
     assert len(pair.turns) == fidelity_sentences.SENTENCES, pair.reason

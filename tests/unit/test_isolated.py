@@ -11,7 +11,7 @@ import pytest
 
 from src import cpu, environments
 from src.bench import sentence
-from src.bench.sentence import Answer
+from src.bench.sentence_answer import Answer
 from src.engines import registry
 from src.model.source import ModelSource
 from src.workers.pool import Pool

@@ -7,6 +7,7 @@ import math
 import pytest
 
 from src.bench import sentence, sentence_noise
+from src.bench.visits import Visits
 from src.engines import registry
 from src.progress import Progress
 from src.references import beside
@@ -213,13 +214,13 @@ def test_a_worker_that_dies_does_not_look_like_a_busy_neighbour():
 @pytest.mark.usefixtures("fakes")
 def test_a_crash_in_the_rounds_is_not_noise(pool: Pool, monkeypatch: pytest.MonkeyPatch):
     """A worker killed in the rounds takes its CPU seconds with it; they are not somebody else's."""
-    sitting_rounds = sentence.Sitting.rounds
+    visit_all = Visits.rounds
 
     def kill_first(self, ids, ramps):
-        self.workers["fake-plausible"].process.kill()
-        return sitting_rounds(self, ids, ramps)
+        self.sitting.workers["fake-plausible"].process.kill()
+        return visit_all(self, ids, ramps)
 
-    monkeypatch.setattr(sentence.Sitting, "rounds", kill_first)
+    monkeypatch.setattr(Visits, "rounds", kill_first)
     answer = sentence.answer(pool, DEMO, ["fake-plausible", *ONE])
     assert [failure.engine for failure in answer.failures] == ["fake-plausible"]
     assert answer.noise.others_cores < 1.5

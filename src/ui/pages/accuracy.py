@@ -141,8 +141,8 @@ def draw() -> None:
     st.title("Accuracy")
     st.markdown(
         "A fast wrong answer is no answer. Each engine reads the same sentences as PyTorch FP32, one at a "
-        f"time, as they are timed. Which keep {GATE:.0%} of its accuracy? Where that is not proven, an engine "
-        "gives no plain yes to the question of this site."
+        f"time, as they are timed. Which keep {GATE:.0%} of its accuracy? Where that is not proven, an "
+        "engine gives no plain yes to the question of this site."
     )
     try:
         model = source.parse().name
@@ -166,7 +166,8 @@ def draw() -> None:
             st.markdown(f"{words}: {plain(titles)}")
     st.caption(
         f"{plain(model)} · {moment(result.measured_at)} · {plain(result.host.get('cpu', 'not named'))}. "
-        "The gate compares the same sentences in pairs; not proven is no miss: more sentences would settle it."
+        "The gate compares the same sentences in pairs; not proven is no miss: more sentences would settle "
+        "it."
     )
     gated = any(engine.gate for engine in result.engines)
     st.plotly_chart(
