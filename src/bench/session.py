@@ -26,7 +26,7 @@ from src.stats import median
 from src.workers.agreement import compare, shape_name
 from src.workers.handle import Handle, WorkerFailed
 from src.workers.pool import Pool
-from src.workers.verbs import Timed
+from src.workers.verbs import Timed, WarmedUp
 
 T = TypeVar("T")
 
@@ -136,16 +136,8 @@ class Session:
         warmed = self.ask(cell, lambda worker: worker.warm_up(shape, case.scope, window, cap_s, timeout_s))
         if warmed is None:
             return None
-        return Warmed(
-            *cell,
-            first_call_ms=self.first_call_ms.get(cell._replace(group=0)),
-            calls=len(warmed.ns),
-            steady=warmed.steady,
-            calls_ns=sum(warmed.ns),
-            call_ns=median(warmed.ns[-window:]),
-            peak_rss_mb=machine.status_mb(pid, "VmHWM") if anew else None,
-            answers=compared(self, cell),
-        )
+        peak_rss_mb = machine.status_mb(pid, "VmHWM") if anew else None
+        return warmed_of(self, cell, warmed, peak_rss_mb)
 
     def visit(self, cell: Cell, count: int, offset: int, cap_s: float) -> tuple[int, ...] | None:
         """Return the nanoseconds of so many calls in a row, without a lead-in."""
@@ -191,6 +183,20 @@ class Session:
         first_ns = timed.lead_ns[0] if switched and timed.lead_ns else None
         event = slice_of(cell, number, attempt, at_s, timed, seen, allowed)
         return replace(event, first_ns=first_ns, pace_s=pace_s)
+
+
+def warmed_of(session: Session, cell: Cell, warmed: WarmedUp, peak_rss_mb: float | None) -> Warmed:
+    """Return the event of a cell that was warmed up."""
+    return Warmed(
+        *cell,
+        first_call_ms=session.first_call_ms.get(cell._replace(group=0)),
+        calls=len(warmed.ns),
+        steady=warmed.steady,
+        calls_ns=sum(warmed.ns),
+        call_ns=median(warmed.ns[-session.settings.warm_up_window :]),
+        peak_rss_mb=peak_rss_mb,
+        answers=compared(session, cell),
+    )
 
 
 def compared(session: Session, cell: Cell) -> dict[str, float] | None:

@@ -14,7 +14,7 @@ import threading
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from src.home import ROOT, HomeError, home
 from src.host import identity
@@ -80,6 +80,27 @@ def how_it_was_lost(job: Job, code: int | None) -> str:
     return f"Its process was ended{by} before it was done.{kept}"
 
 
+def start_process(job_id: str, claimed_by: str, stream: BinaryIO) -> subprocess.Popen[bytes]:
+    """Start the process that carries a job out; what it prints goes into the stream."""
+    return subprocess.Popen(
+        [*COMMAND, job_id, claimed_by],
+        stdin=subprocess.DEVNULL,
+        stdout=stream,
+        stderr=subprocess.STDOUT,
+        cwd=ROOT,
+        env={**os.environ, APP_VARIABLE: str(os.getpid())},
+        start_new_session=True,  # it outlives the app, and a Ctrl-C there is not for it
+    )
+
+
+def keep_house(store: Store) -> None:
+    """End jobs that nobody can read, settle runs whose writer is gone, and keep no more runs than may be."""
+    queue.end_unreadable(store)
+    writing.settle_orphans(store)
+    if (newest := limits().kept_runs) is not None:
+        retention.prune(store, newest)
+
+
 class Supervisor:
     """Looks at the queue once a second. `problem` is why it cannot, `standstill` which run does not move, for
     the page to show.
@@ -135,10 +156,7 @@ class Supervisor:
         now = time.monotonic()
         if self.looked_for_orphans is None or now - self.looked_for_orphans > ORPHANS_S:
             self.looked_for_orphans = now
-            queue.end_unreadable(store)
-            writing.settle_orphans(store)
-            if (newest := limits().kept_runs) is not None:
-                retention.prune(store, newest)
+            keep_house(store)
 
     def launch(self, store: Store, job: Job) -> None:
         """Start a claimed job's process. Where that cannot be done now the job waits on: raises HomeError."""
@@ -148,15 +166,7 @@ class Supervisor:
             for one in old[:-KEPT_LOGS]:
                 one.unlink(missing_ok=True)
             with open(path, "wb") as stream:
-                self.children[job.id] = subprocess.Popen(
-                    [*COMMAND, job.id, self.me],
-                    stdin=subprocess.DEVNULL,
-                    stdout=stream,
-                    stderr=subprocess.STDOUT,
-                    cwd=ROOT,
-                    env={**os.environ, APP_VARIABLE: str(os.getpid())},
-                    start_new_session=True,  # it outlives the app, and a Ctrl-C there is not for it
-                )
+                self.children[job.id] = start_process(job.id, self.me, stream)
         except (OSError, HomeError) as error:
             queue.requeue(store, replace(job, claimed_by=self.me))
             if isinstance(error, HomeError):

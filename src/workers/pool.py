@@ -97,6 +97,30 @@ def logs() -> Path:
     return folder
 
 
+def start_process(
+    spec: EngineSpec, threads: int, channel: socket.socket, log: Path
+) -> subprocess.Popen[bytes]:
+    """Start an engine's process on as many CPUs as it has threads. It talks over the channel, and whatever
+    its libraries print is in the log.
+    """
+    assert threading.current_thread() is threading.main_thread(), (
+        "workers are spawned by the main thread only"
+    )
+    cpus = ",".join(map(str, machine.allowed_cpus()[:threads]))
+    program = [environments.interpreter(spec.environment), "-m", "src.workers.worker"]
+    with open(log, "wb") as stream:
+        return subprocess.Popen(
+            [*program, str(channel.fileno()), str(os.getpid()), spec.id, cpus],
+            pass_fds=[channel.fileno()],
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            cwd=ROOT,
+            env=clean_environment(threads),
+            start_new_session=True,  # a terminal's Ctrl-C is for the measurer
+        )
+
+
 class Pool:
     """All workers of one measurer.
 
@@ -188,26 +212,11 @@ class Pool:
             self.drop(min(idle, key=lambda worker: worker.used).key)
 
     def spawn(self, spec: EngineSpec, key: str, token: tuple[str, int]) -> Handle:
-        assert threading.current_thread() is threading.main_thread(), (
-            "workers are spawned by the main thread only"
-        )
         ours, theirs = socket.socketpair()
         log = logs() / f"{key}-{os.getpid()}.log"
-        cpus = ",".join(map(str, machine.allowed_cpus()[: token[1]]))
-        program = [environments.interpreter(spec.environment), "-m", "src.workers.worker"]
-        with open(log, "wb") as stream, theirs:
-            process = subprocess.Popen(
-                [*program, str(theirs.fileno()), str(os.getpid()), spec.id, cpus],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=stream,
-                stderr=subprocess.STDOUT,
-                cwd=ROOT,
-                env=clean_environment(token[1]),
-                start_new_session=True,  # a terminal's Ctrl-C is for the measurer
-            )
-        worker = self.workers[key] = Handle(spec, key, token, process, ours, log, self.ask)
-        return worker
+        with theirs:
+            process = start_process(spec, token[1], theirs, log)
+        return self.workers.setdefault(key, Handle(spec, key, token, process, ours, log, self.ask))
 
     def ask(self, worker: Handle, message: Message, timeout_s: float | None = None) -> Message:
         """Let this worker alone run, until it has answered.
@@ -225,6 +234,8 @@ class Pool:
             if answer is None:
                 raise EOFError
             worker.stop()
+            if "error" in answer:
+                raise WorkerFailed(answer["error"])
         except (OSError, EOFError, ValueError) as error:
             reason = how_it_ended(worker, error)
             self.drop(worker.key)
@@ -232,9 +243,6 @@ class Pool:
         except WorkerFailed:
             self.drop(worker.key)
             raise
-        if "error" in answer:
-            self.drop(worker.key)
-            raise WorkerFailed(answer["error"])
         return answer
 
     def await_answer(self, worker: Handle, timeout_s: float, limit_mb: float, hears: bool) -> None:
