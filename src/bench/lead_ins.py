@@ -65,7 +65,6 @@ def lengthen(rounds: Rounds, group: int, number: int, round_s: float) -> None:
             continue
         if not ramp.unsteady(ramp.rest([slice.ns for slice in slices])):
             continue
-        call_s = record.warmed[cell].call_ns / 1e9
-        calls = ramp.longer(rounds.lead_in(cell), rounds.calls(cell), call_s)
+        calls = ramp.longer(rounds.lead_in(cell), rounds.calls(cell), rounds.call_s(cell))
         if calls > rounds.lead_in(cell):
             rounds.session.happened(LeadIn(*cell, from_round=number + 1, calls=calls, visits=()))

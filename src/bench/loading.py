@@ -45,8 +45,7 @@ class Loading:
 
         On first use a preset's own budget begins after it; another one bounds this, too.
         """
-        session = self.session
-        waits = plan.has_presets_budget(self.plan) and not hosted()
+        session, waits = self.session, self.waits_for_first_use
         began, before_s = time.monotonic(), session.yielded_s
 
         def between() -> str:
@@ -59,6 +58,11 @@ class Loading:
         failed = build_artifacts(specs, self.model, progress, wait, between)
         self.budget.extend(waits * (time.monotonic() - began - (session.yielded_s - before_s)))
         return failed
+
+    @property
+    def waits_for_first_use(self) -> bool:
+        """Tell whether what is done once on a host is no part of the budget: of a preset's own, it is not."""
+        return plan.has_presets_budget(self.plan) and not hosted()
 
     def compose(self) -> None:
         """Compose the inputs of every length, the same for every engine."""
@@ -139,7 +143,9 @@ class Loading:
         worker = session.pool.get(seat.spec, folder, self.tokenizer, seat.threads, keep, seat.key)
         self.budget.longest_load_s = max(self.budget.longest_load_s, time.monotonic() - began)
         session.seated[seat.key] = seat, worker
+        began = time.monotonic()
         confirming.identify(worker, folder, self.weights, shape_name(*self.answering.shapes[0]))
+        self.budget.extend(self.waits_for_first_use * (time.monotonic() - began))
         self.answering.ask(seat, worker, engines_left)
         worker.facts = worker.tell_facts()  # some are known only now
         session.happened(loaded(group, seat, worker, folder))

@@ -15,11 +15,11 @@ from src.bench.events import Event, Slice, Warmed
 from src.bench.observer import Observer
 from src.bench.plan import Plan
 from src.bench.precision import precise
-from src.bench.record import Cell, Record
+from src.bench.record import Cell, Record, round_medians
 from src.bench.seat import key_of
 from src.bench.settings import Settings
 from src.progress import Progress
-from src.stats import looks
+from src.stats import looks, median
 from src.workers import ramp
 
 
@@ -84,6 +84,7 @@ class Rounds:
         self.budget = budget
         self.clock = clock
         self.order = random.Random(asked.seed)
+        self.call_ns: dict[Cell, float] = {}  # as the rounds so far have it
         self.calls_s = self.measuring_s = 0.0
 
     def measure(self, group: int, groups_left: int) -> str:
@@ -141,6 +142,7 @@ class Rounds:
                 return "failed"
             self.observer.between_rounds(self.record)
             if number in lead_ins.CHECKS or number == look:
+                self.learn(group)
                 lead_ins.lengthen(self, group, number, (self.clock() - began) / number)
             if number == look:
                 if precise(self.plan, self.record, self.session.cells(group)):
@@ -171,14 +173,25 @@ class Rounds:
 
     def calls(self, cell: Cell) -> int:
         """Return how many timed calls a slice of this cell has."""
-        call_s = self.record.warmed[cell].call_ns / 1e9
-        return slicing.slice_calls(self.plan, call_s, self.lead_in(cell), self.settings.slice_s)
+        return slicing.slice_calls(self.plan, self.call_s(cell), self.lead_in(cell), self.settings.slice_s)
+
+    def call_s(self, cell: Cell) -> float:
+        """Return about how long a call takes: by the rounds so far, else by the warm-up."""
+        return self.call_ns.get(cell, self.record.warmed[cell].call_ns) / 1e9
+
+    def learn(self, group: int) -> None:
+        """Take from the rounds how long calls take: a cell may have been warmed up in a bad moment, and its
+        slices would be too short for the whole run.
+        """
+        for cell in self.session.cells(group):
+            if medians := list(round_medians(self.record.undisturbed(cell)).values()):
+                self.call_ns[cell] = median(medians)
 
     def expected_s(self, cell: Cell, calls: int | None = None, pace_s: float | None = None) -> float:
         """Return about how long a slice of this cell takes; of so many calls with such a pause, if given."""
         if cell not in self.record.warmed:
             return 0.0
-        call_s = self.record.warmed[cell].call_ns / 1e9
+        call_s = self.call_s(cell)
         pause_s = self.plan.pace_s if pace_s is None else pace_s
         return (calls or self.calls(cell)) * (call_s + pause_s) + self.lead_in(cell) * call_s
 

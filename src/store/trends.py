@@ -18,9 +18,9 @@ class Point:
 
     run_id: str
     started_at: str
-    host_id: str
     host: str
     cpu: str
+    cpus: int
     model: str
     median_ms: float
     low_ms: float | None
@@ -30,6 +30,13 @@ class Point:
     weights: str | None
     artifact: str | None
     runtime: dict[str, str] | None
+
+    @property
+    def host_id(self) -> str:
+        """Return what tells a host from another: its name and CPUs. Not its memory, of which a kernel's
+        update may take some.
+        """
+        return f"{self.host}, {self.cpu}, {self.cpus}"
 
     @property
     def subject(self) -> tuple[str, str, str, str, str]:
@@ -62,9 +69,9 @@ def trend(store: Store, engine: str, case: Case) -> list[Point]:
         select(
             runs.id.label("run_id"),
             runs.started_at,
-            hosts.id.label("host_id"),
             hosts.name.label("host"),
             hosts.cpu,
+            hosts.cpus,
             runs.model,
             table.c.median_ms,
             table.c.low_ms,

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from src.accuracy import confirming
 from src.bench import accuracy
-from src.bench.plan import BadPlan, Plan
+from src.bench.budget import Budget
+from src.bench.plan import PRESETS, BadPlan, Plan
 from src.bench.record import Record
 from src.figures.results import summarise
 from src.host.lock import host_lock
@@ -209,6 +211,22 @@ def test_a_sentence_goes_first_between_two_builds(
         artifacts.cache.discard(name, MODEL)
     failed = artifacts.ensure(names, MODEL, lambda _: None, pool.wait, lambda: "No time.")
     assert failed == dict.fromkeys(names, "No time.")
+
+
+def test_what_is_looked_at_once_on_a_host_is_no_part_of_a_presets_budget(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+):
+    """Whether an engine answers as the one whose accuracy is stored; one's own budget bounds that, too."""
+    given: list[float] = []
+    identify = confirming.identify
+    monkeypatch.setattr(Budget, "extend", lambda self, seconds: given.append(seconds))
+    monkeypatch.setattr(confirming, "identify", lambda *those: (time.sleep(0.3), identify(*those)))
+    budget_s = PRESETS["quick"].make().budget_s
+    measure(pool, plan("fake-negative", preset="quick", budget_s=budget_s, precision=0.9))
+    assert sum(given) >= 3 * 0.3, "of the baseline, its twin and the fake"
+    given.clear()
+    measure(pool, plan("fake-negative", preset="quick", budget_s=budget_s - 1, precision=0.9))
+    assert sum(given) == 0
 
 
 COUNT = "i=0; while [ $i -lt 40 ]; do i=$((i+1)); date +%s.%N; sleep 0.1; done"

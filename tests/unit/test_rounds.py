@@ -44,6 +44,7 @@ class FakeSession:
     disturbs: Callable[[int, int, Cell], bool] = lambda *_: False
     calls: Callable[[Cell, int, int], Iterable[int]] | None = None
     precise: bool = True
+    warms_up_slower: Callable[[Cell], int] = lambda _: 1
 
     def call_ns(self, cell: Cell) -> int:
         return CALL_NS.get(cell.engine, 5_000_000)
@@ -62,7 +63,7 @@ class FakeSession:
     def warm_up(self, cell: Cell) -> Warmed:
         self.asked.append(("warms up", cell))
         self.now += 0.1
-        call_ns = self.call_ns(cell)
+        call_ns = self.call_ns(cell) * self.warms_up_slower(cell)
         return Warmed(*cell, 9.0, 20, True, 20 * call_ns, call_ns, 100.0, None)
 
     def visit(self, cell: Cell, count: int, offset: int, cap_s: float) -> tuple[int, ...]:
@@ -292,6 +293,18 @@ def test_a_lead_in_that_was_too_short_is_lengthened_and_its_rounds_begin_anew():
         used = {lead_in for number, lead_in in slices if change.from_round <= number < later.from_round}
         assert used == {change.calls}
     assert len(run.rounds.record.undisturbed(cell)) >= FIRST_LOOKS[0], "as many rounds as a first look needs"
+
+
+def test_a_cell_that_was_warmed_up_in_a_bad_moment_gets_as_many_calls_as_the_others():
+    """Its calls took ten times as long then: it has a few a slice until the rounds show better."""
+    slower = {"warms_up_slower": lambda cell: 10 if cell.engine == "onnxruntime-int8" else 1}
+    run = conduct(session=slower, sequence_lengths=(16,))
+    calls = {
+        number: count for number, _, cell, _, count, _ in run.slices() if cell.engine == "onnxruntime-int8"
+    }
+    assert calls[1] == 3
+    assert calls[lead_ins.CHECKS[0]] == 3
+    assert calls[lead_ins.CHECKS[0] + 1] == 30
 
 
 def test_paced_cells_come_last_six_times_the_baseline_and_the_fastest():
