@@ -38,8 +38,10 @@ def run(
     observer: Observer = NOBODY,
     command: str = "",
     settings: Settings = BENCHMARK,
+    record: Record | None = None,
 ) -> Record:
-    """Carry out a plan; return its record, each event of which the observer has kept first.
+    """Carry out a plan; return its record, each event of which the observer has kept before the next. An
+    empty `record` may be given by who wants to look at it meanwhile.
 
     Takes the host's lock. Raises BadPlan, UnknownEngine, ModelError, HomeError, LockError; a failed engine is
     an event.
@@ -52,7 +54,7 @@ def run(
         pool.pause(seconds)
 
     with host_lock("a benchmark", telling_who_waits(observer.progress), pause) as lock:
-        benchmark = Benchmark(pool, accepted, model, observer, settings, lock)
+        benchmark = Benchmark(pool, accepted, model, observer, settings, lock, record or Record())
         try:
             benchmark.run(missing, command)
         finally:
@@ -71,12 +73,13 @@ class Benchmark:
         observer: Observer,
         settings: Settings,
         lock: HostLock,
+        record: Record,
     ) -> None:
         self.plan = accepted
         self.model = model
         self.observer = observer
         self.settings = settings
-        self.record = Record()
+        self.record = record
         self.began = time.monotonic()
         self.budget = Budget(accepted, self.began, settings.slice_s)
         give_way = giving_way.GivingWay(lock, accepted.budget_s)

@@ -65,8 +65,8 @@ class Session:
         self.slices_s = self.own_cpu_s = 0.0
 
     def happened(self, event: Event) -> None:
-        self.observer.happened(event)
         self.record.add(event)
+        self.observer.happened(event)
 
     # --- who is here
 

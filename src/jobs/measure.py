@@ -46,7 +46,7 @@ class Measuring:
         self.job = job
         self.stop = stop
         self.sink = writing.StoreSink(store)
-        self.record = Record()  # what has been written so far; the protocol's own is its equal
+        self.record = Record()  # the protocol's own
         self.began = time.monotonic()
         self.rounds_began: float | None = None
         self.told = self.looked = self.drawn = 0.0
@@ -58,13 +58,12 @@ class Measuring:
     def take(self, event: Event) -> None:
         """The sink: the event is kept before this returns, and the page hears of it once a second."""
         self.sink(event)
-        self.record.add(event)
         match event:
             case Begun():
                 self.began = time.monotonic()  # as the budget does, once the host's lock is held
                 queue.tell(self.store, self.job.id, run_id=event.id)
             case Failed() | Loaded():
-                self.draw(self.record)
+                self.draw()
             case Slice():
                 self.rounds_began = self.rounds_began or time.monotonic()
                 if self.due():
@@ -74,9 +73,9 @@ class Measuring:
         if step.stage in ("wait", "noise") or self.due():
             self.tell(step)
 
-    def between_rounds(self, record: Record) -> None:
+    def between_rounds(self, _: Record) -> None:
         if time.monotonic() - self.drawn >= self.draw_every_s:
-            self.draw(record)
+            self.draw()
 
     def stopped(self) -> bool:
         """Tell whether to stop: after a signal, or a note in the store, looked for once a second."""
@@ -117,12 +116,13 @@ class Measuring:
         budget_s = self.job.plan.budget_s - elapsed  # used up earlier where sentences went first
         return min(budget_s, rounds_s) if budget_s > 0 else rounds_s
 
-    def draw(self, record: Record) -> None:
+    def draw(self) -> None:
         """Write what the page shows while the run goes on: a row per cell, and how each engine does."""
         began = time.monotonic()
+        record = self.record
         cells = results.summarise(record).results if record.begun else ()
         shown = tuple(map(cell_of, cells))
-        live = Live(record.rounds, shown, loaded(self.record), tuple(self.record.failures))
+        live = Live(record.rounds, shown, loaded(record), tuple(record.failures))
         queue.tell(self.store, self.job.id, live=asdict(live))
         self.drawn = time.monotonic()
         self.draw_every_s = max(LIVE_S, (self.drawn - began) / LIVE_SHARE)
@@ -160,6 +160,7 @@ def carry_out(store: Store, job: Job, settings: Settings) -> tuple[str, str]:
                 Observer(measuring.take, measuring.progress, measuring.between_rounds, measuring.stopped),
                 f"asked for on the page, job {job.id}",
                 settings,
+                measuring.record,
             )
     except StoreError:
         raise

@@ -117,7 +117,7 @@ def test_results_are_kept_and_joined(monkeypatch: pytest.MonkeyPatch, tmp_path: 
 
 KEEP = """
 import sys, time
-from src.bench import accuracy_files
+from src.accuracy import accuracy_files
 from tests.unit.test_accuracy import result
 real = accuracy_files.kept
 def kept():  # slow, so that another one comes between reading and writing

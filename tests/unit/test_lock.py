@@ -18,7 +18,7 @@ from tests.conftest import ROOT
 HOLD = """
 import sys, time
 from pathlib import Path
-from src.bench import lock
+from src.host import lock
 lock.PATH = Path(sys.argv[1])
 with lock.host_lock("a test", print):
     print("held", flush=True)
@@ -33,7 +33,7 @@ def own_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_real_path_is_fixed_and_outside_the_home():
-    code = "from src.bench import lock; print(lock.PATH)"
+    code = "from src.host import lock; print(lock.PATH)"
     paths = {
         subprocess.run(
             [sys.executable, "-c", code], cwd=ROOT, env={**os.environ, **more}, capture_output=True, text=True
@@ -158,7 +158,7 @@ def test_a_huge_file_is_not_read(own_path: Path):
 
 def test_another_folder_is_another_lock_and_a_service_may_be_told_one(tmp_path: Path):
     """A service with temporary files of its own, and the command line beside it."""
-    code = "from src.bench import lock; print(lock.PATH)"
+    code = "from src.host import lock; print(lock.PATH)"
     told = subprocess.run(
         [sys.executable, "-c", code],
         cwd=ROOT,
