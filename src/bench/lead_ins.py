@@ -65,6 +65,8 @@ def lengthen(rounds: Rounds, group: int, number: int, round_s: float) -> None:
             continue
         if not ramp.unsteady(ramp.rest([slice.ns for slice in slices])):
             continue
-        calls = ramp.longer(rounds.lead_in(cell), rounds.calls(cell), rounds.call_s(cell))
-        if calls > rounds.lead_in(cell):
+        expected = rounds.expected
+        before = expected.lead_in(cell)
+        calls = ramp.longer(before, expected.calls(cell), expected.call_s(cell))
+        if calls > before:
             rounds.session.happened(LeadIn(*cell, from_round=number + 1, calls=calls, visits=()))

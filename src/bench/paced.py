@@ -83,7 +83,7 @@ def measure(rounds: Rounds, group: int) -> None:
             text = f"One request each {pace_s:g} s, as Infinity's demo was driven"
             rounds.observer.progress(Progress("measure", text, min(number, FEWEST_ROUNDS), FEWEST_ROUNDS))
             session.let_sentences_go_first()
-            slice_s = calls * pace_s + rounds.expected_s(cell)
+            slice_s = calls * pace_s + rounds.expected.slice_s(cell)
             if rounds.observer.stopped() or clock() + slice_s > rounds.budget.until:
                 return
             rounds.attempt(number, 1, cell, calls, pace_s)

@@ -9,18 +9,18 @@ from collections.abc import Callable
 from itertools import count
 from typing import Protocol
 
-from src.bench import lead_ins, paced, slicing
+from src.bench import lead_ins, paced
 from src.bench.budget import Budget
 from src.bench.events import Event, Slice, Warmed
+from src.bench.expected import Expected
 from src.bench.observer import Observer
 from src.bench.plan import Plan
 from src.bench.precision import precise
-from src.bench.record import Cell, Record, round_medians
+from src.bench.record import Cell, Record
 from src.bench.seat import key_of
 from src.bench.settings import Settings
 from src.progress import Progress
-from src.stats import looks, median
-from src.workers import ramp
+from src.stats import looks
 
 
 class Session(Protocol):
@@ -84,7 +84,7 @@ class Rounds:
         self.budget = budget
         self.clock = clock
         self.order = random.Random(asked.seed)
-        self.call_ns: dict[Cell, float] = {}  # as the rounds so far have it
+        self.expected = Expected(asked, settings, record)
         self.calls_s = self.measuring_s = 0.0
 
     def measure(self, group: int, groups_left: int) -> str:
@@ -135,14 +135,14 @@ class Rounds:
                 self.session.let_sentences_go_first()
                 if self.observer.stopped():
                     return "interrupted"
-                if self.clock() + self.expected_s(cell) > self.budget.until:
+                if self.clock() + self.expected.slice_s(cell) > self.budget.until:
                     return "budget"
                 self.slice(number, cell)
             if not self.session.cells(group):
                 return "failed"
             self.observer.between_rounds(self.record)
             if number in lead_ins.CHECKS or number == look:
-                self.learn(group)
+                self.expected.learn(self.session.cells(group))
                 lead_ins.lengthen(self, group, number, (self.clock() - began) / number)
             if number == look:
                 if precise(self.plan, self.record, self.session.cells(group)):
@@ -166,44 +166,15 @@ class Rounds:
 
     # --- slices
 
-    def lead_in(self, cell: Cell) -> int:
-        """Return how many untimed calls a slice of this cell begins with."""
-        known = self.record.lead_ins.get(cell)
-        return known[-1].calls if known else ramp.LEAST_LEAD_IN
-
-    def calls(self, cell: Cell) -> int:
-        """Return how many timed calls a slice of this cell has."""
-        return slicing.slice_calls(self.plan, self.call_s(cell), self.lead_in(cell), self.settings.slice_s)
-
-    def call_s(self, cell: Cell) -> float:
-        """Return about how long a call takes: by the rounds so far, else by the warm-up."""
-        return self.call_ns.get(cell, self.record.warmed[cell].call_ns) / 1e9
-
-    def learn(self, group: int) -> None:
-        """Take from the rounds how long calls take: a cell may have been warmed up in a bad moment, and its
-        slices would be too short for the whole run.
-        """
-        for cell in self.session.cells(group):
-            if medians := list(round_medians(self.record.undisturbed(cell)).values()):
-                self.call_ns[cell] = median(medians)
-
-    def expected_s(self, cell: Cell, calls: int | None = None, pace_s: float | None = None) -> float:
-        """Return about how long a slice of this cell takes; of so many calls with such a pause, if given."""
-        if cell not in self.record.warmed:
-            return 0.0
-        call_s = self.call_s(cell)
-        pause_s = self.plan.pace_s if pace_s is None else pace_s
-        return (calls or self.calls(cell)) * (call_s + pause_s) + self.lead_in(cell) * call_s
-
     def slice(self, number: int, cell: Cell) -> None:
         """Measure one slice; again where the host was disturbed, once it is quiet."""
         if cell not in self.record.warmed:
             return
-        calls = self.calls(cell)
+        calls = self.expected.calls(cell)
         for attempt in range(1, self.settings.attempts + 1):
             measured = self.attempt(number, attempt, cell, calls)
             kinds = self.record.disturbed(measured) if measured else ()
-            if not kinds or self.clock() + self.expected_s(cell) > self.budget.until:
+            if not kinds or self.clock() + self.expected.slice_s(cell) > self.budget.until:
                 return
             if not self.patience.quiet(kinds, self.budget.until):
                 return
@@ -214,9 +185,9 @@ class Rounds:
         """Measure one slice of so many timed calls; `pace_s` for a paced cell. None once the engine has
         failed.
         """
-        cap_s = self.settings.cut_s(self.expected_s(cell, calls, pace_s))
+        cap_s = self.settings.cut_s(self.expected.slice_s(cell, calls, pace_s))
         self.patience.settle()
-        timed = self.session.slice(number, attempt, cell, self.lead_in(cell), calls, cap_s, pace_s)
+        timed = self.session.slice(number, attempt, cell, self.expected.lead_in(cell), calls, cap_s, pace_s)
         if timed:
             self.calls_s += (sum(timed.ns) + timed.lead_in_ns) / 1e9
             self.session.happened(timed)

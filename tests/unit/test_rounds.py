@@ -221,7 +221,7 @@ def test_a_run_that_is_not_precise_goes_on_to_the_end_of_its_budget_and_no_furth
     assert run.stopped == "budget"
     ends = run.session.now
     assert 119.0 < ends <= 120.0
-    longest = max(run.rounds.expected_s(cell) for cell in run.session.cells(0))
+    longest = max(run.rounds.expected.slice_s(cell) for cell in run.session.cells(0))
     assert ends > 120.0 - longest, "it ended because the next slice would not fit"
 
 
