@@ -52,7 +52,7 @@ class Comparison:
 def judge(reference: Reference, measurement: Measurement) -> Comparison:
     """Return what blocks dividing the measurement by the reference, and the caveats of doing it.
 
-    What the reference does not say blocks as a difference does (docs: "Comparing with a stored reference").
+    What the reference does not say blocks as a difference does (docs/methodology.md, “comparable”).
     """
     blocking = (
         _scope(reference.scope, measurement.scope),

@@ -1,15 +1,17 @@
 """Whoever uses the app gets a quiet one, started as they start it."""
 
 import time
+from pathlib import Path
 
 import psutil
 import pytest
 from playwright.sync_api import Page
 
+from src.ui.shell import PAGES as LISTED
 from tests.e2e.conftest import Server, measured, settled
 from tests.e2e.test_home import download, type_sentence
 
-PAGES = ("", "verdict", "benchmark", "history", "compare", "engines", "accuracy", "cost", "methodology")
+PAGES = tuple("" if path == "app.py" else Path(path).stem for path, *_ in LISTED)
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -97,3 +97,9 @@ def test_adding_an_engine_is_one_row(fakes: None):
     assert style.colour(spec).startswith("#")
     assert style.marker(spec) == "circle"
     assert style.colour(spec) == style.colour(registry.get("fake-negative")), "a runtime has one colour"
+
+
+def test_every_engine_looks_like_itself():
+    """Colour and marker tell them apart in a chart: a runtime's markers must not run out."""
+    looks = [(style.colour(spec), style.marker(spec)) for spec in registry.all_engines()]
+    assert len(set(looks)) == len(looks)
