@@ -108,8 +108,11 @@ def test_rounds_are_shuffled_and_a_seed_repeats_them(pool: Pool):
     assert len(set(first)) > 10, "rounds differ"
     assert all(sorted(one) == sorted(first[0]) for one in first), "in their order only"
     assert all(len({case for _, case in one[:3]}) == 1 for one in first), "what is compared is close in time"
-    assert orders(1) == first
-    assert orders(2) != first
+    again = orders(1)
+    rounds = min(len(first), len(again))  # how many a run has is decided by how steady the host was
+    assert rounds >= 20
+    assert again[:rounds] == first[:rounds]
+    assert orders(2)[:rounds] != first[:rounds]
 
 
 def test_one_worker_is_runnable_at_a_time(pool: Pool):
