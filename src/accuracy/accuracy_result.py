@@ -1,10 +1,8 @@
 """What was measured of engines' accuracy, as types that are kept as JSON."""
 
 from dataclasses import asdict, dataclass, field
-from functools import lru_cache
 
-from pydantic import TypeAdapter
-
+from src import typed
 from src.accuracy.gate import Gate, Pairs
 from src.facts import Facts
 from src.model.fingerprint import Fingerprint
@@ -79,11 +77,6 @@ class Accuracy:
         return asdict(self)
 
 
-@lru_cache
-def adapter() -> TypeAdapter[Accuracy]:
-    return TypeAdapter(Accuracy)
-
-
 def from_json(found: Facts) -> Accuracy:
     """Return the accuracy that `Accuracy.to_json` wrote. Gates of versions in which they were no intervals
     are not known. Raises ValueError.
@@ -92,4 +85,4 @@ def from_json(found: Facts) -> Accuracy:
         {**row, "gate": row["gate"] if isinstance(row.get("gate"), dict) else None}
         for row in found.get("engines", [])
     ]
-    return adapter().validate_python({**found, "engines": engines})
+    return typed.read(Accuracy, {**found, "engines": engines})

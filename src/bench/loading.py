@@ -39,6 +39,8 @@ class Loading:
         self.tokenizer = Path()
         self.weights = ""
         self.answering = Answering(session)
+        # What is done once on a host is no part of a preset's own budget.
+        self.waits_for_first_use = plan.has_presets_budget(self.plan) and not hosted()
 
     def build(self, specs: list[EngineSpec]) -> list[Failure]:
         """Build what these engines load; return what failed. Sentences go first between two of them.
@@ -58,11 +60,6 @@ class Loading:
         failed = build_artifacts(specs, self.model, progress, wait, between)
         self.budget.extend(waits * (time.monotonic() - began - (session.yielded_s - before_s)))
         return failed
-
-    @property
-    def waits_for_first_use(self) -> bool:
-        """Tell whether what is done once on a host is no part of the budget: of a preset's own, it is not."""
-        return plan.has_presets_budget(self.plan) and not hosted()
 
     def compose(self) -> None:
         """Compose the inputs of every length, the same for every engine."""

@@ -17,7 +17,7 @@ from src.bench.observer import Observer
 from src.bench.plan import Plan
 from src.bench.precision import precise
 from src.bench.record import Cell, Record
-from src.bench.seat import key_of
+from src.bench.seat import Ask, key_of
 from src.bench.settings import Settings
 from src.progress import Progress
 from src.stats import looks
@@ -39,16 +39,7 @@ class Session(Protocol):
 
     def visit(self, cell: Cell, count: int, offset: int, cap_s: float) -> tuple[int, ...] | None: ...
 
-    def slice(
-        self,
-        number: int,
-        attempt: int,
-        cell: Cell,
-        lead_in: int,
-        calls: int,
-        cap_s: float,
-        pace_s: float | None,
-    ) -> Slice | None: ...
+    def slice(self, asked: Ask) -> Slice | None: ...
 
 
 class Quiet(Protocol):
@@ -187,7 +178,8 @@ class Rounds:
         """
         cap_s = self.settings.cut_s(self.expected.slice_s(cell, calls, pace_s))
         self.patience.settle()
-        timed = self.session.slice(number, attempt, cell, self.expected.lead_in(cell), calls, cap_s, pace_s)
+        ask = Ask(number, attempt, cell, self.expected.lead_in(cell), calls, cap_s, pace_s)
+        timed = self.session.slice(ask)
         if timed:
             self.calls_s += (sum(timed.ns) + timed.lead_in_ns) / 1e9
             self.session.happened(timed)

@@ -2,6 +2,7 @@
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from src.accuracy import known_accuracy
 from src.bench.events import Loaded, engine_id
@@ -26,6 +27,20 @@ class Seat:
     @property
     def key(self) -> str:
         return f"{self.engine}@{self.threads}"
+
+
+class Ask(NamedTuple):
+    """A slice to be timed: which attempt of which round, and of what cell; its untimed and its timed calls,
+    after how many seconds it is cut short, and the pause before each call of a paced cell.
+    """
+
+    round: int
+    attempt: int
+    cell: Cell
+    lead_in: int
+    calls: int
+    cap_s: float
+    pace_s: float | None
 
 
 def key_of(cell: Cell) -> str:

@@ -1,10 +1,8 @@
 """What was measured for one sentence, as types that travel between processes as JSON."""
 
 from dataclasses import asdict, dataclass
-from functools import lru_cache
 
-from pydantic import TypeAdapter
-
+from src import typed
 from src.accuracy.known_accuracy import Known
 from src.facts import Facts
 from src.model.fingerprint import Fingerprint
@@ -95,11 +93,6 @@ class Answer:
         return asdict(self)
 
 
-@lru_cache
-def adapter() -> TypeAdapter[Answer]:
-    return TypeAdapter(Answer)
-
-
 def from_json(found: Facts) -> Answer:
     """Return the answer that `Answer.to_json` wrote, also after a way through JSON. Raises ValueError."""
-    return adapter().validate_python(found)
+    return typed.read(Answer, found)

@@ -5,7 +5,6 @@ import random
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 from typing import TypeVar
 
 import psutil
@@ -16,7 +15,7 @@ from src.bench.events import Event, Failed, Slice, Warmed, engine_id
 from src.bench.observer import Observer
 from src.bench.plan import Plan
 from src.bench.record import Cell, Record
-from src.bench.seat import Seat, key_of
+from src.bench.seat import Ask, Seat, key_of
 from src.bench.settings import Settings
 from src.host import evidence, machine
 from src.host.evidence import Evidence, Watch
@@ -148,31 +147,25 @@ class Session:
         )
         return tuple(timed.ns) if timed else None
 
-    def slice(
-        self,
-        number: int,
-        attempt: int,
-        cell: Cell,
-        lead_in: int,
-        calls: int,
-        cap_s: float,
-        pace_s: float | None,
-    ) -> Slice | None:
-        """Time one slice of a round; `pace_s` for a paced cell."""
+    def slice(self, asked: Ask) -> Slice | None:
+        """Time one slice of a round."""
+        cell = asked.cell
         if (key := key_of(cell)) not in self.seated:
             return None
         worker, shape, case = self.seated[key][1], shape_of(cell), cell.case
-        pause_s = self.plan.pace_s if pace_s is None else pace_s
-        timeout_s = self.settings.answer_timeout_s + 2 * cap_s
+        pause_s = self.plan.pace_s if asked.pace_s is None else asked.pace_s
+        timeout_s = self.settings.answer_timeout_s + 2 * asked.cap_s
         # The same texts for every engine of a round, others in each: no position has texts of its own.
-        offset = random.Random(f"{self.plan.seed} {number}").randrange(inputs.COUNT)
+        offset = random.Random(f"{self.plan.seed} {asked.round}").randrange(inputs.COUNT)
         at_s, switched = time.monotonic() - self.began, self.last_worker != key
         with suppress(OSError, psutil.Error):  # it is gone; asking tells why
             self.watch.start(worker.process.pid)
         began, own = time.monotonic(), time.process_time()
         timed = self.ask(
             cell,
-            lambda worker: worker.slice(shape, case.scope, lead_in, calls, offset, cap_s, pause_s, timeout_s),
+            lambda worker: worker.slice(
+                shape, case.scope, asked.lead_in, asked.calls, offset, asked.cap_s, pause_s, timeout_s
+            ),
         )
         self.own_cpu_s += time.process_time() - own
         self.slices_s += time.monotonic() - began
@@ -181,8 +174,7 @@ class Session:
         seen = self.watch.stop(worker.process.pid, timed.use)
         allowed = evidence.threads_allowed(worker.facts, case.threads)
         first_ns = timed.lead_ns[0] if switched and timed.lead_ns else None
-        event = slice_of(cell, number, attempt, at_s, timed, seen, allowed)
-        return replace(event, first_ns=first_ns, pace_s=pace_s)
+        return slice_of(asked, at_s, timed, seen, allowed, first_ns)
 
 
 def warmed_of(session: Session, cell: Cell, warmed: WarmedUp, peak_rss_mb: float | None) -> Warmed:
@@ -207,15 +199,16 @@ def compared(session: Session, cell: Cell) -> dict[str, float] | None:
 
 
 def slice_of(
-    cell: Cell, number: int, attempt: int, at_s: float, timed: Timed, seen: Evidence, allowed: int
+    asked: Ask, at_s: float, timed: Timed, seen: Evidence, allowed: int, first_ns: int | None
 ) -> Slice:
-    """Return the event of one slice: its round, its attempt, when it began, what the worker and the watch
-    told, and how many threads may have run.
+    """Return the event of one slice: when it began, what the worker and the watch told, how many threads may
+    have run, and its first call where another worker ran before.
     """
+    cell = asked.cell
     return Slice(
         cell.group,
-        number,
-        attempt,
+        asked.round,
+        asked.attempt,
         cell.engine,
         cell.case,
         at_s,
@@ -224,6 +217,8 @@ def slice_of(
         seen,
         evidence.disturbances(seen, cell.case.threads, allowed),
         len(timed.lead_ns),
+        first_ns,
+        asked.pace_s,
     )
 
 

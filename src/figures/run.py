@@ -4,10 +4,9 @@ Nothing here computes a figure. What was not measured, or was not recorded by an
 """
 
 from dataclasses import asdict, dataclass, field
-from functools import cached_property, lru_cache
+from functools import cached_property
 
-from pydantic import TypeAdapter
-
+from src import typed
 from src.bench.events import SCHEMA_VERSION, Failed
 from src.bench.plan import Case
 from src.facts import Facts
@@ -234,11 +233,6 @@ class Run:
         return tuple(dict.fromkeys(result.engine for result in self.results))
 
 
-@lru_cache
-def adapter() -> TypeAdapter[Run]:
-    return TypeAdapter(Run)
-
-
 def to_json(run: Run) -> Facts:
     """Return a run as the JSON of docs/results.md, without its events."""
     fields = asdict(run)
@@ -247,4 +241,4 @@ def to_json(run: Run) -> Facts:
 
 def from_json(found: Facts) -> Run:
     """Return the run in a JSON that `to_json` wrote; what it has besides is left out. Raises ValueError."""
-    return adapter().validate_python({**found, "head": found.get("run")})
+    return typed.read(Run, {**found, "head": found.get("run")})

@@ -1,10 +1,8 @@
 """What a job's process tells while it goes on, as the store has it and the page shows it."""
 
 from dataclasses import dataclass, field
-from functools import lru_cache
 
-from pydantic import TypeAdapter
-
+from src import typed
 from src.bench.events import Failed
 from src.facts import Facts
 from src.figures.run import Interval, JudgedRatio, OfCase
@@ -48,16 +46,11 @@ class Live:
     failures: tuple[Failed, ...] = field(default=())
 
 
-@lru_cache
-def adapters() -> tuple[TypeAdapter[Step | None], TypeAdapter[Live | None]]:
-    return TypeAdapter(Step | None), TypeAdapter(Live | None)
-
-
 def step_of(found: Facts | None) -> Step | None:
     """Return the step in a job's row. Raises ValueError."""
-    return adapters()[0].validate_python(found)
+    return None if found is None else typed.read(Step, found)
 
 
 def live_of(found: Facts | None) -> Live | None:
     """Return what is measured so far in a job's row. Raises ValueError."""
-    return adapters()[1].validate_python(found)
+    return None if found is None else typed.read(Live, found)

@@ -14,7 +14,7 @@ from src.bench.observer import Observer
 from src.bench.plan import Plan
 from src.bench.record import Cell, Record
 from src.bench.rounds import Rounds
-from src.bench.seat import key_of
+from src.bench.seat import Ask, key_of
 from src.bench.settings import BENCHMARK
 from src.stats import looks
 from src.workers import ramp
@@ -72,16 +72,8 @@ class FakeSession:
         slow = RAMP_CALLS[cell.engine.startswith(BASELINE)]
         return tuple(int(self.call_ns(cell) * (1.5 if number < slow else 1)) for number in range(count))
 
-    def slice(
-        self,
-        number: int,
-        attempt: int,
-        cell: Cell,
-        lead_in: int,
-        calls: int,
-        cap_s: float,
-        pace_s: float | None,
-    ) -> Slice | None:
+    def slice(self, asked: Ask) -> Slice | None:
+        number, attempt, cell, lead_in, calls, _, pace_s = asked
         began = self.now
         self.asked.append(("slices", number, attempt, cell, lead_in, calls, pace_s))
         if cell.engine in self.dead:
