@@ -9,6 +9,8 @@ TORCH_INDEX ?=
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # What runs in the isolated environments too.
 OLD_ZONE := src/__init__.py src/cpu.py src/environments.py src/errors.py src/home.py src/process.py src/engines src/model/__init__.py src/model/isolated src/doctor/hot_loop.py src/workers/own_use.py src/workers/repeats.py src/workers/verbs.py src/workers/wire.py src/workers/worker.py
+# The files that have tests with a marker: collecting all of them takes seconds.
+marked = $(shell grep -rl --include=*.py "mark\.$(1)" tests/unit tests/app)
 TORCH := $(shell grep '^torch==' requirements.txt)
 
 .PHONY: app dev test lint format unit measuring soak browser ipex 2021 screenshots clean
@@ -34,17 +36,18 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff check --isolated --select F,E9 --target-version py39 $(OLD_ZONE)
 	$(BIN)/mypy
 
-# In two processes, each with a home and a host's lock of its own.
+# In four processes, each with a home and a host's lock of its own. They share the CPUs, as much of this is waiting;
+# each has one for itself and its children, or engines would spin for threads that wait for a CPU.
 unit: $(VENV)/.dev
-	$(BIN)/python -m pytest tests/unit tests/app -m "not measuring and not one_cpu" -n 2 --dist loadfile
+	AWIY_TESTS_SHARE=1 $(BIN)/python -m pytest tests/unit tests/app -m "not measuring and not one_cpu" -n 4 --dist loadfile
 
 measuring: $(VENV)/.dev
-	AWIY_TESTS_SHARE=1 $(BIN)/python -m pytest tests/unit -m one_cpu -n 2 --maxschedchunk=1
-	$(BIN)/python -m pytest tests/unit tests/app -m measuring
+	AWIY_TESTS_SHARE=1 $(BIN)/python -m pytest $(call marked,one_cpu) -m one_cpu -n 2 --dist loadfile
+	$(BIN)/python -m pytest $(call marked,measuring) -m measuring
 
 # Long checks, by hand.
 soak: $(VENV)/.dev
-	AWIY_SOAK_ROUNDS=3 $(BIN)/python -m pytest tests/unit/test_client.py
+	AWIY_SOAK_ROUNDS=3 $(BIN)/python -m pytest tests/unit/test_client.py tests/unit/test_twins.py
 	AWIY_SOAK_RUNS=200 $(BIN)/python -m pytest tests/app/test_same_answer.py
 	$(BIN)/python -m tools.crowd
 

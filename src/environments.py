@@ -70,11 +70,12 @@ class Trouble:
 
 def get(name: str) -> Environment:
     """Return one environment. Raises UnknownEnvironment."""
-    for one in ENVIRONMENTS:
-        if one.name == name:
-            return one
+    for environment in ENVIRONMENTS:
+        if environment.name == name:
+            return environment
     raise UnknownEnvironment(
-        "There is no environment “%s”. There are: %s." % (name, ", ".join(one.name for one in ENVIRONMENTS))
+        "There is no environment “%s”. There are: %s."
+        % (name, ", ".join(environment.name for environment in ENVIRONMENTS))
     )
 
 
@@ -99,45 +100,45 @@ def canonical(name: str) -> str:
 
 def asked_versions(name: str) -> Dict[str, str]:
     """Return the exact version of each package that an environment's requirements name."""
-    found = {}
+    versions = {}
     for line in get(name).requirements.read_text(encoding="utf-8").splitlines():
         package, exact, version = line.partition("#")[0].strip().partition("==")
         if exact:
-            found[canonical(package)] = version.strip()
-    return found
+            versions[canonical(package)] = version.strip()
+    return versions
 
 
 def installed_versions(name: str) -> Dict[str, str]:
     """Return the version of each package that is installed in an environment, from its folders' names."""
-    found = {}
+    versions = {}
     for path in folder(name).glob("lib/python*/site-packages/*.dist-info"):
         package, _, version = path.name[: -len(".dist-info")].rpartition("-")
-        found[canonical(package)] = version
-    return found
+        versions[canonical(package)] = version
+    return versions
 
 
 def manifest(name: str) -> Dict[str, Any]:
     """Return what was recorded when an environment was made; empty for one that is not complete."""
     try:
-        found = json.loads((folder(name) / MANIFEST).read_text(encoding="utf-8"))
+        record = json.loads((folder(name) / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return record if isinstance(record, dict) else {}
 
 
 def fingerprint(name: str) -> str:
     """Return a hash of what an environment is made from: its requirements and its Python."""
-    made = manifest(name)
-    text = get(name).requirements.read_text(encoding="utf-8") + str(made.get("python"))
+    record = manifest(name)
+    text = get(name).requirements.read_text(encoding="utf-8") + str(record.get("python"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def wrong_system(one: Environment) -> Optional[Trouble]:
+def wrong_system(environment: Environment) -> Optional[Trouble]:
     """Return why an environment can never be made on this system; None when it can."""
-    if not one.system or one.system == (platform.system(), platform.machine()):
+    if not environment.system or environment.system == (platform.system(), platform.machine()):
         return None
     return Trouble(
-        "Its packages exist for %s on %s only." % one.system,
+        "Its packages exist for %s on %s only." % environment.system,
         "Run it on such a host; the other engines do not need it.",
     )
 

@@ -110,8 +110,8 @@ def disclosed(value: Any) -> Any:
     if not hosted():
         return value
     if isinstance(value, dict):
-        kept = {name: disclosed(one) for name, one in value.items()}
+        kept = {name: disclosed(entry) for name, entry in value.items()}
         return {**kept, "name": ""} if {"name", "cpu"} <= kept.keys() else kept
     if isinstance(value, list | tuple):
-        return [disclosed(one) for one in value]
+        return [disclosed(entry) for entry in value]
     return public(value) if isinstance(value, str) else value

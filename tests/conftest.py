@@ -1,5 +1,6 @@
 """What all tests share: one home folder, whose artifacts are built once a session, and the embedded model."""
 
+import gc
 import os
 import time
 from collections.abc import Iterable, Iterator
@@ -9,7 +10,7 @@ import psutil
 import pytest
 
 from src.home import default_home
-from src.host import lock
+from src.host import lock, machine
 from src.workers.pool import Pool
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -24,6 +25,12 @@ SIX = (
     "onnxruntime-fp16",
     "onnxruntime-int8",
 )
+
+
+def pytest_collection_finish() -> None:
+    """What is there stays: a collection before each slice of a worker in this process need not walk it."""
+    gc.collect()
+    gc.freeze()
 
 
 def runs(pid: int) -> bool:
@@ -61,7 +68,8 @@ def shared_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         os.environ["AWIY_LOCK"] = str(lock.PATH)
     if "AWIY_TESTS_SHARE" in os.environ:  # and a share of its CPUs
         cpus, number = sorted(os.sched_getaffinity(0)), os.environ["PYTEST_XDIST_WORKER"].removeprefix("gw")
-        os.sched_setaffinity(0, cpus[int(number) :: int(os.environ["PYTEST_XDIST_WORKER_COUNT"])] or cpus)
+        shares = min(len(cpus), int(os.environ["PYTEST_XDIST_WORKER_COUNT"]))
+        os.sched_setaffinity(0, cpus[int(number) % shares :: shares])
     os.environ.pop("AWIY_MODEL", None)
     os.environ.pop("AWIY_EXTRA_ENGINES", None)
     # Most tests need some engines, not all: those of all ask for them.
@@ -72,6 +80,12 @@ def shared_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def fakes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWIY_EXTRA_ENGINES", "tests.fakes:ENGINES,tests.ramp_fakes:ENGINES")
+
+
+@pytest.fixture
+def two_cpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two may be used, wherever this test runs."""
+    monkeypatch.setattr(machine, "allowed_cpus", lambda: [0, 1])
 
 
 @pytest.fixture

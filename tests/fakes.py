@@ -181,6 +181,18 @@ class Crowding(Plausible):
         return super().infer(*inputs)
 
 
+class ShortLived(Plausible):
+    """Starts three threads in each call, which have ended when it answers."""
+
+    def infer(self, *inputs):
+        threads = [threading.Thread(target=hashlib.sha256, args=(bytes(3_000_000),)) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return super().infer(*inputs)
+
+
 class Busy(Plausible):
     """Computes for some 2 ms a call."""
 
@@ -258,6 +270,7 @@ ENGINES = (
     row("later-crash", CrashingLater),
     row("crash-warm-up", CrashingInWarmUp),
     row("crowding", Crowding),
+    row("short-lived", ShortLived),
     row("busy", Busy),
     row("sleep-1", Sleeping1),
     row("sleep-5", Sleeping5),

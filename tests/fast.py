@@ -8,10 +8,8 @@ import sys
 from dataclasses import replace
 
 from src.bench.settings import BENCHMARK
-from src.cli import main
 from src.engines import registry
 from src.host import evidence
-from src.jobs import measure
 
 FAST = replace(
     BENCHMARK, slice_s=0.01, warm_up_window=3, visit_s=0.02, shortest_visit=6, shortest_visit_s=0.01
@@ -21,4 +19,10 @@ if __name__ == "__main__":
     registry.ACCURACY_BASELINE = "fake-plausible"
     evidence.disturbances = lambda seen, *_: ()
     evidence.slowdowns = lambda speed, reference: ()
-    sys.exit(main.main(settings=FAST) if sys.argv[1] == "bench" else measure.main(FAST))
+    if sys.argv[1] == "bench":
+        from src.cli.main import main
+
+        sys.exit(main(settings=FAST))
+    from src.jobs import measure
+
+    sys.exit(measure.main(FAST))

@@ -5,8 +5,7 @@ from typing import Any
 
 from src.accuracy.gate import HOLDS
 from src.accuracy.known_accuracy import Known
-from src.bench.sentence_answer import Answer, EngineAnswer, Latency
-from src.bench.sentence_answer import Noise as SentenceNoise
+from src.bench.sentence_result import EngineResult, Latency, SentenceNoise, SentenceResult
 from src.figures.run import Head, Noise, Pair, Result, Run
 from src.model.fingerprint import Fingerprint
 
@@ -66,9 +65,9 @@ def run(*rows: Result, model: dict[str, Any] = MODEL, floor: float = 0.01) -> Ru
     return Run(head=head, results=rows, noise=Noise(noise_floor=floor, pairs=pairs))
 
 
-def sentence(*rows: Result, model: dict[str, Any] = MODEL, **more: Any) -> Answer:
+def sentence(*rows: Result, model: dict[str, Any] = MODEL, **more: Any) -> SentenceResult:
     """Return a sentence whose engines took what these results of scope `pipeline` took."""
-    answer = Answer(
+    answer = SentenceResult(
         text="Good.",
         tokens=rows[0].sequence_length if rows else 16,
         truncated=False,
@@ -76,17 +75,17 @@ def sentence(*rows: Result, model: dict[str, Any] = MODEL, **more: Any) -> Answe
         host=HOST,
         threads=rows[0].threads if rows else 2,
         measured_at=STARTED,
-        engines=tuple(map(engine_answer, rows)),
+        engines=tuple(map(engine_result, rows)),
         failures=(),
         noise=SentenceNoise(0.0, 0.0, False, ""),
     )
     return replace(answer, **more)
 
 
-def engine_answer(row: Result) -> EngineAnswer:
+def engine_result(row: Result) -> EngineResult:
     """Return the answer of one engine, positive and right."""
     latency = Latency(row.median_ms, row.median_ci95_ms, 60, 6, True, 16, 1.0)
-    return EngineAnswer(
+    return EngineResult(
         engine=row.engine,
         label="positive",
         probability=0.99,

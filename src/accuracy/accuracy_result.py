@@ -77,12 +77,12 @@ class Accuracy:
         return asdict(self)
 
 
-def from_json(found: Facts) -> Accuracy:
+def from_json(fields: Facts) -> Accuracy:
     """Return the accuracy that `Accuracy.to_json` wrote. Gates of versions in which they were no intervals
     are not known. Raises ValueError.
     """
     engines = [
         {**row, "gate": row["gate"] if isinstance(row.get("gate"), dict) else None}
-        for row in found.get("engines", [])
+        for row in fields.get("engines", [])
     ]
-    return typed.read(Accuracy, {**found, "engines": engines})
+    return typed.read(Accuracy, {**fields, "engines": engines})

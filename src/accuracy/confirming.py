@@ -27,11 +27,11 @@ def identify(worker: Handle, folder: Path | None, weights: str, case: str) -> No
     """
     if worker.fingerprint.engine:
         return
-    found = fingerprint.of_engine(
+    engine_fingerprint = fingerprint.of_engine(
         worker.spec.id, weights, folder.name if folder else None, worker.facts, cpu_key()
     )
-    known_accuracy.confirm(found, partial(answers, worker, case))
-    worker.fingerprint = found
+    known_accuracy.confirm(engine_fingerprint, partial(answers, worker, case))
+    worker.fingerprint = engine_fingerprint
 
 
 def answers(
@@ -39,18 +39,18 @@ def answers(
     case: str,
     texts: Sequence[str],
     padded: int = 0,
-    told: Callable[[int], None] = lambda _: None,
+    listener: Callable[[int], None] = lambda _: None,
 ) -> Logits:
     """Return an engine's logits of each text, answered one at a time, padded to `padded` tokens if that is
-    not 0. `told` hears how many are done. Raises WorkerFailed.
+    not 0. `listener` hears how many are done. Raises WorkerFailed.
     """
-    found: dict[int, tuple[float, float]] = {}
+    logits: dict[int, tuple[float, float]] = {}
     # Texts of a length together: some engines compile for each length.
     order = sorted(range(len(texts)), key=lambda index: len(texts[index]))
     for start in range(0, len(order), CHUNK):
         chunk = order[start : start + CHUNK]
-        told(start)
+        listener(start)
         worker.prepare(case, [texts[index] for index in chunk], padded=padded)
         answered = worker.infer(case).logits
-        found |= {index: (pair[0], pair[1]) for index, pair in zip(chunk, answered, strict=True)}
-    return [found[index] for index in range(len(texts))]
+        logits |= {index: (pair[0], pair[1]) for index, pair in zip(chunk, answered, strict=True)}
+    return [logits[index] for index in range(len(texts))]

@@ -91,7 +91,7 @@ def of(fingerprint: Fingerprint) -> Known | None:
 
 def most(known: Iterable[Known | None]) -> Known | None:
     """Return what rests on the most sentences; what is not known never replaces what is."""
-    return max(filter(None, known), key=lambda one: (one.n, one.measured_at), default=None)
+    return max(filter(None, known), key=lambda accuracy: (accuracy.n, accuracy.measured_at), default=None)
 
 
 def best(kept: Any, now: Known | None) -> Known | None:
@@ -134,8 +134,8 @@ def stored_engine(fingerprint: Fingerprint) -> EngineAccuracy | None:
 def confirmations() -> list[Facts]:
     """Return what was looked at on this host so far; nothing where that cannot be read."""
     try:
-        found = json.loads(confirmations_file().read_text(encoding="utf-8"))
-        return [one for one in found if isinstance(one, dict)]
+        entries = json.loads(confirmations_file().read_text(encoding="utf-8"))
+        return [entry for entry in entries if isinstance(entry, dict)]
     except (OSError, ValueError, TypeError, Explained):
         return []
 
@@ -150,9 +150,9 @@ def looked_at(fingerprint: Fingerprint) -> Facts | None:
     stated = stored().measured_at
     return next(
         (
-            one
-            for one in confirmations()
-            if one.get("fingerprint") == asdict(fingerprint) and one.get("stated") == stated
+            entry
+            for entry in confirmations()
+            if entry.get("fingerprint") == asdict(fingerprint) and entry.get("stated") == stated
         ),
         None,
     )

@@ -109,18 +109,18 @@ def answer_all(
 def ask(sitting: Sitting, id: str, texts: list[str], number: int, of: int, padded: int = 0) -> Logits:
     """Return an engine's logits of each text. Raises WorkerFailed, and KeyError when it is not loaded."""
 
-    def told(answered: int) -> None:
+    def tell_progress(answered: int) -> None:
         done = number * len(texts) + answered
         sitting.progress(Progress("accuracy", f"Answering with {id}", done, of * len(texts)))
 
-    return answers(sitting.workers[id], "accuracy", texts, padded, told)
+    return answers(sitting.workers[id], "accuracy", texts, padded, tell_progress)
 
 
 def largest_difference(ours: Logits, theirs: Logits) -> list[float]:
     """Return, for each text, the largest difference of its two logits."""
     return [
-        max(abs(a - b) for a, b in zip(one, other, strict=True))
-        for one, other in zip(ours, theirs, strict=True)
+        max(abs(a - b) for a, b in zip(pair, other, strict=True))
+        for pair, other in zip(ours, theirs, strict=True)
     ]
 
 

@@ -24,8 +24,8 @@ class Answering:
     @property
     def shapes(self) -> list[tuple[int, int]]:
         """Return batch size and length of every shape of the plan."""
-        asked = self.session.plan
-        return [(batch, length) for batch in asked.batch_sizes for length in asked.sequence_lengths]
+        plan = self.session.plan
+        return [(batch, length) for batch in plan.batch_sizes for length in plan.sequence_lengths]
 
     def ask(self, seat: Seat, worker: Handle, engines_left: int) -> None:
         """Give a worker its inputs, check that it sees the same tokens as all, and keep its answers of

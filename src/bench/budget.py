@@ -28,15 +28,15 @@ def answering_s(call_s: float, batch: int) -> float:
     return call_s * (1 + math.ceil(COUNT / batch))
 
 
-def measuring_s(asked: Plan, call_s: float, slice_s: float = SLICE_S) -> float:
+def measuring_s(plan: Plan, call_s: float, slice_s: float = SLICE_S) -> float:
     """Return how long it takes to warm up a cell whose calls take so many seconds, and to measure the fewest
     rounds that make a figure.
     """
     if not call_s:
         return 0.0
     warm_up_s = max(FEWEST_WARM_UP_CALLS * call_s, min(WARM_UP_CALLS * call_s, WARM_UP_CAP_S))
-    calls = slice_calls(asked, call_s, slice_s=slice_s)
-    return warm_up_s + FEWEST_ROUNDS * (calls * (call_s + asked.pace_s) + ramp.LEAST_LEAD_IN * call_s)
+    calls = slice_calls(plan, call_s, slice_s=slice_s)
+    return warm_up_s + FEWEST_ROUNDS * (calls * (call_s + plan.pace_s) + ramp.LEAST_LEAD_IN * call_s)
 
 
 def proposed_s(seconds: float) -> float:
@@ -55,15 +55,15 @@ class Budget:
 
     def __init__(
         self,
-        asked: Plan,
+        plan: Plan,
         began: float,
         slice_s: float = SLICE_S,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.plan = asked
+        self.plan = plan
         self.slice_s = slice_s
         self.clock = clock
-        self.deadline = self.until = began + asked.budget_s
+        self.deadline = self.until = began + plan.budget_s
         self.calls_s: dict[tuple[str, int, int], float] = {}  # by worker, batch size and length
         self.longest_load_s = 0.0
         self.left_out: list[str] = []

@@ -48,35 +48,35 @@ class State:
     versions: dict[str, str]
 
 
-def state(one: Environment) -> State:
+def state(environment: Environment) -> State:
     """Return what is known of an environment. Walks its folder for the size."""
-    trouble = environments.trouble(one.name)
-    made = environments.manifest(one.name)
-    folder = environments.folder(one.name)
+    trouble = environments.trouble(environment.name)
+    manifest = environments.manifest(environment.name)
+    folder = environments.folder(environment.name)
     return State(
-        one.name,
-        one.title,
+        environment.name,
+        environment.title,
         str(folder),
         trouble.reason if trouble else "",
         trouble.remedy if trouble else "",
-        made.get("python"),
-        made.get("created"),
+        manifest.get("python"),
+        manifest.get("created"),
         size_mb(folder) if folder.is_dir() else None,
-        made.get("failed", {}),
-        made.get("versions", {}),
+        manifest.get("failed", {}),
+        manifest.get("versions", {}),
     )
 
 
 def size_mb(folder: Path) -> float:
     """Return what a folder takes on the disk, in MB; links are not followed."""
-    found = 0
+    size_bytes = 0
     for place, _, names in os.walk(folder):
         for name in names:
             try:
-                found += os.lstat(os.path.join(place, name)).st_blocks * 512
+                size_bytes += os.lstat(os.path.join(place, name)).st_blocks * 512
             except OSError:
                 continue  # it went meanwhile
-    return found / 1e6
+    return size_bytes / 1e6
 
 
 def candidates(versions: tuple[str, ...]) -> Iterator[str]:
@@ -97,36 +97,36 @@ def candidates(versions: tuple[str, ...]) -> Iterator[str]:
         yield from (f"/usr/bin/{name}", f"/usr/local/bin/{name}")
 
 
-def find_python(one: Environment, given: str | None = None) -> tuple[str, str]:
+def find_python(environment: Environment, given: str | None = None) -> tuple[str, str]:
     """Return a Python that can make this environment, and its version: `given`, or the best that is found.
 
     Each is run, as a name on the path may be a shim that fails. Raises EnvironmentFailed.
     """
-    for path in [given] if given else dict.fromkeys(candidates(one.pythons)):
-        told = ask_version(path)
-        if told in one.pythons:
-            return path, told
-    wanted = " or ".join(one.pythons)
+    for path in [given] if given else dict.fromkeys(candidates(environment.pythons)):
+        version = ask_version(path)
+        if version in environment.pythons:
+            return path, version
+    wanted = " or ".join(environment.pythons)
     if given:
         raise EnvironmentFailed(
             f"{given} is no working Python {wanted} with the modules venv and ensurepip. Name another."
         )
     raise EnvironmentFailed(
-        f"The environment “{one.name}” needs Python {wanted}, and none was found that runs. Install one, for "
-        f"example with “pyenv install {one.pythons[0]}” or “uv python install {one.pythons[0]}”, or name it: "
-        f"python -m src envs create {one.name} --python PATH"
+        f"The environment “{environment.name}” needs Python {wanted}, and none was found that runs. Install "
+        f"one, for example with “pyenv install {environment.pythons[0]}” or “uv python install "
+        f"{environment.pythons[0]}”, or name it: python -m src envs create {environment.name} --python PATH"
     )
 
 
 def ask_version(path: str) -> str | None:
     """Return the version that a Python tells, such as 3.9; None for what does not run."""
     try:
-        told = subprocess.run(
+        process = subprocess.run(
             [path, "-c", QUESTION], capture_output=True, text=True, timeout=LOOK_TIMEOUT_S, check=False
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return told.stdout.strip() if told.returncode == 0 else None
+    return process.stdout.strip() if process.returncode == 0 else None
 
 
 def create(
@@ -141,19 +141,19 @@ def create(
     Interrupted, it stays unfinished, is told as such, and is made from the beginning the next time. Takes the
     host's lock. Raises UnknownEnvironment, EnvironmentFailed, HomeError, LockError.
     """
-    one = environments.get(name)
+    environment = environments.get(name)
     folder = environments.folder(name)
 
-    elsewhere = environments.wrong_system(one)
+    elsewhere = environments.wrong_system(environment)
     if elsewhere:
         raise EnvironmentFailed(f"{elsewhere.reason} {elsewhere.remedy}")
     with host_lock("making an environment", telling_who_waits(progress)) as lock:
         if anew or environments.trouble(name):
-            path, version = find_python(one, python)
-            check_disk(one)
+            path, version = find_python(environment, python)
+            check_disk(environment)
             try:
                 discard(folder)
-                install(one, path, folder, progress, lock)
+                install(environment, path, folder, progress, lock)
             except OSError as error:
                 raise EnvironmentFailed(explain(error, home())) from error
             except CommandFailed as error:
@@ -162,15 +162,15 @@ def create(
             version = environments.manifest(name)["python"]
         write_manifest(name, version)  # what failed last time is checked again
     write_manifest(name, version, check(name, model, progress))
-    return state(one)
+    return state(environment)
 
 
-def check_disk(one: Environment) -> None:
+def check_disk(environment: Environment) -> None:
     free = shutil.disk_usage(home()).free / 1e9
-    if free < one.needs_gb:
+    if free < environment.needs_gb:
         raise EnvironmentFailed(
-            f"The environment “{one.name}” takes up to {one.needs_gb:g} GB, and {home()} has {free:.1f} GB "
-            "left. Free some, or set AWIY_HOME to a folder on another disk."
+            f"The environment “{environment.name}” takes up to {environment.needs_gb:g} GB, and {home()} has "
+            f"{free:.1f} GB left. Free some, or set AWIY_HOME to a folder on another disk."
         )
 
 
@@ -182,26 +182,28 @@ def discard(folder: Path) -> None:
 
 
 def install(
-    one: Environment, python: str, folder: Path, progress: Callable[[Progress], None], lock: HostLock
+    environment: Environment, python: str, folder: Path, progress: Callable[[Progress], None], lock: HostLock
 ) -> None:
     """Make the virtual environment and install its requirements. Raises CommandFailed."""
     with open(folder.with_suffix(".log"), "w", encoding="utf-8") as kept:
-        progress(Progress("environment", f"Making the environment “{one.name}” with {python}"))
+        progress(Progress("environment", f"Making the environment “{environment.name}” with {python}"))
         run([python, "-m", "venv", str(folder)], kept.write, lock)
-        total = len(environments.asked_versions(one.name))
+        total = len(environments.asked_versions(environment.name))
         seen: set[str] = set()
-        told = 0.0
+        told_at = 0.0
 
         def listen(line: str) -> None:
-            nonlocal told
+            nonlocal told_at
             kept.write(line)
             text = line.strip()
             if text.startswith("Collecting "):
                 seen.add(text.split()[1])
             now = time.monotonic()
-            if text and now - told > TELL_S:
-                told = now
-                progress(Progress("environment", f"{one.name}: {text[:90]}", min(len(seen), total), total))
+            if text and now - told_at > TELL_S:
+                told_at = now
+                progress(
+                    Progress("environment", f"{environment.name}: {text[:90]}", min(len(seen), total), total)
+                )
 
         command = [
             str(folder / "bin" / "python"),
@@ -212,7 +214,7 @@ def install(
             "--progress-bar",
             "off",
         ]
-        run([*command, "--disable-pip-version-check", "-r", str(one.requirements)], listen, lock)
+        run([*command, "--disable-pip-version-check", "-r", str(environment.requirements)], listen, lock)
 
 
 def write_manifest(name: str, python: str, failed: dict[str, str] | None = None) -> None:
@@ -241,7 +243,7 @@ def check(name: str, model: ModelSource, progress: Callable[[Progress], None]) -
         answered = sentence.answer(pool, CHECKED_WITH, ids, model, progress=progress)
     finally:
         pool.close()
-    return {one.engine: one.reason for one in answered.failures if one.engine in ids}
+    return {failure.engine: failure.reason for failure in answered.failures if failure.engine in ids}
 
 
 def remove(name: str) -> float:

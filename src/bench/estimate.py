@@ -49,11 +49,11 @@ def full_s(plan: Plan, typical: Typical) -> float:
     total = LOAD_S * len(engines) * len(plan.threads)
     for engine in engines:
         for case in plan.cases:
-            one = calls[engine, case]
-            lead_in = min(LONGEST_LEAD_IN, max(ramp.LEAST_LEAD_IN, round(LEAD_IN_S / one)))
-            slice_s = slice_calls(plan, one, lead_in) * (one + plan.pace_s) + lead_in * one
-            total += WARM_UP_CALLS * one + rounds * REPEATED * (slice_s + BETWEEN_SLICES_S)
-            total += ramp.VISITS * ramp.visit_calls(one) * one
+            latency_s = calls[engine, case]
+            lead_in = min(LONGEST_LEAD_IN, max(ramp.LEAST_LEAD_IN, round(LEAD_IN_S / latency_s)))
+            slice_s = slice_calls(plan, latency_s, lead_in) * (latency_s + plan.pace_s) + lead_in * latency_s
+            total += WARM_UP_CALLS * latency_s + rounds * REPEATED * (slice_s + BETWEEN_SLICES_S)
+            total += ramp.VISITS * ramp.visit_calls(latency_s) * latency_s
     return total + paced.reserved_s(plan)
 
 

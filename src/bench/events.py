@@ -156,7 +156,7 @@ class Ended:
 Event = Begun | Loaded | Warmed | LeadIn | Slice | Failed | Ended
 Sink = Callable[[Event], None]
 KINDS: dict[str, type[Any]] = {
-    one.__name__.lower(): one for one in (Begun, Loaded, Warmed, LeadIn, Slice, Failed, Ended)
+    kind.__name__.lower(): kind for kind in (Begun, Loaded, Warmed, LeadIn, Slice, Failed, Ended)
 }
 
 
@@ -166,9 +166,9 @@ def to_json(event: Event) -> Facts:
     return {**values, "ns": list(event.ns)} if isinstance(event, Slice) else values
 
 
-def known(kind: type[Any], found: Facts) -> Facts:
+def known(kind: type[Any], fields: Facts) -> Facts:
     """Return the fields of a dataclass in an object; a later version may write more."""
-    return {name: found[name] for name in kind.__dataclass_fields__ if name in found}
+    return {name: fields[name] for name in kind.__dataclass_fields__ if name in fields}
 
 
 @lru_cache(maxsize=1024, typed=True)
@@ -177,11 +177,11 @@ def same_case(**fields: Any) -> Case:
     return Case(**fields)
 
 
-def from_json(found: Facts) -> Event:
+def from_json(fields: Facts) -> Event:
     """Return the event that `to_json` wrote. Raises ValueError for what is none."""
     try:
-        kind = KINDS[found["kind"]]
-        values = known(kind, found)
+        kind = KINDS[fields["kind"]]
+        values = known(kind, fields)
         if "case" in values:
             values["case"] = same_case(**known(Case, values["case"]))
         if "engine" in values:

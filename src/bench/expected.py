@@ -13,8 +13,8 @@ from src.workers import ramp
 class Expected:
     """The expectations of one run, by its record so far. `call_ns` is what the rounds have taught."""
 
-    def __init__(self, asked: Plan, settings: Settings, record: Record) -> None:
-        self.plan = asked
+    def __init__(self, plan: Plan, settings: Settings, record: Record) -> None:
+        self.plan = plan
         self.settings = settings
         self.record = record
         self.call_ns: dict[Cell, float] = {}

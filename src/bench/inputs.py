@@ -50,14 +50,14 @@ def compose(
         by_length[count_tokens(text)].append(text)
     every = [(tokens, text) for tokens, texts in sorted(by_length.items()) for text in texts]
     order = random.Random(f"{seed} {length}")
-    found: dict[str, None] = {}
+    inputs: dict[str, None] = {}
     for _ in range(TRIES):
-        if len(found) == count:
+        if len(inputs) == count:
             break
         left, row = length - FRAME, []
         while left:
             fitting = by_length.get(left, [])
-            longer = [one for one in every if left - one[0] >= min(by_length)]
+            longer = [sentence for sentence in every if left - sentence[0] >= min(by_length)]
             # The last sentence must fill what is left; before that, any that leaves room for another.
             if fitting and (not longer or order.random() < 0.5):
                 row.append(order.choice(fitting))
@@ -69,12 +69,12 @@ def compose(
             else:
                 break
         if not left and len(set(row)) == len(row):
-            found[" ".join(row)] = None
-    if len(found) < count:
+            inputs[" ".join(row)] = None
+    if len(inputs) < count:
         raise ValueError(
-            f"Only {len(found)} different texts of {length} tokens can be composed; {count} are needed."
+            f"Only {len(inputs)} different texts of {length} tokens can be composed; {count} are needed."
         )
-    return tuple(found)
+    return tuple(inputs)
 
 
 def digest(texts: tuple[str, ...]) -> str:

@@ -105,13 +105,13 @@ def adapter() -> TypeAdapter[Plan]:
     return TypeAdapter(Plan)
 
 
-def from_json(found: Facts) -> Plan:
+def from_json(fields: Facts) -> Plan:
     """Return the plan that `dataclasses.asdict` made an object of, also after a way through JSON.
 
     Raises BadPlan for what has other names or types; whether it can be carried out is for `accept` to say.
     """
     try:
-        return adapter().validate_json(json.dumps(found), strict=True)
+        return adapter().validate_json(json.dumps(fields), strict=True)
     except (ValidationError, TypeError, ValueError) as error:
         raise BadPlan(f"This is no plan ({str(error).splitlines()[-1].strip()}).") from error
 

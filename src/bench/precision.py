@@ -9,21 +9,21 @@ from src.engines import registry
 from src.stats import looks, paired_ratio
 
 
-def precise(asked: Plan, record: Record, alive: Collection[Cell]) -> bool:
+def precise(plan: Plan, record: Record, alive: Collection[Cell]) -> bool:
     """Tell whether every ratio of the living cells is as precise as asked, and every cell has its samples."""
-    return all(precise_cell(asked, record, cell, alive) for cell in alive)
+    return all(precise_cell(plan, record, cell, alive) for cell in alive)
 
 
-def precise_cell(asked: Plan, record: Record, cell: Cell, alive: Collection[Cell]) -> bool:
+def precise_cell(plan: Plan, record: Record, cell: Cell, alive: Collection[Cell]) -> bool:
     """Tell whether one cell has its samples, and its ratio is as precise as asked."""
     slices = record.undisturbed(cell)
-    if sum(len(slice.ns) for slice in slices) < asked.samples:
+    if sum(len(slice.ns) for slice in slices) < plan.samples:
         return False
     began_anew = any(lead_in.from_round > 1 for lead_in in record.lead_ins.get(cell, []))
     if began_anew and len(slices) < next(looks()):
         return False
-    baseline = cell._replace(engine=asked.baseline)
+    baseline = cell._replace(engine=plan.baseline)
     if cell == baseline or baseline not in alive or not registry.get(engine_id(cell.engine)).answers:
         return True
     ratio = paired_ratio(round_medians(slices), round_medians(record.undisturbed(baseline)))
-    return ratio is not None and ratio.half_width <= asked.precision
+    return ratio is not None and ratio.half_width <= plan.precision

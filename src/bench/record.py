@@ -112,12 +112,12 @@ class Record:
     @property
     def samples(self) -> int:
         """Return how many timed calls there are, those of disturbed slices among them."""
-        return sum(len(one.ns) for slices in self.slices.values() for one in slices)
+        return sum(len(slice.ns) for slices in self.slices.values() for slice in slices)
 
     @property
     def rounds(self) -> int:
         """Return the number of the last round with a slice."""
-        return max((one.round for slices in self.slices.values() for one in slices[-1:]), default=0)
+        return max((slice.round for slices in self.slices.values() for slice in slices[-1:]), default=0)
 
 
 def round_medians(slices: list[Slice]) -> dict[int, float]:

@@ -11,8 +11,9 @@ from typing import NamedTuple
 import numpy as np
 
 from src.accuracy import known_accuracy
-from src.bench.sentence_answer import Answer, EngineAnswer
 from src.bench.sentence_noise import cpu_used, judge_noise
+from src.bench.sentence_result import EngineResult, SentenceResult
+from src.bench.settings import SENTENCE, SentenceSettings
 from src.bench.sitting import CASE, Sitting
 from src.bench.visits import Visits, latency
 from src.engines import registry
@@ -38,7 +39,8 @@ def answer(
     model: source.ModelSource | None = None,
     threads: int | None = None,
     progress: Callable[[Progress], None] = lambda _: None,
-) -> Answer:
+    settings: SentenceSettings = SENTENCE,
+) -> SentenceResult:
     """Measure one sentence with the engines asked for (all that can run here by default).
 
     Takes the host's lock. Raises BadSentence, UnknownEngine, ModelError, HomeError; a failed engine is a row
@@ -50,7 +52,7 @@ def answer(
     sitting = Sitting(pool, model or source.parse(), threads, progress)
     sitting.failures += unavailable
     with host_lock("a sentence", telling_who_waits(progress), pool.pause, urgent=True):
-        return measure(sitting, text, specs)
+        return measure(sitting, text, specs, settings)
 
 
 class Answered(NamedTuple):
@@ -64,7 +66,9 @@ class Answered(NamedTuple):
     first_call_ms: dict[str, float]
 
 
-def measure(sitting: Sitting, text: str, specs: list[EngineSpec]) -> Answer:
+def measure(
+    sitting: Sitting, text: str, specs: list[EngineSpec], settings: SentenceSettings
+) -> SentenceResult:
     """Measure a sentence with these engines, while the host's lock is held."""
     started = time.perf_counter()
     timed = [spec.id for spec in specs]
@@ -78,7 +82,7 @@ def measure(sitting: Sitting, text: str, specs: list[EngineSpec]) -> Answer:
     sitting.load(specs, checkpoint.folder / "tokenizer.json")
     answered = ask_all(sitting, text)
     ids = [id for id in timed if id in answered.logits]
-    visits = Visits(sitting, len(answered.tokens), answered.first_call_ms)
+    visits = Visits(sitting, len(answered.tokens), answered.first_call_ms, settings)
     visits.warm_up(ids)
     before, measuring = cpu_used(pool, threads), time.perf_counter()
     times = visits.rounds(ids, visits.measure_ramps(ids))
@@ -92,7 +96,7 @@ def measure(sitting: Sitting, text: str, specs: list[EngineSpec]) -> Answer:
         (now - started - inside_s) * 1000,
     )
     facts = checkpoint.manifest["facts"]
-    return Answer(
+    return SentenceResult(
         text=text,
         tokens=len(answered.tokens),
         truncated=answered.truncated,
@@ -101,7 +105,7 @@ def measure(sitting: Sitting, text: str, specs: list[EngineSpec]) -> Answer:
         threads=threads,
         measured_at=utc_now(),
         engines=tuple(
-            engine_answer(id, answered, visits, times[id], facts["positive_index"])
+            engine_result(id, answered, visits, times[id], facts["positive_index"])
             for id in ids
             if id in sitting.workers
         ),
@@ -137,17 +141,15 @@ def ask_all(sitting: Sitting, text: str) -> Answered:
     return Answered(tokens, truncated, logits, first_call_ms)
 
 
-def engine_answer(
+def engine_result(
     id: str, answered: Answered, visits: Visits, times: list[Visited], positive: int
-) -> EngineAnswer:
+) -> EngineResult:
     """Return what one engine answered, and how fast by its visits. `positive` is the index of that label."""
     logits, reference = answered.logits[id], answered.logits.get(registry.ACCURACY_BASELINE)
-    worker, lead_in = visits.sitting.workers[id], visits.lead_ins[id]
-    known = worker.ramps[visits.length]
-    reached = known.steady and lead_in >= known.calls
+    worker, lead_in, reached = visits.sitting.workers[id], visits.lead_ins[id], visits.reached(id)
     if not reached:
         del worker.ramps[visits.length]  # it may have been a bad moment: the next sentence looks again
-    return EngineAnswer(
+    return EngineResult(
         engine=id,
         label=label(logits, positive),
         probability=probabilities(np.array([logits]))[0][positive],
@@ -157,8 +159,8 @@ def engine_answer(
         device=worker.spec.device,
         fingerprint=worker.fingerprint,
         accuracy=known_accuracy.of(worker.fingerprint),
-        model=latency("model", times, lead_in, reached),
-        pipeline=latency("pipeline", times, lead_in, reached),
+        model=latency("model", times, lead_in, reached, visits.settings),
+        pipeline=latency("pipeline", times, lead_in, reached, visits.settings),
         load_s=worker.load_s,
         first_call_ms=answered.first_call_ms[id],
         pss_mb=worker.pss_mb,

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import psutil
 
-from src.bench.sentence_answer import Noise
+from src.bench.sentence_result import SentenceNoise
 from src.host import machine
 from src.workers.pool import Pool
 
@@ -35,7 +35,7 @@ def cpu_used(pool: Pool, threads: int) -> CpuUse:
     return CpuUse(total, steal, own, machine.app_cpu_s())
 
 
-def judge_noise(before: CpuUse, after: CpuUse, seconds: float) -> Noise:
+def judge_noise(before: CpuUse, after: CpuUse, seconds: float) -> SentenceNoise:
     """Return how many cores others used and the hypervisor stole during `seconds`, and whether that is too
     many.
     """
@@ -45,7 +45,7 @@ def judge_noise(before: CpuUse, after: CpuUse, seconds: float) -> Noise:
     app = None if before.app is None or after.app is None else (after.app - before.app) / seconds
     reasons = []
     if seconds < SHORTEST_JUDGED_S:
-        return Noise(others, steal, False, "", app)
+        return SentenceNoise(others, steal, False, "", app)
     if others > NOISE_LIMIT_CORES and app is not None and app > others / 2:
         reasons.append(
             f"This app itself, which draws its pages, used {app:.1f} cores while this was measured. Close "
@@ -59,4 +59,4 @@ def judge_noise(before: CpuUse, after: CpuUse, seconds: float) -> Noise:
         reasons.append(
             f"The hypervisor took away {steal:.1f} cores while this was measured. Measure again later."
         )
-    return Noise(others, steal, bool(reasons), " ".join(reasons), app)
+    return SentenceNoise(others, steal, bool(reasons), " ".join(reasons), app)

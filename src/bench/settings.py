@@ -1,4 +1,4 @@
-"""How a run warms up, visits and times its cells, as one value that goes with it."""
+"""How a run, and how a sentence, warms up, visits and times: one value each, which goes with it."""
 
 from dataclasses import dataclass
 
@@ -6,8 +6,9 @@ from src.bench import slicing
 from src.bench.budget import WARM_UP_CAP_S
 from src.facts import Facts
 from src.host import evidence
-from src.stats import PERCENTILE_DEFINITION
+from src.stats import FEWEST_ROUNDS, PERCENTILE_DEFINITION
 from src.workers import ramp
+from src.workers.ramp import Ramp
 
 
 @dataclass(frozen=True)
@@ -70,4 +71,54 @@ class Settings:
         }
 
 
+@dataclass(frozen=True)
+class SentenceSettings:
+    """Seconds and calls of one sentence: as few as six rounds allow, as somebody waits for them.
+
+    An engine that has not met a length is warmed up until two windows of `warm_up_window` calls agree, for at
+    most `warm_up_cap_s`, and its ramp is measured in one visit of `visit_s`. Each of `rounds` visits begins
+    with an untimed lead-in. As one visit tells a ramp roughly, that is no shorter than `least_lead_in` calls,
+    if they take no longer than `least_lead_in_s`; nor longer than `longest_lead_in_s`. Then each scope has as
+    many timed calls as take `slice_s`, but `fewest_calls` at least (`fewest_slow_calls` of calls that take
+    `slow_call_s` or more) and `most_calls` at most.
+
+    `unsteady` is the share of a ramp that may be left within a visit's timed calls: six rounds tell no less.
+    Where no plateau was seen, the end of a lead-in is slower than that by `still_falling` in each round.
+    """
+
+    rounds: int = FEWEST_ROUNDS
+    warm_up_window: int = 3
+    warm_up_cap_s: float = 0.5
+    visit_s: float = 0.12
+    least_lead_in: int = 16
+    least_lead_in_s: float = 0.06
+    longest_lead_in_s: float = 0.1
+    slice_s: float = 0.006
+    fewest_calls: int = 3
+    fewest_slow_calls: int = 2
+    most_calls: int = 64
+    slow_call_s: float = 0.004
+    unsteady: float = 0.03
+    still_falling: float = 0.005
+
+    def lead_in(self, known: Ramp) -> int:
+        """Return how many untimed calls a visit begins with, of an engine with this ramp."""
+        call_s = seconds(known)
+        least = min(self.least_lead_in, round(self.least_lead_in_s / call_s))
+        most = max(1, round(self.longest_lead_in_s / call_s))
+        return min(max(ramp.lead_in(known), least), most)
+
+    def calls(self, known: Ramp) -> int:
+        """Return how many timed calls of each scope follow."""
+        call_s = seconds(known)
+        fewest = self.fewest_slow_calls if call_s >= self.slow_call_s else self.fewest_calls
+        return min(max(round(self.slice_s / call_s), fewest), self.most_calls)
+
+
+def seconds(known: Ramp) -> float:
+    """Return how long a call takes once it is steady."""
+    return max(1e-7, known.plateau_ns / 1e9)
+
+
 BENCHMARK = Settings()
+SENTENCE = SentenceSettings()

@@ -20,21 +20,21 @@ def described(slice_s: float) -> Facts:
     return {"aim_s": slice_s, "samples_by_round": SAMPLES_BY_ROUND, "timed_share": TIMED_SHARE}
 
 
-def slice_calls(asked: Plan, call_s: float, lead_in: int = 0, slice_s: float = SLICE_S) -> int:
+def slice_calls(plan: Plan, call_s: float, lead_in: int = 0, slice_s: float = SLICE_S) -> int:
     """Return how many timed calls a slice has whose calls take so many seconds, after so many untimed
     ones, where it should take `slice_s`.
     """
     call_s = max(1e-7, call_s)
-    each_s = call_s + asked.pace_s
+    each_s = call_s + plan.pace_s
     aim_s = max(slice_s, TIMED_SHARE * lead_in * call_s)
-    wanted = max(math.ceil(asked.samples / SAMPLES_BY_ROUND[asked.percentile]), round(aim_s / each_s))
+    wanted = max(math.ceil(plan.samples / SAMPLES_BY_ROUND[plan.percentile]), round(aim_s / each_s))
     affordable = max(FEWEST_CALLS, math.floor(LONGEST_SLICE_S / each_s))
     return min(max(wanted, FEWEST_CALLS), affordable, MOST_CALLS)
 
 
-def first_look(asked: Plan, calls_s: Iterable[float], after: int = 0) -> int:
+def first_look(plan: Plan, calls_s: Iterable[float], after: int = 0) -> int:
     """Return the first round, not before `after`, at whose end a run may stop: it is a look, and every cell
     has its samples by then. `calls_s` are the seconds of a call of each cell.
     """
-    rounds = [math.ceil(asked.samples / slice_calls(asked, call_s)) for call_s in calls_s]
-    return next(one for one in looks() if one >= max(after, *rounds, 0))
+    rounds = [math.ceil(plan.samples / slice_calls(plan, call_s)) for call_s in calls_s]
+    return next(look for look in looks() if look >= max(after, *rounds, 0))

@@ -6,28 +6,16 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TypeVar
 
-from src.bench.sentence_answer import SCOPES, Latency
+from src.bench.plan import SCOPES
+from src.bench.sentence_result import Latency
+from src.bench.settings import SENTENCE, SentenceSettings, seconds
 from src.bench.sitting import CASE, Sitting
 from src.progress import Progress
-from src.stats import FEWEST_ROUNDS, median, median_interval
+from src.stats import median, median_interval
 from src.workers import ramp
 from src.workers.handle import Handle, WorkerFailed
 from src.workers.ramp import Ramp
 from src.workers.verbs import Visited, WarmedUp
-
-ROUNDS = FEWEST_ROUNDS
-WARM_UP_WINDOW = 3  # calls
-WARM_UP_CAP_S = 0.5  # a cell, until steady; only where an engine meets a length for the first time
-# An engine is visited once a round, both scopes after one lead-in. A visit before that measures its ramp,
-# unless it is known of this length.
-RAMP_VISIT_S, LONGEST_LEAD_IN_S = 0.12, 0.1
-# One visit tells a ramp roughly: no lead-in is shorter than so many calls, if they take no longer than this.
-LEAST_LEAD_IN, LEAST_LEAD_IN_S = 16, 0.06
-SLICE_S = 0.006  # the timed calls of a scope in a visit take so long, but there are as many as…
-FEWEST_CALLS, FEWEST_SLOW_CALLS, MOST_CALLS = 3, 2, 64
-SLOW_CALL_S = 0.004
-UNSTEADY = 0.03  # what may be left of a ramp within the timed calls of a visit: six rounds tell no less
-STILL_FALLING = 0.005  # where no plateau was seen, the end of a lead-in is slower by so much in each round
 
 T = TypeVar("T")
 
@@ -37,10 +25,17 @@ class Visits:
     untimed calls that an engine's visit begins with, `working_ns` is the time inside calls.
     """
 
-    def __init__(self, sitting: Sitting, length: int, first_call_ms: dict[str, float]) -> None:
+    def __init__(
+        self,
+        sitting: Sitting,
+        length: int,
+        first_call_ms: dict[str, float],
+        settings: SentenceSettings = SENTENCE,
+    ) -> None:
         self.sitting = sitting
         self.length = length
         self.first_call_ms = first_call_ms
+        self.settings = settings
         self.lead_ins: dict[str, int] = {}
         self.told = time.monotonic()
         self.working_ns = 0
@@ -63,8 +58,11 @@ class Visits:
         ]
         for number, (id, scope) in enumerate(cells, 1):
             self.tell_often(Progress("warm-up", "Warming up", number, len(cells)))
-            if warmed := self.ask(id, partial(warm_up, scope=scope)):
+            if warmed := self.ask(id, partial(self.warm_up_scope, scope=scope)):
                 self.working_ns += sum(warmed.ns)
+
+    def warm_up_scope(self, worker: Handle, scope: str) -> WarmedUp:
+        return worker.warm_up(CASE, scope, self.settings.warm_up_window, self.settings.warm_up_cap_s)
 
     def measure_ramps(self, ids: list[str]) -> dict[str, Ramp]:
         """Return how long each engine takes to be steady after others ran: as known of this length, else by
@@ -83,35 +81,37 @@ class Visits:
             call_s = self.first_call_ms[id] / 1000
             count = 0
             # The first answer may have taken long: then the visit is made again with as many calls as fit.
-            while count < (wanted := ramp.visit_calls(call_s, RAMP_VISIT_S)) // 2:
+            while count < (wanted := ramp.visit_calls(call_s, self.settings.visit_s)) // 2:
                 count = wanted
                 if not (visit := self.visit(id, count, [])):
                     break
                 ramps[id] = self.sitting.workers[id].ramps[length] = ramp.measure_ramp([visit.lead_ns])
-                call_s = ramps[id].plateau_ns / 1e9
+                call_s = seconds(ramps[id])
         return ramps
 
     def rounds(self, ids: list[str], ramps: dict[str, Ramp]) -> dict[str, list[Visited]]:
-        """Visit each engine ROUNDS times, in random order, the scopes in turn first; return what its worker
+        """Visit each engine once a round, in random order, the scopes in turn first; return what its worker
         told of each visit (see worker.visit).
         """
         visits: dict[str, list[Visited]] = {id: [] for id in ids}
         order = random.Random()
-        for number in range(ROUNDS):
-            self.tell_often(Progress("measure", "Measuring", number, ROUNDS))
+        rounds = self.settings.rounds
+        self.lead_ins = {id: self.settings.lead_in(ramps[id]) for id in ids if id in ramps}
+        for number in range(rounds):
+            self.tell_often(Progress("measure", "Measuring", number, rounds))
             for id in order.sample(ids, len(ids)):
                 if id not in ramps:
                     continue
-                call_s = max(1e-7, ramps[id].plateau_ns / 1e9)
-                least = min(LEAST_LEAD_IN, round(LEAST_LEAD_IN_S / call_s))
-                most = max(1, round(LONGEST_LEAD_IN_S / call_s))
-                self.lead_ins[id] = min(max(ramp.lead_in(ramps[id]), least), most)
-                fewest = FEWEST_SLOW_CALLS if call_s >= SLOW_CALL_S else FEWEST_CALLS
-                count = min(max(round(SLICE_S / call_s), fewest), MOST_CALLS)
+                count = self.settings.calls(ramps[id])
                 counts = [(scope, count) for scope in SCOPES[:: 1 if number % 2 else -1]]
-                if visit := self.visit(id, self.lead_ins[id], counts, number == ROUNDS - 1):
+                if visit := self.visit(id, self.lead_ins[id], counts, number == rounds - 1):
                     visits[id].append(visit)
         return visits
+
+    def reached(self, id: str) -> bool:
+        """Tell whether an engine's ramp showed a plateau, and its lead-in was as long as that ramp."""
+        known = self.sitting.workers[id].ramps[self.length]
+        return known.steady and self.lead_ins[id] >= known.calls
 
     def visit(
         self, id: str, lead_in: int, counts: Sequence[tuple[str, int]], last: bool = False
@@ -130,22 +130,19 @@ class Visits:
             self.sitting.progress(progress)
 
 
-def warm_up(worker: Handle, scope: str) -> WarmedUp:
-    return worker.warm_up(CASE, scope, WARM_UP_WINDOW, WARM_UP_CAP_S)
-
-
-def latency(scope: str, visits: list[Visited], lead_in: int, reached: bool) -> Latency:
-    """Return the statistics of one scope from what a worker told of its visits. `reached` tells whether its
-    ramp showed a plateau, and the lead-in was as long as the ramp.
-    """
+def latency(
+    scope: str, visits: list[Visited], lead_in: int, reached: bool, settings: SentenceSettings = SENTENCE
+) -> Latency:
+    """Return the statistics of one scope from what a worker told of its visits. `reached`: see Visits."""
     rounds = [visit.ns[scope] for visit in visits]
     medians = [median(calls) / 1e6 for calls in rounds]
     interval = median_interval(medians)
     assert interval, "a sentence has at least six rounds"
     switch_ms = median([visit.lead_ns[0] for visit in visits]) / 1e6 if scope == "pipeline" else None
-    steady = not ramp.unsteady(ramp.rest(rounds), UNSTEADY)
+    steady = not ramp.unsteady(ramp.rest(rounds), settings.unsteady)
     if not reached:  # by one visit: that it was more than a bad moment, all the others must show
         last = [median(visit.lead_ns[len(visit.lead_ns) // 2 :]) for visit in visits]
         timed = [median(visit.ns["pipeline"]) for visit in visits]
-        steady &= min(lead / calls for lead, calls in zip(last, timed, strict=True)) <= 1 + STILL_FALLING
+        falls = min(lead / calls for lead, calls in zip(last, timed, strict=True)) - 1
+        steady &= falls <= settings.still_falling
     return Latency(median(medians), interval, sum(map(len, rounds)), len(rounds), steady, lead_in, switch_ms)

@@ -68,12 +68,12 @@ def add_command(
     command: Callable[..., argparse.ArgumentParser], options: Callable[[argparse.ArgumentParser], None]
 ) -> None:
     """Add the command to a parser."""
-    made = command("accuracy", measure_accuracy, "Measure each engine's accuracy on labelled sentences.")
-    made.add_argument(
+    parser = command("accuracy", measure_accuracy, "Measure each engine's accuracy on labelled sentences.")
+    parser.add_argument(
         "--dataset",
         metavar="FILE.tsv",
         action="append",
         help="lines of text<TAB>label, 1 = positive; a .csv with these columns; or hub, which fetches SST-2 "
         "(default: data/sentences.csv); several are pooled by sentence",
     )
-    options(made)
+    options(parser)

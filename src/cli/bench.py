@@ -58,7 +58,7 @@ class Screen:
 
 
 def bench(arguments: argparse.Namespace) -> int:
-    asked = read_plan(arguments)
+    run_plan = read_plan(arguments)
     for path in (arguments.json, arguments.csv, arguments.markdown):
         if path not in (None, "-") and not Path(path).absolute().parent.is_dir():
             raise BadPlan(
@@ -73,15 +73,15 @@ def bench(arguments: argparse.Namespace) -> int:
     command = shlex.join(["python", "-m", "src", *sys.argv[1:]])
     store = open_store()
     sink = writing.StoreSink(store)
-    about_s = costs.accept(store, plan.accept(asked)[0])
-    err.print(f"About {duration(about_s)}, at most {duration(asked.budget_s)}.", highlight=False)
+    about_s = costs.accept(store, plan.accept(run_plan)[0])
+    err.print(f"About {duration(about_s)}, at most {duration(run_plan.budget_s)}.", highlight=False)
     with stop.listening():
         try:
             with Live(console=err, auto_refresh=False, transient=True) as live:
                 screen = Screen(live)
                 record = protocol.run(
                     pool,
-                    asked,
+                    run_plan,
                     source.parse(arguments.model),
                     Observer(sink, screen.tell, screen.between_rounds, stop),
                     command,
@@ -142,10 +142,10 @@ def add_command(
     command: Callable[..., argparse.ArgumentParser], model: Callable[[argparse.ArgumentParser], None]
 ) -> None:
     """Add the command to a parser."""
-    made = command("bench", bench, "Run a benchmark by the measuring protocol.", json_flag=False)
-    presets = "; ".join(f"{name}: {one.title}" for name, one in plan.PRESETS.items())
-    made.add_argument("--preset", default="quick", metavar="NAME", help=presets.replace("%", "%%"))
-    model(made)
+    parser = command("bench", bench, "Run a benchmark by the measuring protocol.", json_flag=False)
+    presets = "; ".join(f"{name}: {preset.title}" for name, preset in plan.PRESETS.items())
+    parser.add_argument("--preset", default="quick", metavar="NAME", help=presets.replace("%", "%%"))
+    model(parser)
     for flag, metavar, text in (
         ("--seq-len", "16,128", "sequence lengths in tokens, [CLS] and [SEP] included"),
         ("--batch-size", "1,8", "batch sizes"),
@@ -153,19 +153,19 @@ def add_command(
         ("--scope", "model,pipeline", "what the timer encloses"),
         ("--baseline", "ENGINE", "what ratios are taken to (default: onnxruntime-fp32)"),
     ):
-        made.add_argument(flag, metavar=metavar, help=text)
-    made.add_argument("--budget", type=float, metavar="SECONDS", help="the whole run takes at most so long")
-    made.add_argument("--pace", type=float, metavar="SECONDS", help="idle so long before each call")
-    made.add_argument(
+        parser.add_argument(flag, metavar=metavar, help=text)
+    parser.add_argument("--budget", type=float, metavar="SECONDS", help="the whole run takes at most so long")
+    parser.add_argument("--pace", type=float, metavar="SECONDS", help="idle so long before each call")
+    parser.add_argument(
         "--percentile", type=int, metavar="N", help="measure enough samples for p50, p90, p95 or p99"
     )
-    made.add_argument(
+    parser.add_argument(
         "--precision", type=float, metavar="PERCENT", help="stop when every ratio is known to ± so much"
     )
-    made.add_argument("--seed", type=int, metavar="N", help="of the random orders and the composed texts")
+    parser.add_argument("--seed", type=int, metavar="N", help="of the random orders and the composed texts")
     for flag, text in (
         ("--json", "write everything, raw samples included (- for standard output)"),
         ("--csv", "write ONNX Runtime's benchmark CSV"),
         ("--markdown", "write Markdown tables"),
     ):
-        made.add_argument(flag, metavar="FILE", help=text)
+        parser.add_argument(flag, metavar="FILE", help=text)

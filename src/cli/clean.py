@@ -30,11 +30,11 @@ class Item:
     remove: Callable[[], None]
 
 
-def found(keep_runs: int | None) -> list[Item]:
+def removable(keep_runs: int | None) -> list[Item]:
     """Return what can be removed: obsolete artifacts, and the runs beyond the newest if a number is given."""
     items = [
-        Item("artifact", one.folder.name, one.why, one.mb, partial(cache.remove, one.folder.name))
-        for one in obsolete.find()
+        Item("artifact", build.folder.name, build.why, build.mb, partial(cache.remove, build.folder.name))
+        for build in obsolete.find()
     ]
     if keep_runs is not None:
         store = open_store()
@@ -46,13 +46,13 @@ def found(keep_runs: int | None) -> list[Item]:
 
 
 def clean(arguments: argparse.Namespace) -> int:
-    items = found(arguments.keep_runs)
+    items = removable(arguments.keep_runs)
     if arguments.yes:
         with host_lock("cleaning", lambda holder: err.print(f"Waiting for {holder or 'a measurement'}.")):
             for item in items:
                 item.remove()
     if arguments.json:
-        rows = [{"kind": one.kind, "name": one.name, "why": one.why, "mb": one.mb} for one in items]
+        rows = [{"kind": item.kind, "name": item.name, "why": item.why, "mb": item.mb} for item in items]
         json.dump({"removed": arguments.yes, "items": rows}, sys.stdout, indent=2)
         print()
         return 0
@@ -79,8 +79,8 @@ def count(text: str) -> int:
 
 def add_command(command: Callable[..., argparse.ArgumentParser]) -> None:
     """Add this command to the command line."""
-    made = command("clean", clean, "List artifacts and runs that nobody needs; remove them with --yes.")
-    made.add_argument("--yes", action="store_true", help="remove what is listed")
-    made.add_argument(
+    parser = command("clean", clean, "List artifacts and runs that nobody needs; remove them with --yes.")
+    parser.add_argument("--yes", action="store_true", help="remove what is listed")
+    parser.add_argument(
         "--keep-runs", type=count, metavar="N", help="the runs that have ended but the newest N, too"
     )

@@ -6,7 +6,7 @@ from rich.table import Table
 from src.cli import terminal
 from src.cli.console import out, print_spoken
 from src.figures import compare, report
-from src.figures.run import Result, Run
+from src.figures.run import Result, Run, ratio_text
 from src.references import verdict
 from src.ui.format import interval, significant
 
@@ -20,15 +20,15 @@ WIDE = 110  # columns of a terminal
 def tables(run: Run, width: int) -> list[Table]:
     """Return a run's results as tables for a terminal, one for each case; a narrow one gets fewer columns."""
     wide = width >= WIDE
-    made: dict[str, Table] = {}
+    by_case: dict[str, Table] = {}
     for row in run.results:
         case = report.title(row)
-        if case not in made:
+        if case not in by_case:
             right = ("Median ms (95 %)", *(("p90", "p99", "Per s") if wide else ()), "Ratio (95 %)")
             title = f"[bold]{escape(case[0].upper() + case[1:])}[/]"
-            made[case] = terminal.table(title, "Engine", *right, "Verdict", right=right, whole="Engine")
-        made[case].add_row(*table_cells(row, wide))
-    return list(made.values())
+            by_case[case] = terminal.table(title, "Engine", *right, "Verdict", right=right, whole="Engine")
+        by_case[case].add_row(*table_cells(row, wide))
+    return list(by_case.values())
 
 
 def table_cells(row: Result, wide: bool) -> list[str]:
@@ -39,9 +39,9 @@ def table_cells(row: Result, wide: bool) -> list[str]:
     ratio = row.ratio
     compared = "–"
     if ratio:
-        between = f" ({ratio.ci95[0]:.3f}–{ratio.ci95[1]:.3f})" if ratio.ci95 else ""
         colour = VERDICTS.get(ratio.verdict or "", "dim")
-        compared = f"{ratio.ratio:.3f}{between} [{colour}]{ratio.verdict or 'too few rounds'}[/]"
+        judged = ratio.verdict or "too few rounds"
+        compared = f"{ratio_text(ratio.ratio, ratio.ci95)} [{colour}]{judged}[/]"
     more = [row.p90_ms, row.p99_ms, row.throughput_per_s] if wide else []
     return [
         escape(row.engine),
@@ -88,5 +88,5 @@ def change(change: compare.Change | None) -> str:
         return "–"
     if not change.ci95:
         return f"{change.ratio:.3f} (no interval)"
-    low, high = change.ci95
-    return f"{change.ratio:.3f} ({low:.3f}–{high:.3f}) [{VERDICTS[change.verdict or '']}]{change.verdict}[/]"
+    colour = VERDICTS[change.verdict or ""]
+    return f"{ratio_text(change.ratio, change.ci95)} [{colour}]{change.verdict}[/]"

@@ -50,18 +50,18 @@ def list_runs(arguments: argparse.Namespace) -> int:
     writing.settle_orphans(store)
     rows = runs.listed(store)
     if arguments.json:
-        write("-", json.dumps([asdict(one) for one in rows], ensure_ascii=False, indent=1) + "\n")
+        write("-", json.dumps([asdict(row) for row in rows], ensure_ascii=False, indent=1) + "\n")
         return 0
     if not rows:
         out.print("No run is kept yet. Make one: python -m src bench", highlight=False)
         return 0
     right = ("Rounds", "Samples")
     table = terminal.table("Kept runs", "Run", "Host", *right, "State", right=right, whole="Run")
-    for one in rows:
-        host = f"{one.title}\n" * bool(one.title) + f"{one.host}, {one.cpu}"
-        state = "noisy" if one.noisy else one.stopped or "being measured"
-        marked = f"{state}, imported" if one.source == "imported" else state
-        cells = (one.id, host, str(one.rounds), f"{one.samples:,}", marked)
+    for row in rows:
+        host = f"{row.title}\n" * bool(row.title) + f"{row.host}, {row.cpu}"
+        state = "noisy" if row.noisy else row.stopped or "being measured"
+        marked = f"{state}, imported" if row.source == "imported" else state
+        cells = (row.id, host, str(row.rounds), f"{row.samples:,}", marked)
         table.add_row(*map(escape, cells))
     out.print(table)
     return 0
@@ -100,10 +100,10 @@ def delete(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def tell(arguments: argparse.Namespace, found: Facts, text: str) -> None:
+def tell(arguments: argparse.Namespace, facts: Facts, text: str) -> None:
     """Say what was done, for machines with --json."""
     if arguments.json:
-        write("-", json.dumps(found) + "\n")
+        write("-", json.dumps(facts) + "\n")
     else:
         out.print(text, highlight=False, markup=False)
 
@@ -142,20 +142,20 @@ def side(given: str) -> compare.Side:
 
 def add_commands(command: Callable[..., argparse.ArgumentParser]) -> None:
     """Add the commands of this module to the command line."""
-    made = command("show", show, "Show a run: its id, or a file that bench wrote.")
-    made.add_argument("which", metavar="RUN")
-    made.add_argument("--csv", action="store_true", help="print ONNX Runtime's benchmark CSV")
-    made.add_argument("--markdown", action="store_true", help="print Markdown tables")
-    made = command("compare", compare_runs, "Compare two runs.")
-    made.add_argument("base", metavar="BASE")
-    made.add_argument("new", metavar="NEW")
+    parser = command("show", show, "Show a run: its id, or a file that bench wrote.")
+    parser.add_argument("which", metavar="RUN")
+    parser.add_argument("--csv", action="store_true", help="print ONNX Runtime's benchmark CSV")
+    parser.add_argument("--markdown", action="store_true", help="print Markdown tables")
+    parser = command("compare", compare_runs, "Compare two runs.")
+    parser.add_argument("base", metavar="BASE")
+    parser.add_argument("new", metavar="NEW")
     command("runs", list_runs, "List the kept runs.")
-    made = command("export", export, "Write a kept run as one file that another host can import.")
-    made.add_argument("which", metavar="RUN")
-    made.add_argument("file", metavar="FILE", nargs="?", help="default: RUN.json; - for standard output")
-    made = command(
+    parser = command("export", export, "Write a kept run as one file that another host can import.")
+    parser.add_argument("which", metavar="RUN")
+    parser.add_argument("file", metavar="FILE", nargs="?", help="default: RUN.json; - for standard output")
+    parser = command(
         "import", import_run, "Keep a run from a file: bench's or export's JSON, or ONNX Runtime's CSV."
     )
-    made.add_argument("file", metavar="FILE")
-    made = command("delete", delete, "Delete a kept run and its samples.")
-    made.add_argument("which", metavar="RUN")
+    parser.add_argument("file", metavar="FILE")
+    parser = command("delete", delete, "Delete a kept run and its samples.")
+    parser.add_argument("which", metavar="RUN")

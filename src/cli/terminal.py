@@ -7,9 +7,9 @@ from rich.table import Table
 
 def table(title: str, *columns: str, right: Collection[str] = (), whole: str = "") -> Table:
     """Return an empty table. Columns of `right` are numbers; `whole` is the one that is never folded."""
-    made = Table(title=title, title_justify="left")
+    empty_table = Table(title=title, title_justify="left")
     for name in columns:
-        made.add_column(
+        empty_table.add_column(
             name, justify="right" if name in right else "left", overflow="fold", no_wrap=name == whole
         )
-    return made
+    return empty_table

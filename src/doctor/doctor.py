@@ -76,7 +76,7 @@ def check_artifacts(model: source.ModelSource | None) -> Iterator[Finding]:
         used = model or source.parse()
         names = [spec.recipe for spec in registry.available() if spec.recipe]
         wanted = recipe.with_needs(names)
-        built = [cache.find(made, used, verify=True) for made in wanted]
+        built = [cache.find(wanted_recipe, used, verify=True) for wanted_recipe in wanted]
     except (HomeError, ModelError):
         return  # told by the checks above
     done = sum(artifact is not None for artifact in built)
@@ -104,20 +104,20 @@ def check_engines(_: source.ModelSource | None) -> Iterator[Finding]:
 
 def check_environments(_: source.ModelSource | None) -> Iterator[Finding]:
     """Those that nobody has made are no trouble: they are optional."""
-    for one in environments.ENVIRONMENTS:
-        name = f"Environment {one.name}"
+    for environment in environments.ENVIRONMENTS:
+        name = f"Environment {environment.name}"
         try:
-            trouble = environments.trouble(one.name)
+            trouble = environments.trouble(environment.name)
         except HomeError:
             return
-        failed = environments.manifest(one.name).get("failed", {})
-        if not environments.folder(one.name).is_dir():
-            yield Finding(name, "ok", f"It has not been made; {one.engines} need it.")
+        failed = environments.manifest(environment.name).get("failed", {})
+        if not environments.folder(environment.name).is_dir():
+            yield Finding(name, "ok", f"It has not been made; {environment.engines} need it.")
         elif trouble:
             yield Finding(name, "warning", trouble.reason, trouble.remedy)
         elif failed:
             text = f"{', '.join(failed)} did not answer when it was checked."
-            yield Finding(name, "warning", text, f"{environments.remedy(one.name)} --anew")
+            yield Finding(name, "warning", text, f"{environments.remedy(environment.name)} --anew")
         else:
             yield Finding(name, "ok", "It can be used.")
 

@@ -6,7 +6,7 @@ It is recorded, since nobody had a GPU when they were written.
 from collections.abc import Callable
 
 from src.bench import sentence
-from src.bench.sentence_answer import EngineAnswer
+from src.bench.sentence_result import EngineResult
 from src.doctor.doctor import Finding
 from src.engines import gpu, registry
 from src.home import utc_now
@@ -28,14 +28,14 @@ LEAST_GROWTH = 0.9
 def check(model: ModelSource, progress: Callable[[Progress], None]) -> list[Finding]:
     """Check every GPU engine that can run here, record the outcome, and return a finding for each row."""
     specs = [spec for spec in registry.all_engines() if spec.device == "cuda"]
-    found = [
+    findings = [
         Finding(f"GPU {spec.id}", "warning", missing.reason, missing.remedy)
         for spec in specs
         if (missing := registry.availability(spec))
     ]
     ids = [spec.id for spec in specs if not registry.availability(spec)]
     if not ids:
-        return found
+        return findings
     pool = Pool()
     try:
         wanted = [registry.ACCURACY_BASELINE, *ids]
@@ -43,12 +43,12 @@ def check(model: ModelSource, progress: Callable[[Progress], None]) -> list[Find
         long = sentence.answer(pool, LONG, wanted, model, progress=progress)
     finally:
         pool.close()
-    failures = {one.engine: one.reason for one in (*short.failures, *long.failures)}
+    failures = {failure.engine: failure.reason for failure in (*short.failures, *long.failures)}
     rows = {
-        one.engine: (one, other)
-        for one in short.engines
+        answer.engine: (answer, other)
+        for answer in short.engines
         for other in long.engines
-        if one.engine == other.engine
+        if answer.engine == other.engine
     }
     for id in ids:
         precision = registry.get(id).precision
@@ -61,14 +61,14 @@ def check(model: ModelSource, progress: Callable[[Progress], None]) -> list[Find
         text = problem or f"It answers as the baseline does; 16 and 512 tokens take {times}."
         device = str(rows[id][0].facts.get("gpu", "this GPU")) if id in rows else "this GPU"
         gpu.record(id, {"checked_at": utc_now(), "gpu": device, "passed": not problem, "text": text})
-        found.append(
+        findings.append(
             Finding(f"GPU {id}", "failed" if problem else "ok", text, "Report it." if problem else "")
         )
-    return found
+    return findings
 
 
 def judge(
-    short: EngineAnswer, long: EngineAnswer, base_short: EngineAnswer, base_long: EngineAnswer, precision: str
+    short: EngineResult, long: EngineResult, base_short: EngineResult, base_long: EngineResult, precision: str
 ) -> str:
     """Return what is wrong with an engine's two answers beside the baseline's; empty for nothing."""
     for ours, theirs in ((short, base_short), (long, base_long)):

@@ -37,11 +37,11 @@ def ratio_of_medians(new: list[float], base: list[float]) -> Ratio | None:
     def statistic(a: Any, b: Any, axis: int) -> Any:
         return np.median(a, axis=axis) / np.median(b, axis=axis)
 
-    found = bootstrap(
+    bounds = bootstrap(
         (new, base), statistic, vectorized=True, n_resamples=RESAMPLES, method="percentile", rng=0
     ).confidence_interval
     ratio = median(new) / median(base)
-    interval = min(ratio, float(found.low)), max(ratio, float(found.high))
+    interval = min(ratio, float(bounds.low)), max(ratio, float(bounds.high))
     return Ratio(ratio, interval, min(len(new), len(base)))
 
 
@@ -158,13 +158,13 @@ def probe_facts(base: Noise, new: Noise) -> Iterator[tuple[str, Any, Any]]:
 def engine_differences(base: Run, new: Run) -> list[Difference]:
     """Return which engines of both runs are not of one runtime and artifact."""
     ours, theirs = ({result.engine: result.fingerprint for result in run.results} for run in (base, new))
-    found = []
+    mismatches = []
     for engine in sorted(ours.keys() & theirs.keys()):
         for part in ("artifact", "runtime"):
             pair = [getattr(prints[engine], part) or NOT_RECORDED for prints in (ours, theirs)]
             if pair[0] != pair[1]:
-                found.append(Difference(f"{engine} {part}", *pair))
-    return found
+                mismatches.append(Difference(f"{engine} {part}", *pair))
+    return mismatches
 
 
 def compare_results(ours: Result, theirs: Result, base: Side, new: Side) -> Row:
@@ -184,8 +184,8 @@ def compare_results(ours: Result, theirs: Result, base: Side, new: Side) -> Row:
         return row
     cell, other = cell_of(ours, base.record), cell_of(theirs, new.record)
     floor = max(
-        side.floors.get((one.group, one.case), (None, LEAST_NOISE_FLOOR, ""))[1]
-        for side, one in ((base, cell), (new, other))
+        side.floors.get((side_cell.group, side_cell.case), (None, LEAST_NOISE_FLOOR, ""))[1]
+        for side, side_cell in ((base, cell), (new, other))
     )
     before, after = round_medians_ms(base.record, cell), round_medians_ms(new.record, other)
     latency = ratio_of_medians(list(after.values()), list(before.values()))

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from src.bench.events import Slice
-from src.bench.record import Cell, Record
+from src.bench.record import Cell, Record, round_medians
 from src.figures.run import INVALID, NOISY, VALID, Result
 from src.host import evidence
 from src.stats import FEWEST_ROUNDS, Ratio, median
@@ -14,6 +14,9 @@ from src.workers import ramp
 # of its slices were, or when it spent more than WAITED_SHARE of its time waiting for a quiet host.
 NOISY_SHARE, WAITED_SHARE = 1 / 3, 0.1
 NOT_STEADY = "It was not steady"
+NOT_WARM = "Its warm-up ended before it was steady."
+WARM_UP_TOLERANCE = 0.05  # between its windows, see worker.warm_up
+MORE_CPU = 0.1  # CPUs that an engine may use above its threads: its caller and the kernel work, too
 
 
 def judge(record: Record, cell: Cell) -> tuple[str, list[str]]:
@@ -21,20 +24,16 @@ def judge(record: Record, cell: Cell) -> tuple[str, list[str]]:
     timed before its engine failed stays.
     """
     verdict, reasons = judge_calls(record, cell)
-    later = [one.reason for one in record.failures if one.engine == cell.engine]
+    later = [failure.reason for failure in record.failures if failure.engine == cell.engine]
     return verdict, reasons + [f"The engine failed later. {reason}" for reason in later]
 
 
 def judge_calls(record: Record, cell: Cell) -> tuple[str, list[str]]:
     slices, kept = record.counted(cell), record.undisturbed(cell)
     reasons = noise_reasons(record, slices)
-    ran = middle(slice.evidence.threads_ran for slice in kept)
-    facts = record.loaded[cell.group, cell.engine, cell.case.threads].facts
-    if ran is not None and ran > evidence.threads_allowed(facts, cell.case.threads):
-        return INVALID, [
-            f"{ran:.0f} of its threads ran, and {cell.case.threads} were asked for: it does not obey the "
-            "number of threads. Do not compare it with the others."
-        ]
+    disobeyed = too_many_threads(record, cell, kept)
+    if disobeyed:
+        return INVALID, [disobeyed]
     if len(kept) < FEWEST_ROUNDS:
         return INVALID, [too_few(len(kept)), *reasons]
     if noisy(slices, kept):
@@ -43,7 +42,41 @@ def judge_calls(record: Record, cell: Cell) -> tuple[str, list[str]]:
     if ramp.unsteady(rest):
         assert rest
         return NOISY, [unsteady(rest)]
-    return VALID, []
+    return (VALID, []) if record.warmed[cell].steady else judge_not_warm(kept)
+
+
+def judge_not_warm(kept: list[Slice]) -> tuple[str, list[str]]:
+    """Return the verdict of a cell whose warm-up ended at its cap: what it had not done by then, as compiling
+    anew, may be in its first rounds. The first third of them is held against the last, as far apart as two
+    windows of a warm-up may be.
+    """
+    trend = ramp.rest([list(round_medians(kept).values())])
+    assert trend
+    change = trend.ratio - 1
+    if abs(change) <= WARM_UP_TOLERANCE:
+        return VALID, [f"{NOT_WARM} Its rounds show no trend since."]
+    how = "longer" if change > 0 else "shorter"
+    return NOISY, [f"{NOT_WARM} Its first rounds took {100 * abs(change):.0f} % {how} than its last."]
+
+
+def too_many_threads(record: Record, cell: Cell, kept: list[Slice]) -> str:
+    """Return in which way an engine took more threads than it was given; nothing where it did not. Threads
+    that live for a call only are not seen at a slice's ends, but their CPU time is.
+    """
+    threads = cell.case.threads
+    facts = record.loaded[cell.group, cell.engine, threads].facts
+    ran = middle(slice.evidence.threads_ran for slice in kept)
+    used = middle(slice.evidence.effective_threads for slice in kept)
+    if ran is not None and ran > evidence.threads_allowed(facts, threads):
+        what = f"{ran:.0f} of its threads ran"
+    elif used is not None and used > threads + MORE_CPU:
+        what = f"It used the CPU time of {used:.1f} threads"
+    else:
+        return ""
+    return (
+        f"{what}, and {threads} were asked for: it does not obey the number of threads. Do not compare it "
+        "with the others."
+    )
 
 
 def too_few(rounds: int) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 from src.engines import registry
 from src.facts import Facts
-from src.figures.run import OfCase, Result, Run
+from src.figures.run import OfCase, Result, Run, ratio_text
 
 # The columns of onnxruntime/python/tools/transformers/benchmark.py, in its order.
 CSV_COLUMNS = (
@@ -141,8 +141,7 @@ def markdown_cells(row: Result) -> list[str]:
     ratio = row.ratio
     shown = "–"
     if ratio:
-        spread = f" ({ratio.ci95[0]:.3f}–{ratio.ci95[1]:.3f})" if ratio.ci95 else ""
-        shown = f"{ratio.ratio:.3f}{spread} {ratio.verdict or ''}".strip()
+        shown = f"{ratio_text(ratio.ratio, ratio.ci95)} {ratio.verdict or ''}".strip()
     reasons = "".join(f". {escaped(reason)}" for reason in row.reasons)
     return [
         f"`{row.engine}`",

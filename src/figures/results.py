@@ -105,7 +105,7 @@ def row(record: Record, cell: Cell, pairs: Floors) -> Result:
     loaded = record.loaded[cell.group, cell.engine, case.threads]
     warmed = record.warmed[cell]
     slices = record.undisturbed(cell)
-    calls = np.concatenate([np.asarray(one.ns, dtype=float) for one in slices] or [np.empty(0)]) / 1e6
+    calls = np.concatenate([np.asarray(slice.ns, dtype=float) for slice in slices] or [np.empty(0)]) / 1e6
     times_ms = calls.tolist()
     judged, reasons = judge(record, cell)
     mean = float(calls.mean()) if calls.size else None
@@ -136,7 +136,7 @@ def row(record: Record, cell: Cell, pairs: Floors) -> Result:
         first_call_ms=warmed.first_call_ms,
         peak_rss_mb=warmed.peak_rss_mb,
         artifact_mb=loaded.artifact_mb,
-        effective_threads=middle(one.evidence.effective_threads for one in slices),
+        effective_threads=middle(slice.evidence.effective_threads for slice in slices),
         ramp=Ramp(rest.ratio, rest.ci95, rest.rounds) if rest else None,
         switch_ms=milliseconds(middle(slice.first_ns for slice in slices)),
         verdict=judged,
@@ -162,7 +162,7 @@ def facts(record: Record, cell: Cell, rounds: int) -> Facts:
         "lead_in": lead_in(record, cell),
         "warm_up": {"calls": warmed.calls, "steady": warmed.steady},
         "memory": {"rss_after_load_mb": loaded.rss_mb, "pss_after_load_mb": loaded.pss_mb},
-        "threads_ran": middle(one.evidence.threads_ran for one in kept),
+        "threads_ran": middle(slice.evidence.threads_ran for slice in kept),
         "answers": warmed.answers,
         "accuracy": loaded.facts.get("accuracy"),
     }
@@ -198,13 +198,13 @@ def floors(record: Record) -> Floors:
     """
     assert record.begun
     baseline = record.begun.plan["baseline"]
-    found = {}
+    pairs = {}
     for cell in record.slices:
         if cell.engine == baseline:
             twin = cell._replace(engine=baseline + TWIN)
             pair = paired_ratio(round_medians_ms(record, twin), round_medians_ms(record, cell))
-            found[cell.group, cell.case] = pair, noise_floor(pair), judge(record, cell)[0]
-    return found
+            pairs[cell.group, cell.case] = pair, noise_floor(pair), judge(record, cell)[0]
+    return pairs
 
 
 def ratios(record: Record, cell: Cell, judged: str, pairs: Floors) -> dict[str, JudgedRatio]:

@@ -27,6 +27,11 @@ class Ramp:
     slices: int
 
 
+def ratio_text(ratio: float, ci95: Interval | None) -> str:
+    """Return a ratio with its interval, where it has one, as people read it: 0.451 (0.447–0.456)."""
+    return f"{ratio:.3f}" + (f" ({ci95[0]:.3f}–{ci95[1]:.3f})" if ci95 else "")
+
+
 @dataclass(frozen=True)
 class JudgedRatio:
     """Latency ÷ the baseline's in the same rounds. `verdict` is faster, slower or tie; None where nothing may
@@ -239,6 +244,6 @@ def to_json(run: Run) -> Facts:
     return {"schema_version": fields.pop("schema_version"), "run": fields.pop("head"), **fields}
 
 
-def from_json(found: Facts) -> Run:
+def from_json(fields: Facts) -> Run:
     """Return the run in a JSON that `to_json` wrote; what it has besides is left out. Raises ValueError."""
-    return typed.read(Run, {**found, "head": found.get("run")})
+    return typed.read(Run, {**fields, "head": fields.get("run")})

@@ -104,12 +104,12 @@ class Watch:
         app_s = machine.app_cpu_s()
         apps = 0.0 if app_s is None else app_s - self.app_s
         self.window.append((seconds, now.busy_s - was.busy_s, now.steal_s - was.steal_s, ours, apps))
-        while sum(one[0] for one in self.window) - self.window[0][0] >= WINDOW_S:
+        while sum(entry[0] for entry in self.window) - self.window[0][0] >= WINDOW_S:
             self.window.popleft()
         total, busy, stolen, own, app = (sum(column) for column in zip(*self.window, strict=True))
         judged = total >= WINDOW_S
         then, self.speed = self.speed, self.probe.measure()
-        aparts = [one.apart_ns for one in (then, self.speed) if one and one.apart_ns is not None]
+        aparts = [speed.apart_ns for speed in (then, self.speed) if speed and speed.apart_ns is not None]
         # What is over before the kernel has looked once cannot be judged by how long it waited.
         waited = use["waited_ns"] if use["wall_ns"] > SHORTEST_JUDGED_NS else None
         return Evidence(
@@ -122,7 +122,7 @@ class Watch:
             overheated=difference(now.overheated, was.overheated),
             involuntary_switches=use["involuntary_switches"],
             apart_ns=max(aparts, default=None),
-            loop_us=max(one.loop_us for one in (then, self.speed) if one),
+            loop_us=max(speed.loop_us for speed in (then, self.speed) if speed),
             app_cores=app / total if judged and app_s is not None else None,
         )
 
@@ -178,14 +178,14 @@ def disturbances(evidence: Evidence, threads: int, allowed: int) -> tuple[str, .
     disturbance.
     """
     crowded = evidence.threads_ran is not None and evidence.threads_ran > allowed
-    found = {
+    kinds = {
         "waited": not crowded and (evidence.waited_cores or 0.0) > WAITED_LIMIT_CORES * threads,
         "others": (evidence.others_cores or 0.0) > OTHERS_LIMIT_CORES,
         "steal": (evidence.steal_cores or 0.0) > STEAL_LIMIT_CORES * threads,
         "throttled": bool(evidence.throttled),
         "overheated": bool(evidence.overheated),
     }
-    return tuple(kind for kind, there in found.items() if there)
+    return tuple(kind for kind, there in kinds.items() if there)
 
 
 def slowdowns(speed: Speed | None, reference: Speed | None) -> tuple[str, ...]:
@@ -203,34 +203,36 @@ def slowdowns(speed: Speed | None, reference: Speed | None) -> tuple[str, ...]:
     return (*(("apart",) if apart else ()), *(("slowed",) if slowed else ()))
 
 
-def explain(kind: str, found: Iterable[Evidence], count: int, of: int, reference: Speed | None = None) -> str:
-    """Return what disturbed `count` of `of` slices and what to do about it. `found` are those slices'."""
-    found = list(found)
-    others = middle([one.others_cores for one in found])
+def explain(
+    kind: str, evidences: Iterable[Evidence], count: int, of: int, reference: Speed | None = None
+) -> str:
+    """Return what disturbed `count` of `of` slices and what to do about it. `evidences` are those slices'."""
+    evidences = list(evidences)
+    others = middle([evidence.others_cores for evidence in evidences])
     where = f"in {count} of {of} slices"
     if kind in ("waited", "others"):
         if others is not None and others > OTHERS_LIMIT_CORES:
             amount = f"{others:.1f} cores" if others > 1.05 else f"{others:.1f} of a core"
-            if (middle([one.app_cores for one in found]) or 0.0) > others / 2:
+            if (middle([evidence.app_cores for evidence in evidences]) or 0.0) > others / 2:
                 return (
                     f"This app itself, which draws its pages, used most of {amount} {where}. Close its "
                     "pages, or run `python -m src bench` without it."
                 )
             who = "Other processes" if others > 1.05 else "Another process"
             return f"{who} used {amount} {where}. Close other programs and run again."
-        waited = middle([one.waited_cores for one in found]) or 0.0
+        waited = middle([evidence.waited_cores for evidence in evidences]) or 0.0
         return (
             f"Its threads were kept from their CPUs for {100 * waited:.0f} % of the time {where}. "
             "Close other programs and run again."
         )
     if kind == "steal":
-        stolen = middle([one.steal_cores for one in found]) or 0.0
+        stolen = middle([evidence.steal_cores for evidence in evidences]) or 0.0
         return (
             f"The hypervisor took away {stolen:.1f} of a core {where}. "
             "Run again later, or on a host of its own."
         )
     if kind == "apart" and reference and reference.apart_ns:
-        apart = middle([one.apart_ns for one in found]) or 0.0
+        apart = middle([evidence.apart_ns for evidence in evidences]) or 0.0
         if apart >= KEPT_NS:
             return f"One of its CPUs could not be had {where}. Close other programs and run again."
         return (
@@ -238,7 +240,7 @@ def explain(kind: str, found: Iterable[Evidence], count: int, of: int, reference
             f"best ({apart:.0f} ns for a round trip) {where}. Run again later, or on a host of its own."
         )
     if kind == "slowed" and reference:
-        loop = middle([one.loop_us for one in found]) or 1.0
+        loop = middle([evidence.loop_us for evidence in evidences]) or 1.0
         return (
             f"A CPU ran at {100 * reference.loop_us / loop:.0f} % of its speed {where}: it was clocked down, "
             "or another virtual machine shares its core. Run again later, or on a host of its own."

@@ -72,8 +72,8 @@ def pss_mb(pid: int) -> float:
 def numbered_cpus() -> list[int]:
     """Return the numbers of the CPUs in the order of psutil.cpu_times: offline ones have no line."""
     lines = (read(Path("/proc/stat")) or "").splitlines()
-    found = [line.split()[0].removeprefix("cpu") for line in lines if line.startswith("cpu")]
-    return [int(name) for name in found if name.isdigit()] or list(range(os.cpu_count() or 1))
+    names = [line.split()[0].removeprefix("cpu") for line in lines if line.startswith("cpu")]
+    return [int(name) for name in names if name.isdigit()] or list(range(os.cpu_count() or 1))
 
 
 def cpu_seconds(cpus: list[int]) -> tuple[float, float]:
@@ -115,8 +115,8 @@ def app_cpu_s() -> float | None:
 
 def overheatings(cpus: list[int]) -> int | None:
     """Return how often these CPUs were slowed down for their heat since boot, or None where unknown."""
-    found = [read(CPU_FOLDER / f"cpu{cpu}" / "thermal_throttle" / "core_throttle_count") for cpu in cpus]
-    known = [int(count) for count in found if count and count.isdigit()]
+    counts = [read(CPU_FOLDER / f"cpu{cpu}" / "thermal_throttle" / "core_throttle_count") for cpu in cpus]
+    known = [int(count) for count in counts if count and count.isdigit()]
     return sum(known) if known else None
 
 
@@ -141,7 +141,7 @@ def forget_peak(pid: int) -> bool:
 def facts() -> Facts:
     """Return what this host is; a fact that cannot be read is left out."""
     cpus = allowed_cpus()
-    found: Facts = {
+    entries: Facts = {
         "name": platform.node(),
         "cpu": cpu_model(),
         "cpu_flags": list(cpu_flags()),
@@ -154,7 +154,7 @@ def facts() -> Facts:
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
     }
-    return {name: value for name, value in found.items() if value is not None}
+    return {name: value for name, value in entries.items() if value is not None}
 
 
 # Instruction sets that decide how fast, and how exactly, a network runs, as the kernel names them.
@@ -178,7 +178,7 @@ LIBRARIES = (
 @lru_cache
 def evidence() -> Facts:
     """Return `facts` and all else about this host that belongs to a published number."""
-    found: Facts = {
+    entries: Facts = {
         "isa": sorted(ISA_FLAGS & flags()),
         "architecture": platform.machine(),
         "cpus": allowed_cpus(),
@@ -193,7 +193,7 @@ def evidence() -> Facts:
         "libraries": {name: version for name in LIBRARIES if (version := installed(name))},
         "git_commit": git_commit(),
     }
-    return facts() | {name: value for name, value in found.items() if value not in (None, "", {}, [])}
+    return facts() | {name: value for name, value in entries.items() if value not in (None, "", {}, [])}
 
 
 def flags() -> set[str]:
@@ -237,9 +237,9 @@ def container() -> bool | None:
 
 def clock() -> str:
     """Return the clock behind perf_counter_ns, with its resolution and the kernel's source."""
-    found = time.get_clock_info("perf_counter")
+    info = time.get_clock_info("perf_counter")
     source = read(Path("/sys/devices/system/clocksource/clocksource0/current_clocksource"))
-    return f"{found.implementation}, resolution {found.resolution * 1e9:g} ns" + (
+    return f"{info.implementation}, resolution {info.resolution * 1e9:g} ns" + (
         f", {source}" if source else ""
     )
 

@@ -34,7 +34,7 @@ def check_store() -> Iterator[Finding]:
     try:
         store = open_store()
         with store.read() as connection:
-            found = connection.exec_driver_sql("PRAGMA quick_check").scalar()
+            state = connection.exec_driver_sql("PRAGMA quick_check").scalar()
         with store.write():
             pass  # it can be had: a run that is being measured waits for no more than this
         kept, waiting = runs.listed(store), queue.waiting(store)
@@ -43,8 +43,8 @@ def check_store() -> Iterator[Finding]:
     except StoreError as error:
         yield Finding("Database", "failed", str(error), "See the message.")
         return
-    if found != "ok":
-        yield Finding("Database", "failed", f"{store.path} is damaged: {found}", "Put a backup in its place.")
+    if state != "ok":
+        yield Finding("Database", "failed", f"{store.path} is damaged: {state}", "Put a backup in its place.")
     else:
         size = store.path.stat().st_size / 1e6
         yield Finding("Database", "ok", f"{store.path}, {len(kept)} runs, {size:.1f} MB")

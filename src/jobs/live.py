@@ -46,11 +46,11 @@ class Live:
     failures: tuple[Failed, ...] = field(default=())
 
 
-def step_of(found: Facts | None) -> Step | None:
+def step_of(fields: Facts | None) -> Step | None:
     """Return the step in a job's row. Raises ValueError."""
-    return None if found is None else typed.read(Step, found)
+    return None if fields is None else typed.read(Step, fields)
 
 
-def live_of(found: Facts | None) -> Live | None:
+def live_of(fields: Facts | None) -> Live | None:
     """Return what is measured so far in a job's row. Raises ValueError."""
-    return None if found is None else typed.read(Live, found)
+    return None if fields is None else typed.read(Live, fields)

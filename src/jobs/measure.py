@@ -181,7 +181,7 @@ def how_it_ended(record: Record) -> tuple[str, str]:
     if ended.stopped == "interrupted":
         return "interrupted", "It was asked to stop. What was measured until then is kept."
     if ended.stopped == "failed":
-        return "failed", " ".join(f"{one.engine}: {one.reason}" for one in record.failures)
+        return "failed", " ".join(f"{failure.engine}: {failure.reason}" for failure in record.failures)
     return "succeeded", ""
 
 

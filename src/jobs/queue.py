@@ -55,7 +55,7 @@ def read(connection: Connection, *conditions: Any) -> list[Job]:
 
 def ask(
     store: Store,
-    asked: Plan,
+    request: Plan,
     model: str,
     estimate_s: float,
     click: str,
@@ -66,8 +66,8 @@ def ask(
 
     Raises Refused when a cap is reached, BadPlan or UnknownEngine for what cannot be carried out, StoreError.
     """
-    check_size(asked)
-    accepted, _ = plan.accept(asked)
+    check_size(request)
+    accepted, _ = plan.accept(request)
     costs.accept(store, accepted)
     caps = limits()
     row = {
@@ -76,7 +76,7 @@ def ask(
         "token_sha256": hashed(token),
         "owner": owner,
         "model": model,
-        "plan": asdict(asked),
+        "plan": asdict(request),
         "estimate_s": min(estimate_s, accepted.budget_s),
         "state": QUEUED,
         "created_at": utc_now(),
@@ -109,18 +109,19 @@ def ask(
             return read(connection, TABLE.click == click)[0]
 
 
-def check_size(asked: Plan) -> None:
+def check_size(request: Plan) -> None:
     """Raise Refused for a plan that is larger than may be asked for here."""
     caps = limits()
-    cells = len(asked.engines) * len(asked.cases)
+    cells = len(request.engines) * len(request.cases)
     if cells > caps.cells:
         raise Refused(
             f"This plan has {cells} cells (engines × cases); at most {caps.cells} are taken here. "
             "Choose fewer engines, lengths, batches or scopes."
         )
-    if asked.budget_s > caps.budget_s:
+    if request.budget_s > caps.budget_s:
         raise Refused(
-            f"A budget of {asked.budget_s:.0f} s was asked for; at most {caps.budget_s:.0f} s are taken here."
+            f"A budget of {request.budget_s:.0f} s was asked for; at most {caps.budget_s:.0f} s are taken "
+            "here."
         )
 
 
@@ -138,8 +139,8 @@ def waiting(store: Store) -> list[Job]:
 
 def place(store: Store, job: Job) -> Place:
     """Return a queued job's place."""
-    ahead = [one for one in waiting(store) if one.number < job.number]
-    return Place(len(ahead), sum(left_s(one) for one in ahead))
+    ahead = [open_job for open_job in waiting(store) if open_job.number < job.number]
+    return Place(len(ahead), sum(left_s(open_job) for open_job in ahead))
 
 
 def left_s(job: Job) -> float:
@@ -280,11 +281,11 @@ def end(store: Store, id: str, state: str, reason: str = "") -> bool:
     """
     assert state in ENDS
     with store.write() as connection:
-        found = read(connection, TABLE.id == id, TABLE.state.in_(OPEN))
-        if not found:
+        jobs = read(connection, TABLE.id == id, TABLE.state.in_(OPEN))
+        if not jobs:
             return False
-        begun = found[0].process is not None
-        if found[0].cancel_asked and (state in ("interrupted", "lost") or not begun):
+        begun = jobs[0].process is not None
+        if jobs[0].cancel_asked and (state in ("interrupted", "lost") or not begun):
             kept = "What was measured until then is kept." if begun else "It had not begun."
             state, reason = "cancelled", kept
         connection.execute(

@@ -162,9 +162,9 @@ class Supervisor:
         """Start a claimed job's process. Where that cannot be done now the job waits on: raises HomeError."""
         try:
             path = log_path(job.id)
-            old = sorted(path.parent.glob("*.log"), key=lambda one: one.stat().st_mtime)
-            for one in old[:-KEPT_LOGS]:
-                one.unlink(missing_ok=True)
+            old = sorted(path.parent.glob("*.log"), key=lambda log_file: log_file.stat().st_mtime)
+            for log_file in old[:-KEPT_LOGS]:
+                log_file.unlink(missing_ok=True)
             with open(path, "wb") as stream:
                 self.children[job.id] = start_process(job.id, self.me, stream)
         except (OSError, HomeError) as error:

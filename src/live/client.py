@@ -92,7 +92,7 @@ class Client:
         """Queue the building of one engine's artifact and return the ticket; its answer is {} when done."""
         return self.queue({"build": engine, "anew": anew})
 
-    def queue(self, asked: Message, owner: str | None = None) -> Ticket:
+    def queue(self, question: Message, owner: str | None = None) -> Ticket:
         """Put one question into the outbox."""
         ticket = Ticket(uuid.uuid4().hex, owner=owner)
         with self.lock:
@@ -106,7 +106,7 @@ class Client:
                 self.start()
             ticket.ahead = len(self.tickets)
             self.tickets[ticket.id] = ticket
-            self.outbox.put({"ask": ticket.id, **asked})
+            self.outbox.put({"ask": ticket.id, **question})
         return ticket
 
     def forget(self, ticket: Ticket) -> None:

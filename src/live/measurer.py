@@ -81,7 +81,7 @@ class Measurer:
             raise AppGone
         if "forget" in message:
             self.unwanted = self.unwanted or message["forget"] == self.current
-            self.queue = deque(asked for asked in self.queue if asked["ask"] != message["forget"])
+            self.queue = deque(question for question in self.queue if question["ask"] != message["forget"])
         else:
             self.queue.append(message)
 
@@ -107,7 +107,7 @@ class Measurer:
             return
         self.told_at = time.monotonic()
         before = int(self.current is not None)
-        places = {asked["ask"]: place + before for place, asked in enumerate(self.queue)}
+        places = {question["ask"]: place + before for place, question in enumerate(self.queue)}
         for id, ahead in places.items():
             if self.places.get(id) != ahead:
                 self.tell(id, "queued", ahead=ahead)
@@ -118,17 +118,17 @@ class Measurer:
         while True:
             while not self.queue:
                 self.listen()
-            asked = self.queue.popleft()
-            self.current, self.unwanted = asked["ask"], False
+            question = self.queue.popleft()
+            self.current, self.unwanted = question["ask"], False
             self.tell_places()
-            self.serve(asked)
+            self.serve(question)
             self.current = None
 
-    def serve(self, asked: Message) -> None:
-        id = asked["ask"]
+    def serve(self, question: Message) -> None:
+        id = question["ask"]
         self.tell_progress(Progress("start", "Measuring"))
         try:
-            done = self.build(asked) if "build" in asked else self.answer(asked)
+            done = self.build(question) if "build" in question else self.answer(question)
         except Forgotten:
             log.info("a sentence was withdrawn")
         except Explained as error:
@@ -140,27 +140,27 @@ class Measurer:
         else:
             self.tell(id, "answer", answer=done)
 
-    def answer(self, asked: Message) -> Message:
+    def answer(self, question: Message) -> Message:
         """Measure one sentence; return the answer's JSON."""
-        threads = asked["threads"]
+        threads = question["threads"]
         return sentence.answer(
-            self.pool, asked["text"], asked["engines"], source.parse(), threads, self.tell_progress
+            self.pool, question["text"], question["engines"], source.parse(), threads, self.tell_progress
         ).to_json()
 
-    def build(self, asked: Message) -> Message:
+    def build(self, question: Message) -> Message:
         """Build one engine's artifact, again if asked so; return nothing more than that it is there.
 
         Raises ModelError with the reason when it could not be built, or not here.
         """
         if not limits().changes:
             raise ModelError(building.NOT_BUILT)
-        spec = registry.get(asked["build"])
+        spec = registry.get(question["build"])
         missing = registry.availability(spec)
         if missing:
             raise ModelError(f"{missing.reason} {missing.remedy}")
         model = source.parse()
         with host_lock("building an artifact", telling_who_waits(self.tell_progress), self.pool.pause):
-            if asked["anew"] and spec.recipe:
+            if question["anew"] and spec.recipe:
                 self.pool.drop(spec.id)
                 cache.discard(spec.recipe, model)
             failures = building.build_artifacts([spec], model, self.tell_progress, self.pool.wait)

@@ -41,17 +41,17 @@ def why_obsolete(folder: Path) -> str:
     try:
         manifest = json.loads((folder / cache.MANIFEST).read_text(encoding="utf-8"))
         built, model = manifest["inputs"], Fingerprint(manifest["inputs"]["model"])
-        made = recipes.find(manifest["recipe"])
+        recipe = recipes.find(manifest["recipe"])
     except (OSError, ValueError, KeyError, TypeError):
         return "it is damaged"
     except (ImportError, AttributeError):
         return "no engine has this recipe any more"
-    if made.environment != environments.MAIN and environments.trouble(made.environment):
+    if recipe.environment != environments.MAIN and environments.trouble(recipe.environment):
         return ""  # its environment may be made again
     try:
-        if folder.name == recipes.key(made, model):  # type: ignore[arg-type]
+        if folder.name == recipes.key(recipe, model):  # type: ignore[arg-type]
             return ""
-        wanted: Facts = recipes.inputs(made, model)  # type: ignore[arg-type]
+        wanted: Facts = recipes.inputs(recipe, model)  # type: ignore[arg-type]
     except ModelError:
         return ""
     differing = [name for name in wanted if wanted[name] != built.get(name)]

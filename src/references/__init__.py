@@ -6,7 +6,7 @@ from src.references.comparison import Comparison, Measurement, judge, ratio
 from src.references.reference import (
     COLUMNS,
     DEFAULT,
-    SCOPES,
+    SCOPE_TITLES,
     STATISTICS,
     UNITS,
     Reference,
@@ -20,7 +20,7 @@ from src.references.reference import (
 __all__ = [
     "COLUMNS",
     "DEFAULT",
-    "SCOPES",
+    "SCOPE_TITLES",
     "STATISTICS",
     "UNITS",
     "Answer",

@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 
 from src.accuracy import known_accuracy
 from src.accuracy.known_accuracy import Known
-from src.bench import sentence_answer
-from src.bench.sentence_answer import SCOPES, EngineAnswer
+from src.bench.plan import SCOPES
+from src.bench.sentence_result import EngineResult, SentenceResult
 from src.engines import registry
 from src.facts import Facts
 from src.figures import judging
@@ -48,7 +48,7 @@ class BesideSentence:
         }
 
 
-def beside(answer: sentence_answer.Answer) -> list[BesideSentence]:
+def beside(answer: SentenceResult) -> list[BesideSentence]:
     """Return Infinity's stated CPU latencies beside a sentence."""
     return [
         BesideSentence(
@@ -63,9 +63,7 @@ def beside(answer: sentence_answer.Answer) -> list[BesideSentence]:
     ]
 
 
-def ratio_of(
-    reference: Reference, answer: sentence_answer.Answer, engine: EngineAnswer, scope: str
-) -> float | None:
+def ratio_of(reference: Reference, answer: SentenceResult, engine: EngineResult, scope: str) -> float | None:
     """Return an engine's latency in a sentence ÷ a stored number, or None where something blocks."""
     comparison = judge(reference, measurement_of_sentence(answer, engine.device, scope))
     return ratio(reference, engine.latency(scope).median_ms, comparison)
@@ -97,7 +95,7 @@ def measurement_of(run: Run, result: Result) -> Measurement:
     )
 
 
-def measurement_of_sentence(answer: sentence_answer.Answer, device: str, scope: str) -> Measurement:
+def measurement_of_sentence(answer: SentenceResult, device: str, scope: str) -> Measurement:
     """Return how a figure of a sentence came about."""
     return Measurement(
         scope=scope,
@@ -121,7 +119,7 @@ def placement(threads: int, cores: int) -> str:
 # --- figures that may answer the question
 
 
-def figures_of_sentence(answer: sentence_answer.Answer, knows: Knows = known_accuracy.of) -> list[Figure]:
+def figures_of_sentence(answer: SentenceResult, knows: Knows = known_accuracy.of) -> list[Figure]:
     """Return the figures of a sentence, scope `pipeline`, of every engine that answered."""
     busy = BUSY if answer.noise.noisy else ""
     return [

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from decimal import Decimal
 
-from src.references.reference import SCOPES, Reference
+from src.references.reference import SCOPE_TITLES, Reference
 
 # In a steady run median and mean agree within a few per cent, and a figure stated in prose is a typical value
 # too. Every other statistic is a family of its own: a p95 stands beside a p95 only.
@@ -107,7 +107,7 @@ def _same(what: str, theirs: str, ours: str) -> str:
 
 def _scope(theirs: str, ours: str) -> str:
     def named(scope: str) -> str:
-        return SCOPES.get(scope, scope) if scope else ""
+        return SCOPE_TITLES.get(scope, scope) if scope else ""
 
     return _same("scope", named(theirs), named(ours))
 

@@ -48,7 +48,7 @@ def valid(cell: Result | PacedCell) -> bool:
 
 def beside(run: Run, result: Result, cell: PacedCell) -> Paced:
     """Return a paced cell beside Infinity's number of its length."""
-    stated = next((one for one in infinity(cell.device) if one.sequence_length == cell.sequence_length), None)
+    stated = next((row for row in infinity(cell.device) if row.sequence_length == cell.sequence_length), None)
     if not stated:
         return Paced(result, cell, None, None, None, None)
     measurement = measurement_of(run, result)

@@ -21,7 +21,7 @@ T = TypeVar("T")
 DEFAULT = Path(__file__).resolve().parents[2] / "data" / "references.csv"
 
 # What the timer encloses. "" = unknown, or the number is not a latency.
-SCOPES = {
+SCOPE_TITLES = {
     "": "unknown",
     "model": "model (token ids in, no tokenizer)",
     "pipeline": "pipeline (text in, label out)",
@@ -186,7 +186,7 @@ def _reference(path: Path, line: int, row: dict[str, str]) -> Reference:
     published = read("published", _day, "an ISO date such as 2021-10-04, or nothing where the note says why")
     if published is None and not row["note"]:
         _fail(path, line, "published", "empty", "an ISO date, or a note that says why there is none")
-    units = STATISTICS[statistic]
+    units, known_scopes = STATISTICS[statistic], ", ".join(filter(None, SCOPE_TITLES))
     return Reference(
         id=read("id", _slug, "lower-case words joined by hyphens, such as infinity-cpu-16"),
         source=read("source", _text, "the title of where the number was published"),
@@ -201,7 +201,7 @@ def _reference(path: Path, line: int, row: dict[str, str]) -> Reference:
         device=row["device"],
         batch_size=whole("batch_size"),
         sequence_length=whole("sequence_length"),
-        scope=read("scope", _one_of(SCOPES), f"{', '.join(filter(None, SCOPES))}, or nothing where unknown"),
+        scope=read("scope", _one_of(SCOPE_TITLES), f"{known_scopes}, or nothing where unknown"),
         statistic=statistic,
         value=value,
         unit=read("unit", _one_of(units), f"{' or '.join(units)} for the statistic {statistic}"),
@@ -211,8 +211,8 @@ def _reference(path: Path, line: int, row: dict[str, str]) -> Reference:
     )
 
 
-def _fail(path: Path, line: int, column: str, found: str, expected: str) -> NoReturn:
-    raise ReferenceError(f"{path}, line {line}, column {column}: {found}; expected {expected}.")
+def _fail(path: Path, line: int, column: str, actual: str, expected: str) -> NoReturn:
+    raise ReferenceError(f"{path}, line {line}, column {column}: {actual}; expected {expected}.")
 
 
 def _text(text: str) -> str:

@@ -37,7 +37,7 @@ CPU_TABLE = tuple(
         ("ONNX", "writeup-onnxruntime", ("2021-onnxruntime-{}", "onnxruntime-{}")),
     )
     for precision in ("fp32", "int8")
-    for engines in (tuple(one.format(precision) for one in pattern),)
+    for engines in (tuple(template.format(precision) for template in pattern),)
 )
 # In print, ONNX FP32 at 128 and FP16 at 16 tokens are swapped (its result.csv has them right).
 PRINTED = {"fp32": ((128, 0.74),), "fp16": ((16, 0.83),)}
@@ -86,7 +86,7 @@ class Beside:
 
 
 @dataclass(frozen=True)
-class Cell:
+class PublishedCell:
     """A cell of a write-up's table, with the engines beside it. `printed` is a misprint, where it was one."""
 
     column: str
@@ -140,9 +140,9 @@ def beside(run: Run, reference: Reference, engine: str, result: Result | None) -
     return Beside(reference, engine, result, standing)
 
 
-def table(run: Run, device: str) -> list[Cell]:
+def table(run: Run, device: str) -> list[PublishedCell]:
     """Return the write-up's table for `cpu` or `cuda` beside a run, in its own order."""
-    found = []
+    cells = []
     for column in TABLES[device]:
         for length in LENGTHS:
             reference = by_id(column.id.format(length=length))
@@ -150,8 +150,10 @@ def table(run: Run, device: str) -> list[Cell]:
                 beside(run, reference, engine, find(run, engine, length, "model"))
                 for engine in column.engines
             )
-            found.append(Cell(column.title, length, reference, dict(column.printed).get(length), sides))
-    return found
+            cells.append(
+                PublishedCell(column.title, length, reference, dict(column.printed).get(length), sides)
+            )
+    return cells
 
 
 def answer(run: Run, device: str, length: int, knows: Knows = known_accuracy.of) -> Answer | None:
@@ -159,7 +161,7 @@ def answer(run: Run, device: str, length: int, knows: Knows = known_accuracy.of)
     `knows` tells what is known of an engine's accuracy beside what the run recorded.
     """
     results = [result for engine in run.engines if (result := find(run, engine, length, "pipeline"))]
-    counted = [one for one in figures(run, results, knows) if one.measurement.device == device]
+    counted = [latency for latency in figures(run, results, knows) if latency.measurement.device == device]
     return answer_of(counted, device) if counted else None
 
 
@@ -174,7 +176,7 @@ def on_video(run: Run, spoken: Answer) -> Beside | None:
 
 def splits(run: Run) -> list[Split]:
     """Return software and hardware progress where the run has 2021's stack and today's, scope `model`."""
-    found = []
+    changes = []
     for runtime, id in (("torchscript", "writeup-torchscript-1.9"), ("onnxruntime", "writeup-onnxruntime")):
         for precision in ("fp32", "int8"):
             for length in LENGTHS:
@@ -184,8 +186,8 @@ def splits(run: Run) -> list[Split]:
                 )
                 if then and now and then.threads == now.threads:
                     ms = (reference.value, then.median_ms or 0.0, now.median_ms or 0.0)
-                    found.append(Split(runtime, precision, length, *ms))
-    return found
+                    changes.append(Split(runtime, precision, length, *ms))
+    return changes
 
 
 def divisible(run: Run, reference: Reference, engine: str, length: int) -> Result | None:

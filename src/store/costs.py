@@ -17,9 +17,9 @@ def loads_s(store: Store) -> dict[str, float]:
         .where(schema.runs.c.source == "measured")
         .group_by(table.engine)
     )
-    asked = select(table.engine, table.event["load_s"].as_float()).where(table.id.in_(measured))
+    query = select(table.engine, table.event["load_s"].as_float()).where(table.id.in_(measured))
     with store.read() as connection:
-        return {engine: load_s or 0.0 for engine, load_s in connection.execute(asked)}
+        return {engine: load_s or 0.0 for engine, load_s in connection.execute(query)}
 
 
 def accept(store: Store, accepted: Plan) -> float:

@@ -24,10 +24,10 @@ def refuse_constant(constant: str) -> None:
 
 
 def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    members = dict(pairs)
+    if len(members) != len(pairs):
         raise NoJson("an object in it has a name twice")
-    return found
+    return members
 
 
 DECODER = json.JSONDecoder(parse_constant=refuse_constant, object_pairs_hook=unique)
@@ -98,12 +98,12 @@ def check_depth(value: Any) -> None:
     level = [value]
     for _ in range(DEEPEST):
         below: list[Any] = []
-        for one in level:
-            if isinstance(one, dict):
-                below += one.values()
-            elif isinstance(one, list):
-                below += one
-            elif isinstance(one, float) and not math.isfinite(one):
+        for element in level:
+            if isinstance(element, dict):
+                below += element.values()
+            elif isinstance(element, list):
+                below += element
+            elif isinstance(element, float) and not math.isfinite(element):
                 raise NoJson("it holds a number that is too large")
         level = below
         if not level:
@@ -163,10 +163,10 @@ def is_event(data: bytes) -> bool:
     if len(line) > LARGEST_PIECE or b'"begun"' not in line:
         return False
     try:
-        found = json.loads(line)
+        event = json.loads(line)
     except (ValueError, RecursionError):
         return False
-    return isinstance(found, dict) and found.get("kind") == "begun"
+    return isinstance(event, dict) and event.get("kind") == "begun"
 
 
 def lines(data: bytes) -> Iterator[tuple[str, Any, str]]:

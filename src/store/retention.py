@@ -11,14 +11,14 @@ def beyond(store: Store, newest: int, asked_on_page: bool = False) -> list[str]:
     were asked for on a page alone, if so.
     """
     table = schema.runs.c
-    asked = select(table.id).where(table.stopped.is_not(None))
+    query = select(table.id).where(table.stopped.is_not(None))
     if asked_on_page:
-        asked = asked.where(
+        query = query.where(
             table.id.in_(select(schema.jobs.c.run_id).where(schema.jobs.c.run_id.is_not(None)))
         )
-    asked = asked.order_by(table.started_at.desc(), table.id.desc())
+    query = query.order_by(table.started_at.desc(), table.id.desc())
     with store.read() as connection:
-        return list(reversed(connection.execute(asked).scalars().all()[newest:]))
+        return list(reversed(connection.execute(query).scalars().all()[newest:]))
 
 
 def prune(store: Store, newest: int) -> list[str]:

@@ -60,7 +60,7 @@ def listed(store: Store, *ids: str) -> list[Listed]:
     """Return every kept run, or those of the given ids, newest first."""
     runs, hosts = schema.runs.c, schema.hosts.c
     own = (runs.id, runs.title, runs.source, runs.started_at, runs.model, runs.preset, runs.stopped)
-    asked = (
+    query = (
         select(
             *own,
             *(runs.rounds, runs.slices, runs.samples, runs.noisy),
@@ -77,7 +77,7 @@ def listed(store: Store, *ids: str) -> list[Listed]:
     with store.read() as connection:
         return [
             Listed(**{**row, "versions": row["versions"] or {}})
-            for row in connection.execute(asked).mappings()
+            for row in connection.execute(query).mappings()
         ]
 
 
@@ -91,7 +91,7 @@ def preferred(runs: Sequence[Listed]) -> Listed:
 
 
 def missing(store: Store, run_id: str) -> NoRun:
-    ids = [one.id for one in listed(store)[:5]]
+    ids = [run.id for run in listed(store)[:5]]
     return NoRun(
         f"There is no run “{run_id}”. Give a file that bench wrote, or one of these ids: "
         f"{', '.join(ids) or 'none is kept yet'}."
@@ -100,27 +100,27 @@ def missing(store: Store, run_id: str) -> NoRun:
 
 def record(store: Store, run_id: str) -> Record:
     """Return a run's record, raw samples included. Raises NoRun."""
-    made = Record()
+    run_record = Record()
     with store.read() as connection:
         run = connection.execute(
             select(schema.runs.c.head, schema.runs.c.ended).where(schema.runs.c.id == run_id)
         ).first()
         if not run:
             raise missing(store, run_id)
-        made.add(from_json(run.head))
+        run_record.add(from_json(run.head))
         for table in TABLES.values():
-            asked = select(table.c.event).where(table.c.run_id == run_id).order_by(table.c.id)
-            for (found,) in connection.execute(asked):
-                made.add(from_json(found))
+            query = select(table.c.event).where(table.c.run_id == run_id).order_by(table.c.id)
+            for (event,) in connection.execute(query):
+                run_record.add(from_json(event))
         for slice in read_slices(connection, run_id):
-            made.add(slice)
+            run_record.add(slice)
         failed = schema.failures.c
-        asked = select(failed.engine, failed.reason).where(failed.run_id == run_id).order_by(failed.id)
-        for row in connection.execute(asked):
-            made.add(Failed(row.engine, row.reason))
+        query = select(failed.engine, failed.reason).where(failed.run_id == run_id).order_by(failed.id)
+        for row in connection.execute(query):
+            run_record.add(Failed(row.engine, row.reason))
         if run.ended:
-            made.add(from_json(run.ended))
-    return made
+            run_record.add(from_json(run.ended))
+    return run_record
 
 
 def run(store: Store, run_id: str) -> Run:
@@ -132,8 +132,8 @@ def run(store: Store, run_id: str) -> Run:
             raise missing(store, run_id)
         if kept.summary:
             rows = schema.results.c
-            asked = select(rows.row).where(rows.run_id == run_id).order_by(rows.id)
-            return run_of_json({**kept.summary, "results": [row for (row,) in connection.execute(asked)]})
+            query = select(rows.row).where(rows.run_id == run_id).order_by(rows.id)
+            return run_of_json({**kept.summary, "results": [row for (row,) in connection.execute(query)]})
     return results.summarise(record(store, run_id))  # being written, or just left by a killed writer
 
 
@@ -142,27 +142,27 @@ def latest_loaded(store: Store) -> dict[str, tuple[str, Loaded]]:
     table = schema.loaded.c
     here = select(schema.runs.c.id).where(schema.runs.c.source == "measured")
     latest = select(func.max(table.id)).where(table.run_id.in_(here)).group_by(table.engine)
-    asked = select(table.engine, table.run_id, table.event).where(table.id.in_(latest))
+    query = select(table.engine, table.run_id, table.event).where(table.id.in_(latest))
     with store.read() as connection:
-        rows = [(row.engine, row.run_id, from_json(row.event)) for row in connection.execute(asked)]
+        rows = [(row.engine, row.run_id, from_json(row.event)) for row in connection.execute(query)]
     return {engine: (run_id, event) for engine, run_id, event in rows if isinstance(event, Loaded)}
 
 
 def typical_ms(store: Store) -> dict[tuple[str, int, int, int, str], float]:
     """Return the latest median by (engine, batch size, sequence length, threads, scope), for estimates."""
     table, runs = schema.results, schema.runs.c
-    asked = (
+    query = (
         select(*(table.c[name] for name in ("engine", *Case.__dataclass_fields__, "median_ms")))
         .join_from(table, schema.runs)
         .where(table.c.median_ms.is_not(None), runs.source == "measured")
         .order_by(runs.started_at.desc())
         .limit(2000)
     )
-    found: dict[tuple[str, int, int, int, str], float] = {}
+    medians: dict[tuple[str, int, int, int, str], float] = {}
     with store.read() as connection:
-        for *key, median_ms in connection.execute(asked):
-            found.setdefault(tuple(key), median_ms)
-    return found
+        for *key, median_ms in connection.execute(query):
+            medians.setdefault(tuple(key), median_ms)
+    return medians
 
 
 # --- keeping house
@@ -180,11 +180,11 @@ def rename(store: Store, run_id: str, title: str) -> None:
 def remove(store: Store, run_id: str) -> None:
     """Delete a run and all that belongs to it. Raises NoRun, and RunBusy for one that is being written."""
     with store.write() as connection:
-        found = connection.execute(
+        kept = connection.execute(
             select(schema.runs.c.stopped, schema.runs.c.writer).where(schema.runs.c.id == run_id)
         ).first()
-        if found and found.stopped is None and found.writer and identity.alive(found.writer):
+        if kept and kept.stopped is None and kept.writer and identity.alive(kept.writer):
             raise RunBusy(f"Run {run_id} is being measured. Cancel it first, then delete it.")
         connection.execute(delete(schema.runs).where(schema.runs.c.id == run_id))
-    if not found:
+    if not kept:
         raise missing(store, run_id)

@@ -38,8 +38,8 @@ def slice_row(run_id: str, slice: Slice) -> Facts:
 def read_slices(connection: Connection, run_id: str) -> Iterator[Slice]:
     """Yield a run's slices in their order."""
     table = schema.slices
-    asked = select(table).where(table.c.run_id == run_id).order_by(table.c.id)
-    for row in connection.execute(asked).mappings():
+    query = select(table).where(table.c.run_id == run_id).order_by(table.c.id)
+    for row in connection.execute(query).mappings():
         values = dict(row)
         case_values = {name: values.pop(name) for name in Case.__dataclass_fields__}
         values |= {"kind": "slice", "case": case_values, "ns": unpack(values["ns"])}

@@ -197,24 +197,24 @@ def checked(events: Iterator[Event], name: str) -> Record:
         except ValidationError as error:
             raise refuse(f"its {what}: {first_fault(error)}") from error
     try:
-        asked = plan.from_json(begun.plan)
+        run_plan = plan.from_json(begun.plan)
     except (plan.BadPlan, TypeError, ValueError) as error:
         raise refuse(f"its plan cannot be read ({error}).") from error
-    if len(asked.baseline) > 80 or not ENGINE.fullmatch(asked.baseline):
+    if len(run_plan.baseline) > 80 or not ENGINE.fullmatch(run_plan.baseline):
         raise refuse("its baseline is no engine's id.")
-    made = Record()
-    made.add(begun)
+    record = Record()
+    record.add(begun)
     seen: set[tuple[Any, ...]] = set()
     for event in events:
-        if isinstance(event, Begun) or (isinstance(event, Ended) and made.ended):
+        if isinstance(event, Begun) or (isinstance(event, Ended) and record.ended):
             raise refuse(f"it has more than one event “{type(event).__name__.lower()}”.")
         if not isinstance(event, Ended):
             if not ENGINE.fullmatch(event.engine.removesuffix(TWIN)):
                 raise refuse(f"“{event.engine[:60]}” is no engine's id.")
             if isinstance(event, Slice):
-                check_slice(event, made, refuse)
+                check_slice(event, record, refuse)
             if isinstance(event, LeadIn):
-                check_lead_in(event, made, refuse)
+                check_lead_in(event, record, refuse)
             if isinstance(event, Slice | Warmed | LeadIn):
                 check_case(event.case, refuse)
             if not isinstance(event, Failed) and not 0 <= event.group <= LARGEST_NUMBER:
@@ -225,15 +225,15 @@ def checked(events: Iterator[Event], name: str) -> Record:
             if key in seen:
                 raise refuse(f"it has the same {type(event).__name__.lower()} of {event.engine} twice.")
             seen.add(key)
-        made.add(event)
-    if made.ended and made.ended.stopped not in STOPPED:
-        raise refuse(f"“{made.ended.stopped[:40]}” is no end of a run.")
-    if len(made.warmed) > MOST_CELLS:
-        raise refuse(f"it has {len(made.warmed):,} cells; at most {MOST_CELLS:,} are read.")
-    for cell in made.warmed:
-        if (cell.group, cell.engine, cell.case.threads) not in made.loaded:
+        record.add(event)
+    if record.ended and record.ended.stopped not in STOPPED:
+        raise refuse(f"“{record.ended.stopped[:40]}” is no end of a run.")
+    if len(record.warmed) > MOST_CELLS:
+        raise refuse(f"it has {len(record.warmed):,} cells; at most {MOST_CELLS:,} are read.")
+    for cell in record.warmed:
+        if (cell.group, cell.engine, cell.case.threads) not in record.loaded:
             raise refuse(f"{cell.engine} was never loaded.")
-    return made
+    return record
 
 
 # --- into the store

@@ -49,8 +49,8 @@ def engines(store: Store) -> dict[str, str]:
     """Return every engine that has results, by id with its title."""
     table = schema.results.c
     with store.read() as connection:
-        asked = select(table.engine, func.max(table.title)).group_by(table.engine).order_by(table.engine)
-        return {row[0]: row[1] for row in connection.execute(asked)}
+        query = select(table.engine, func.max(table.title)).group_by(table.engine).order_by(table.engine)
+        return {row[0]: row[1] for row in connection.execute(query)}
 
 
 def cases(store: Store, engine: str) -> list[Case]:
@@ -58,14 +58,14 @@ def cases(store: Store, engine: str) -> list[Case]:
     table = schema.results.c
     columns = (table.batch_size, table.sequence_length, table.threads, table.scope)
     with store.read() as connection:
-        asked = select(*columns).where(table.engine == engine).distinct()
-        return sorted(Case(*row) for row in connection.execute(asked))
+        query = select(*columns).where(table.engine == engine).distinct()
+        return sorted(Case(*row) for row in connection.execute(query))
 
 
 def trend(store: Store, engine: str, case: Case) -> list[Point]:
     """Return one engine's figures of a case over all runs, oldest first."""
     table, runs, hosts = schema.results, schema.runs.c, schema.hosts.c
-    asked = (
+    query = (
         select(
             runs.id.label("run_id"),
             runs.started_at,
@@ -88,6 +88,6 @@ def trend(store: Store, engine: str, case: Case) -> list[Point]:
         .order_by(runs.started_at)
     )
     for name, value in asdict(case).items():
-        asked = asked.where(table.c[name] == value)
+        query = query.where(table.c[name] == value)
     with store.read() as connection:
-        return [Point(**row) for row in connection.execute(asked).mappings()]
+        return [Point(**row) for row in connection.execute(query).mappings()]

@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 class StoreSink:
     """A sink: each event is in the database, and on the disk, before the call returns.
 
-    `opened` is called within the transaction that makes the run, with its id. Raises StoreError.
+    `run_id` is known from the first on. Raises StoreError.
     """
 
     def __init__(self, store: Store | None = None) -> None:
@@ -99,10 +99,10 @@ def settle(store: Store, run_id: str) -> None:
     settle_record(store, record(store, run_id))
 
 
-def settle_record(store: Store, found: Record) -> None:
-    assert found.begun
+def settle_record(store: Store, run_record: Record) -> None:
+    assert run_record.begun
     with store.write() as connection:
-        write_results(connection, results.summarise(found), found.samples)
+        write_results(connection, results.summarise(run_record), run_record.samples)
 
 
 def write_results(connection: Connection, run: Run, samples: int) -> None:

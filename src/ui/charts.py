@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from src.bench.sentence_answer import EngineAnswer
+from src.bench.sentence_result import EngineResult
 from src.engines import registry
 from src.facts import Facts
 from src.figures.run import OfCase, Result
@@ -23,7 +23,7 @@ CONFIG = {
 TOO_FAR = 8  # times the slowest bar: a stored number beyond would squeeze the bars, and is named, not drawn
 
 
-def latency_bars(engines: Sequence[EngineAnswer], stored: Sequence[Reference]) -> go.Figure:
+def latency_bars(engines: Sequence[EngineResult], stored: Sequence[Reference]) -> go.Figure:
     """Return horizontal bars, fastest on top: pale pipeline, solid model in front of it, stored numbers as
     lines.
 

@@ -56,7 +56,7 @@ def group(spec: EngineSpec) -> str:
         return "On a GPU"
     if spec.environment == "2021":
         return "The stack of 2021"
-    first = next(one for one in registry.all_engines() if one.runtime == spec.runtime)
+    first = next(engine for engine in registry.all_engines() if engine.runtime == spec.runtime)
     return first.title.rpartition(" ")[0]
 
 
@@ -69,8 +69,8 @@ def badge(available: bool) -> str:
 def draw_missing(missing: Missing) -> None:
     """Say why an engine cannot run here, with the command that mends it ready to copy."""
     st.markdown(f"**Why not:** {plain(missing.reason)}")
-    text, found, command = missing.remedy.partition(COMMAND)
-    if found:
+    text, prefix, command = missing.remedy.partition(COMMAND)
+    if prefix:
         st.code(command, language=None)
     else:
         st.markdown(f"**What to do:** {plain(text)}")
@@ -80,34 +80,35 @@ def draw_artifact(spec: EngineSpec, model: ModelSource) -> None:
     """Say what the engine loads, and offer to build it."""
     assert spec.recipe
     try:
-        made = recipe.find(spec.recipe)
-        artifact = cache.find(made, model)
+        artifact_recipe = recipe.find(spec.recipe)
+        artifact = cache.find(artifact_recipe, model)
     except ModelError as error:
         st.caption(plain(str(error)))
         return
     with st.container(horizontal=True, vertical_alignment="center"):
         if artifact:
             files = artifact.manifest["files"]
-            size = sum(one["bytes"] for one in files.values()) / 1e6
-            largest = max(files.values(), key=lambda one: one["bytes"])
+            size = sum(entry["bytes"] for entry in files.values()) / 1e6
+            largest = max(files.values(), key=lambda entry: entry["bytes"])
             st.caption(
-                f"**{plain(made.title)}**, {significant(size)} MB, built in "
+                f"**{plain(artifact_recipe.title)}**, {significant(size)} MB, built in "
                 f"{significant(artifact.manifest['build_s'], 2)} s on "
                 f"{moment(artifact.manifest['created'])}, SHA-256 {largest['sha256'][:12]}…",
                 width="stretch",
             )
         else:
             st.caption(
-                f"**{plain(made.title)}** is not built yet. The first measurement does that.", width="stretch"
+                f"**{plain(artifact_recipe.title)}** is not built yet. The first measurement does that.",
+                width="stretch",
             )
-        asked = limits().changes and st.button(
+        clicked = limits().changes and st.button(
             "Build again" if artifact else "Build now",
             key=f"build {spec.id}",
             type="tertiary",
             icon=":material/construction:",
             help="In a process of its own; measurements wait meanwhile.",
         )
-    if asked:
+    if clicked:
         build(spec, bool(artifact))
 
 
@@ -131,7 +132,7 @@ def draw_facts(run_id: str, loaded: Loaded) -> None:
             "Run": run_id,
             "Loaded in": f"{significant(loaded.load_s)} s",
             "Memory after loading": f"{loaded.pss_mb:.0f} MB (PSS)" if loaded.pss_mb else None,
-            **{readable(name): told(value) for name, value in flat(facts).items()},
+            **{readable(name): fact_text(value) for name, value in flat(facts).items()},
         }
         kept = {name: plain(str(value)) for name, value in rows.items() if value not in (None, "")}
         st.table(pd.DataFrame({"Fact": kept.keys(), "Value": kept.values()}).set_index("Fact"), alt="Facts")
@@ -151,12 +152,12 @@ def readable(name: str) -> str:
     return name.replace("_", " ").capitalize()
 
 
-def told(value: Any) -> str:
+def fact_text(value: Any) -> str:
     """Return a fact as text: counts as `Attention 6, MatMul 20`."""
     if isinstance(value, dict):
-        return ", ".join(f"{name} {told(one)}" for name, one in value.items())
+        return ", ".join(f"{name} {fact_text(part)}" for name, part in value.items())
     if isinstance(value, list):
-        return ", ".join(told(one) for one in value)
+        return ", ".join(fact_text(part) for part in value)
     if isinstance(value, float):
         return significant(value)
     return str(value)

@@ -36,7 +36,7 @@ def times(ratio: float | None) -> str:
 
 def plain(text: str) -> str:
     """Return text that Markdown shows as it is: nothing in it becomes markup, a link, an image or a dash."""
-    joined = JOINED.sub(lambda found: found[0] + WORD_JOINER, " ".join(text.split()))
+    joined = JOINED.sub(lambda match: match[0] + WORD_JOINER, " ".join(text.split()))
     return MARKDOWN.sub(r"\\\1", joined)
 
 

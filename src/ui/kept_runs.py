@@ -8,19 +8,19 @@ from src.store import runs
 from src.store.database import open_store
 
 
-def finished_run(one: runs.Listed) -> Run:
+def finished_run(listed: runs.Listed) -> Run:
     """Return a run that has ended."""
-    return kept_run(one.id, state_of(one))
+    return kept_run(listed.id, state_of(listed))
 
 
-def finished_record(one: runs.Listed) -> Record:
+def finished_record(listed: runs.Listed) -> Record:
     """Return the record of a run that has ended, raw samples included. Nobody may change it."""
-    return kept_record(one.id, state_of(one))
+    return kept_record(listed.id, state_of(listed))
 
 
-def state_of(one: runs.Listed) -> str:
+def state_of(listed: runs.Listed) -> str:
     """Return what tells a run from another with its id, which may come after it was deleted."""
-    return f"{one.stopped} {one.source} {one.rounds} {one.slices} {one.samples}"
+    return f"{listed.stopped} {listed.source} {listed.rounds} {listed.slices} {listed.samples}"
 
 
 @st.cache_data(max_entries=32, show_spinner="Reading the run …")

@@ -88,8 +88,8 @@ def within(text: str, otherwise: int) -> int:
 
 def chosen_preset() -> str | None:
     """Return the preset whose plan the widgets have."""
-    asked = read_plan()
-    return next((name for name in preset_names() if same(asked, plan.preset(name))), None)
+    form_plan = read_plan()
+    return next((name for name in preset_names() if same(form_plan, plan.preset(name))), None)
 
 
 def read_plan() -> Plan:
@@ -201,12 +201,12 @@ def draw_details() -> None:
     )
 
 
-def same(asked: Plan, other: Plan) -> bool:
-    def essence(one: Plan) -> dict[str, object]:
-        values = {**asdict(one), "preset": "", "demo_pace_s": 0.0}
+def same(form_plan: Plan, other: Plan) -> bool:
+    def essence(compared_plan: Plan) -> dict[str, object]:
+        values = {**asdict(compared_plan), "preset": "", "demo_pace_s": 0.0}
         return {name: set(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
-    return essence(asked) == essence(other)
+    return essence(form_plan) == essence(other)
 
 
 def numbers(label: str, options: tuple[int, ...] | list[int], key: str, help: str) -> None:
@@ -222,11 +222,11 @@ def draw_missing() -> None:
             st.table(tables.missing(absent), alt="Engines that cannot run here, with reason and remedy")
 
 
-def draw_run_button(store: Store, asked: Plan) -> None:
+def draw_run_button(store: Store, form_plan: Plan) -> None:
     """Draw what the plan costs, and Run; or why it cannot be run."""
     try:
-        accepted, _ = plan.accept(asked)
-        queue.check_size(asked)
+        accepted, _ = plan.accept(form_plan)
+        queue.check_size(form_plan)
         seconds = costs.accept(store, accepted)
         model = source.parse()
     except Explained as error:
@@ -242,18 +242,18 @@ def draw_run_button(store: Store, asked: Plan) -> None:
         )
     if clicked:
         with explained():
-            submit(store, asked, model.to_text(), seconds)
+            submit(store, form_plan, model.to_text(), seconds)
 
 
-def submit(store: Store, asked: Plan, model: str, seconds: float) -> None:
+def submit(store: Store, form_plan: Plan, model: str, seconds: float) -> None:
     """Queue a plan, put its job into the link, and draw the page again."""
     owner = asker() if hosted() or user() else None
-    click, token = this_click(asked)
-    job = queue.ask(store, asked, model, seconds, click, token, owner)
+    click, token = this_click(form_plan)
+    job = queue.ask(store, form_plan, model, seconds, click, token, owner)
     if not job.open:  # the last click's, cancelled meanwhile: this one is meant anew
         del st.session_state.last_click
-        click, token = this_click(asked)
-        job = queue.ask(store, asked, model, seconds, click, token, owner)
+        click, token = this_click(form_plan)
+        job = queue.ask(store, form_plan, model, seconds, click, token, owner)
     st.query_params.pop("run", None)
     st.query_params["job"] = job.id
     st.session_state.setdefault("tokens", {})[job.id] = token
@@ -267,10 +267,10 @@ def asker() -> str:
     return user() or f"visitor {st.session_state.setdefault('visitor', secrets.token_hex(8))}"
 
 
-def this_click(asked: Plan) -> tuple[str, str]:
+def this_click(form_plan: Plan) -> tuple[str, str]:
     """Return a name for this click and the token of its job; those of the last one for a double click."""
     now = time.monotonic()
-    essence = hashlib.sha256(json.dumps(asdict(asked), sort_keys=True).encode()).hexdigest()
+    essence = hashlib.sha256(json.dumps(asdict(form_plan), sort_keys=True).encode()).hexdigest()
     last = st.session_state.get("last_click")
     if last and last["plan"] == essence and now - last["at"] < DOUBLE_CLICK_S:
         return last["click"], last["token"]

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from src.figures.run import Result, Run
-from src.references.reference import SCOPES, STATISTICS, Reference
+from src.references.reference import SCOPE_TITLES, STATISTICS, Reference
 from src.references.verdict import Beside
 from src.ui.format import interval, moment, ms, plain
 from src.ui.style import known
@@ -27,7 +27,7 @@ def draw_published(reference: Reference, printed: float | None = None) -> None:
         "Hardware": plain(reference.hardware or "not named"),
         "Threads": str(reference.threads or "not named"),
         "Batch, tokens": f"{reference.batch_size or '?'} × {reference.sequence_length or '?'}",
-        "Scope": SCOPES[reference.scope],
+        "Scope": SCOPE_TITLES[reference.scope],
         "Statistic": STATED.get(reference.statistic, reference.statistic),
         "Pause between requests": f"{reference.pace_s:g} s" if reference.pace_s else "none mentioned",
     }
@@ -51,7 +51,7 @@ def draw_measured(side: Beside, run: Run) -> None:
         "Host": plain(f"{host.get('cpu', 'not named')}, {host.get('system', '')}"),
         "Threads": str(row.threads),
         "Batch, tokens": f"{row.batch_size} × {row.sequence_length}",
-        "Scope": SCOPES[row.scope],
+        "Scope": SCOPE_TITLES[row.scope],
         "Statistic": f"median of {row.facts.get('rounds', '?')} round medians, {row.samples:,} calls",
         "When": f"{moment(head.started_at)} UTC",
         "Row's verdict": f"{row.verdict or 'not judged'} {plain(' '.join(row.reasons))}".strip(),
@@ -74,5 +74,5 @@ def draw_measured(side: Beside, run: Run) -> None:
 def versions(row: Result) -> str:
     """Return a result's libraries with their versions."""
     names = ("torch", "ipex", "onnxruntime", "openvino", "ctranslate2")
-    told = [f"{name} {row.facts[name]}" for name in names if row.facts.get(name)]
-    return plain(", ".join(told) or known(row.engine).runtime)
+    libraries = [f"{name} {row.facts[name]}" for name in names if row.facts.get(name)]
+    return plain(", ".join(libraries) or known(row.engine).runtime)

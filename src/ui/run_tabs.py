@@ -22,7 +22,7 @@ Beside = tuple[references.Reference, references.Comparison]
 def stored_beside(run: Run, result: Result) -> list[Beside]:
     """Return the stored numbers beside a case: those of its own length where there are some."""
     beside = references.beside_result(run, result)
-    return [one for one in beside if one[0].sequence_length == result.sequence_length] or beside
+    return [side for side in beside if side[0].sequence_length == result.sequence_length] or beside
 
 
 def matches(row: Result, chosen: Facts, but: Iterable[str] = ()) -> bool:
@@ -76,21 +76,21 @@ def draw_lengths(run: Run, rows: list[Result], chosen: Facts) -> None:
     )
 
 
-def draw_distribution(run: Run, good: list[Result], one: runs.Listed) -> None:
+def draw_distribution(run: Run, good: list[Result], listed: runs.Listed) -> None:
     if not (run.has_samples and good):
         st.info("There are no raw samples of this case.", icon=":material/stacked_line_chart:")
         return
-    if one.stopped is None:
+    if listed.stopped is None:
         st.info("The raw samples are shown once the run has ended.", icon=":material/hourglass:")
         return
-    record = finished_record(one)
-    found = {}
+    record = finished_record(listed)
+    samples_ms = {}
     for row in good:
         cell = Cell(row.facts["group"], row.engine, row.case)
         if calls := [value / 1e6 for slice in record.undisturbed(cell) for value in slice.ns]:
-            found[row.engine] = calls
+            samples_ms[row.engine] = calls
     st.plotly_chart(
-        curves.distribution(found, {row.engine: row.title for row in good}),
+        curves.distribution(samples_ms, {row.engine: row.title for row in good}),
         key="run_distribution",
         config=charts.CONFIG,
         alt="Distribution of the calls' latency, a line per engine.",

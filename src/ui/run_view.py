@@ -27,10 +27,10 @@ def shown_run(run: Run) -> Run:
     return from_json(disclosed(to_json(run))) if hosted() else run
 
 
-def draw_run(store: Store, one: runs.Listed) -> None:
+def draw_run(store: Store, listed: runs.Listed) -> None:
     """Draw a kept run with its controls and downloads."""
-    run = shown_run(finished_run(one) if one.stopped else runs.run(store, one.id))
-    draw_head(one, run)
+    run = shown_run(finished_run(listed) if listed.stopped else runs.run(store, listed.id))
+    draw_head(listed, run)
     rows = [row for row in run.results if row.figure_ms is not None]
     if not rows:
         st.info("Nothing was measured in this run. What failed, and why, is below.", icon=":material/info:")
@@ -58,7 +58,7 @@ def draw_run(store: Store, one: runs.Listed) -> None:
         case "By length":
             draw_lengths(run, rows, chosen)
         case "Distribution":
-            draw_distribution(run, good, one)
+            draw_distribution(run, good, listed)
         case "Table":
             draw_table(run, shown)
         case "Host and evidence":
@@ -66,13 +66,13 @@ def draw_run(store: Store, one: runs.Listed) -> None:
         case _:
             draw_latency(run, shown, good)
     draw_failures(run)
-    draw_downloads(one, run)
+    draw_downloads(listed, run)
 
 
-def draw_head(one: runs.Listed, run: Run) -> None:
+def draw_head(listed: runs.Listed, run: Run) -> None:
     head = run.head
-    st.subheader(one.title or f"Run {one.id}", anchor=False)
-    badges = [":gray-badge[:material/upload: imported]"] if one.source == "imported" else []
+    st.subheader(listed.title or f"Run {listed.id}", anchor=False)
+    badges = [":gray-badge[:material/upload: imported]"] if listed.source == "imported" else []
     if run.noise.noisy:
         badges.append(":orange-badge[:material/graphic_eq: noisy]")
     if head.stopped in ("interrupted", "unfinished"):
@@ -82,11 +82,11 @@ def draw_head(one: runs.Listed, run: Run) -> None:
         " ".join(
             [
                 *badges,
-                f":gray[{plain(one.id)} · {moment(one.started_at)} UTC · {plain(head.model['name'])}]",
+                f":gray[{plain(listed.id)} · {moment(listed.started_at)} UTC · {plain(head.model['name'])}]",
             ]
         )
     )
-    if one.stopped is None:
+    if listed.stopped is None:
         st.caption("This run is being measured. What is shown is what it has so far.")
         return
     st.caption(
@@ -165,11 +165,11 @@ def draw_failures(run: Run) -> None:
             st.markdown(f"- {plain(text)}")
 
 
-def draw_downloads(one: runs.Listed, run: Run) -> None:
+def draw_downloads(listed: runs.Listed, run: Run) -> None:
     def whole() -> str:
         if not run.has_samples:
             return json.dumps(to_json(run), ensure_ascii=False)
-        return json.dumps(transfer.whole(runs.record(open_store(), one.id)), ensure_ascii=False)
+        return json.dumps(transfer.whole(runs.record(open_store(), listed.id)), ensure_ascii=False)
 
     with st.container(horizontal=True, vertical_alignment="center"), explained():
         for label, kind, mime, data, about in (
@@ -192,7 +192,7 @@ def draw_downloads(one: runs.Listed, run: Run) -> None:
             st.download_button(
                 label,
                 data,
-                file_name=f"{one.id}.{kind}",
+                file_name=f"{listed.id}.{kind}",
                 mime=mime,
                 on_click="ignore",
                 key=f"download_{kind}",
@@ -202,6 +202,6 @@ def draw_downloads(one: runs.Listed, run: Run) -> None:
         st.page_link(
             "pages/compare.py",
             label="Compare with another run",
-            query_params={"runs": [one.id]},
+            query_params={"runs": [listed.id]},
             icon=":material/compare_arrows:",
         )

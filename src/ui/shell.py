@@ -78,13 +78,13 @@ def user() -> str | None:
 @st.cache_resource(show_spinner=False)
 def supervisor() -> Supervisor:
     """Return the app's one supervisor, which starts the jobs in the queue."""
-    made = Supervisor()
-    made.start()
+    the_supervisor = Supervisor()
+    the_supervisor.start()
     # Streamlit collects all garbage after each run of a script or fragment. Walking every module took a tenth
     # of a second here, on the host that is measured: what is there by now stays, and is not walked again.
     gc.collect()
     gc.freeze()
-    return made
+    return the_supervisor
 
 
 def show_error(error: Exception) -> None:

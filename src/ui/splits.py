@@ -10,8 +10,8 @@ from src.ui.style import known
 
 def draw_splits(run: Run) -> None:
     """Draw what came from hardware and what from software, where 2021's stack ran beside today's."""
-    found = verdict.splits(run)
-    if not found:
+    splits = verdict.splits(run)
+    if not splits:
         st.info(
             "The stack of 2021 did not run in this run. With it, the change since 2021 splits into "
             "software and hardware.",
@@ -23,16 +23,16 @@ def draw_splits(run: Run) -> None:
     frame = pd.DataFrame(
         [
             {
-                "Runtime": known(f"{one.runtime}-{one.precision}").title,
-                "Tokens": one.length,
-                "2021 on 2021's host": one.published_ms,
-                "2021 on this host": one.then_ms,
-                "Today on this host": one.now_ms,
-                "Hardware": one.hardware,
-                "Software": one.software,
-                "Together": one.whole,
+                "Runtime": known(f"{split.runtime}-{split.precision}").title,
+                "Tokens": split.length,
+                "2021 on 2021's host": split.published_ms,
+                "2021 on this host": split.then_ms,
+                "Today on this host": split.now_ms,
+                "Hardware": split.hardware,
+                "Software": split.software,
+                "Together": split.whole,
             }
-            for one in found
+            for split in splits
         ]
     )
     st.dataframe(

@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from src.bench.sentence_answer import Answer, EngineAnswer, Latency
+from src.bench.sentence_result import EngineResult, Latency, SentenceResult
 from src.engines import registry
 from src.engines.spec import EngineSpec
 from src.facts import Facts
@@ -16,7 +16,7 @@ from src.ui import gates
 from src.ui.format import duration, interval, plain, significant, times
 
 
-def latencies(answer: Answer, stored: BesideSentence | None) -> pd.DataFrame:
+def latencies(answer: SentenceResult, stored: BesideSentence | None) -> pd.DataFrame:
     """Return a row an engine: answer, both scopes with intervals, ratio to the best and to the stored number.
 
     `stored` is the reference of the sentence's own length, or None: then nothing is divided.
@@ -42,7 +42,7 @@ def latency_text(latency: Latency) -> str:
     return f"**{significant(latency.median_ms)}** ({interval(*latency.ci95_ms)}){unsteady}"
 
 
-def answer_text(engine: EngineAnswer) -> str:
+def answer_text(engine: EngineResult) -> str:
     """Return label, confidence and logit difference, with badges for another label and for low accuracy."""
     confidence = engine.probability if engine.label == "positive" else 1 - engine.probability
     text = f"{engine.label} {confidence:.1%}"

@@ -35,7 +35,7 @@ def missing(names: list[str], model: ModelSource) -> list[recipes.Recipe]:
     An artifact that is sound does not need its own needs any more.
     """
     wanted = [name for name in names if not cache.find(recipes.find(name), model, verify=True)]
-    return [made for made in recipes.with_needs(wanted) if not cache.find(made, model, verify=True)]
+    return [recipe for recipe in recipes.with_needs(wanted) if not cache.find(recipe, model, verify=True)]
 
 
 def ensure(
@@ -52,7 +52,7 @@ def ensure(
     recipe, while nothing is built; what it returns, unless empty, is why no more are. Spawns processes, so
     only a measurer's main thread may call it.
     """
-    left = {made.name: made for made in missing(names, model)}
+    left = {recipe.name: recipe for recipe in missing(names, model)}
     total = len(left)
     failed: dict[str, str] = {}
     while left:

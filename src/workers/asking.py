@@ -68,13 +68,13 @@ def choose(ids: list[str] | None) -> tuple[list[EngineSpec], list[Failure]]:
     return specs, failures
 
 
-def thread_count(asked: int | None) -> int:
+def thread_count(count: int | None) -> int:
     """Return the threads of each engine, by default as many as this host's cores allow. Raises BadSentence.
 
     Strangers have no choice: for another number each worker would be loaded anew.
     """
     default = machine.default_threads()
-    threads = default if asked is None else asked
+    threads = default if count is None else count
     if threads < 1:
         raise BadSentence(f"{threads} threads were asked for. Ask for at least one.")
     if threads > machine.usable_cpus():

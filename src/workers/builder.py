@@ -46,15 +46,15 @@ def main() -> None:
         cache.sweep()
         model = source.parse(model_text)
         for name in names:
-            made = recipes.find(name)
-            tell = {"recipe": name, "title": made.title}
+            recipe = recipes.find(name)
+            tell = {"recipe": name, "title": recipe.title}
             out.write(json.dumps({**tell, "state": "next"}) + "\n")
             if not sys.stdin.readline():
                 return
-            broken = [failed[need] for need in made.needs if need in failed]
+            broken = [failed[need] for need in recipe.needs if need in failed]
             try:
                 if not broken:
-                    cache.build(made, model)
+                    cache.build(recipe, model)
             except Exception as error:
                 broken = [reason_of(error)]
             if broken:

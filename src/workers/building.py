@@ -36,7 +36,7 @@ def build_artifacts(
             between,
         )
     else:
-        absent = {made.name for made in artifacts.missing(wanted, model)}
+        absent = {missing_recipe.name for missing_recipe in artifacts.missing(wanted, model)}
         failed = {name: NOT_BUILT for name in wanted if name in absent}
     if CHECKPOINT in failed:
         raise ModelError(failed[CHECKPOINT])

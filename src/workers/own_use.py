@@ -12,7 +12,7 @@ def thread_times() -> dict[str, tuple[int, int]]:
 
     Empty where the kernel does not tell (Documentation/scheduler/sched-stats.rst).
     """
-    found = {}
+    times = {}
     folder = "/proc/self/task"
     for thread in os.listdir(folder) if os.path.isdir(folder) else []:
         try:
@@ -20,8 +20,8 @@ def thread_times() -> dict[str, tuple[int, int]]:
                 ran, waited = stream.read().split()[:2]
         except (OSError, ValueError):
             continue
-        found[thread] = (int(ran), int(waited))
-    return found
+        times[thread] = (int(ran), int(waited))
+    return times
 
 
 def involuntary_switches() -> int:

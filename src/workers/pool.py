@@ -143,7 +143,7 @@ class Pool:
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         while True:
             left = None if deadline is None else max(0.0, deadline - time.monotonic())
-            ready = [found for found, _ in poll.poll(None if left is None else left * 1000)]
+            ready = [descriptor for descriptor, _ in poll.poll(None if left is None else left * 1000)]
             if self.listen and self.listen[0] in ready:
                 self.listen[1]()
             if fd in ready:

@@ -96,7 +96,7 @@ def longer(calls: int, timed: int, call_s: float) -> int:
     return min(max(2 * calls, calls + timed), longest_lead_in(call_s))
 
 
-def rest(slices: Sequence[Sequence[int]]) -> Ratio | None:
+def rest(slices: Sequence[Sequence[float]]) -> Ratio | None:
     """Return what is left of the ramp in timed calls: the first third of the positions ÷ the last third,
     medians within each slice; the median over slices and its order-statistic interval.
 
@@ -110,9 +110,9 @@ def rest(slices: Sequence[Sequence[int]]) -> Ratio | None:
     return Ratio(median(ratios), median_interval(ratios), len(ratios)) if ratios else None
 
 
-def unsteady(found: Ratio | None, tolerance: float = TOLERANCE) -> bool:
+def unsteady(ratio: Ratio | None, tolerance: float = TOLERANCE) -> bool:
     """Tell whether what is left of a ramp is certainly more than `tolerance`: all of its interval is."""
-    if found is None or found.ci95 is None:
+    if ratio is None or ratio.ci95 is None:
         return False
-    low, high = found.ci95
+    low, high = ratio.ci95
     return low > 1 + tolerance or high < 1 - tolerance

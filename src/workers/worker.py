@@ -155,7 +155,7 @@ class Worker:
         from src.engines import text
 
         batches = [[texts[(turn + row) % len(texts)] for row in range(batch)] for turn in range(len(texts))]
-        encodings = [self.tokenizer.encode(one) for one in texts]
+        encodings = [self.tokenizer.encode(sentence) for sentence in texts]
         text.check_encodings(encodings)
         arrays = [text.pad(text.encode(self.tokenizer, rows), padded) for rows in batches]
         self.cases[case] = {"model": arrays, "pipeline": [(rows,) for rows in batches]}

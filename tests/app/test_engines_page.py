@@ -54,7 +54,7 @@ def test_a_missing_engine_says_why_and_gives_the_command(monkeypatch: pytest.Mon
     assert "make 2021" in commands
 
 
-@pytest.mark.measuring
+@pytest.mark.one_cpu
 def test_an_artifact_is_built_again_at_a_click():
     model = ModelSource("embedded")
     name = registry.get(INT8).recipe

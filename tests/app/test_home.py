@@ -6,13 +6,13 @@ import re
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from src.bench.sentence_answer import Answer
+from src.bench.sentence_result import SentenceResult
 from src.engines import registry
 from src.model import embedded
 from src.ui import format
 from tests.conftest import DEMO, ROOT, SIX
 
-pytestmark = pytest.mark.measuring
+pytestmark = pytest.mark.one_cpu
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +20,7 @@ def page() -> AppTest:
     return AppTest.from_file(str(ROOT / "app.py"), default_timeout=280).run()
 
 
-def answer(at: AppTest) -> Answer:
+def answer(at: AppTest) -> SentenceResult:
     return at.session_state["kept"][1]
 
 

@@ -16,6 +16,8 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from tests.conftest import ROOT
 
 SETTLED = "[data-testid='stApp'][data-test-connection-state='CONNECTED'][data-test-script-state='notRunning']"
+# Most of these tests are about pages: the baseline of accuracy and three others, not six.
+FOUR = ("pytorch-fp32", "onnxruntime-fp32", "onnxruntime-fp16", "onnxruntime-int8")
 BROWSER_ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -61,8 +63,15 @@ class Server:
             self.process.wait()
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory, shared_home: Path) -> Iterator[Server]:
+@pytest.fixture(scope="package", autouse=True)
+def four_engines(shared_home: Path) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWIY_ENGINES", ",".join(FOUR))
+        yield
+
+
+@pytest.fixture(scope="package")
+def server(tmp_path_factory: pytest.TempPathFactory, four_engines: None) -> Iterator[Server]:
     made = Server(tmp_path_factory.mktemp("server") / "log.txt")
     yield made
     made.stop()

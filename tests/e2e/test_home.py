@@ -11,8 +11,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from src.ui import format
-from tests.conftest import ROOT, SIX, gone_within
-from tests.e2e.conftest import Server, measured, settled
+from tests.conftest import ROOT, gone_within
+from tests.e2e.conftest import FOUR, Server, measured, settled
 
 HEAVY = ("torch", "onnxruntime", "openvino", "transformers", "optimum", "_torch", "libtorch")
 
@@ -45,7 +45,7 @@ def test_typed_sentence_shows_the_numbers_of_its_json(page: Page, server: Server
     measured(page)
     answer = download(page)
     assert answer["text"] == "The film is a quiet triumph."
-    assert {row["engine"] for row in answer["engines"]} == set(SIX)
+    assert {row["engine"] for row in answer["engines"]} == set(FOUR)
     rows = page.locator("[data-testid=stTable]").first.locator("tbody tr")
     ordered = sorted(answer["engines"], key=lambda row: row["pipeline"]["median_ms"])
     assert rows.count() == len(ordered)
@@ -138,12 +138,12 @@ def test_a_killed_worker_fails_once_and_is_back(page: Page, server: Server):
     type_sentence(page, "And now it is back.")
     expect(page.get_by_text("ONNX Runtime FP16 failed.")).to_have_count(0, timeout=60_000)
     measured(page)
-    assert {row["engine"] for row in download(page)["engines"]} == set(SIX)
+    assert {row["engine"] for row in download(page)["engines"]} == set(FOUR)
 
 
 @pytest.mark.parametrize("kill", [signal.SIGKILL, signal.SIGTERM])
 def test_no_worker_outlives_the_app(page: Page, tmp_path: Path, kill: signal.Signals):
-    engines = ("onnxruntime-fp32", "onnxruntime-fp16", "onnxruntime-int8")
+    engines = ("onnxruntime-fp32", "onnxruntime-int8")
     own = Server(tmp_path / "log.txt", AWIY_ENGINES=",".join(engines))
     try:
         page.goto(own.url)

@@ -32,6 +32,7 @@ PLAN = (
     "&b_precision=%C2%B110+%25&b_tail=p50"
 )
 MINUTE = 60_000
+ENGINES = "onnxruntime-fp32,onnxruntime-int8"
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +46,9 @@ def own_home(tmp_path_factory: pytest.TempPathFactory, shared_home: Path) -> Pat
 
 @pytest.fixture(scope="module")
 def served(own_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    made = Server(tmp_path_factory.mktemp("runs-server") / "log.txt", AWIY_HOME=str(own_home))
+    made = Server(
+        tmp_path_factory.mktemp("runs-server") / "log.txt", AWIY_HOME=str(own_home), AWIY_ENGINES=ENGINES
+    )
     yield made
     made.stop()
     end_jobs(own_home)
@@ -210,10 +213,10 @@ def test_a_run_is_cancelled_by_who_asked_and_by_nobody_else(page: Page, browser:
 
 def test_a_run_survives_its_browser_and_its_app(browser: Browser, tmp_path: Path, own_home: Path):
     """The browser is closed, the app killed; a new app on the same home has the run, which went on."""
-    first = Server(tmp_path / "first.txt", AWIY_HOME=str(own_home))
+    first = Server(tmp_path / "first.txt", AWIY_HOME=str(own_home), AWIY_ENGINES=ENGINES)
     try:
         page = browser.new_page()
-        ask(page, first.url, f"{PLAN.replace('10+%25', '1+%25')}&b_budget=15")
+        ask(page, first.url, f"{PLAN.replace('10+%25', '1+%25')}&b_budget=10")
         link = page.url
         expect(page.get_by_text(re.compile(r"Round \d+"))).to_be_visible(timeout=2 * MINUTE)
         page.close()
@@ -221,7 +224,7 @@ def test_a_run_survives_its_browser_and_its_app(browser: Browser, tmp_path: Path
         os.kill(first.process.pid, signal.SIGKILL)
         first.process.wait()
     time.sleep(2)
-    second = Server(tmp_path / "second.txt", AWIY_HOME=str(own_home))
+    second = Server(tmp_path / "second.txt", AWIY_HOME=str(own_home), AWIY_ENGINES=ENGINES)
     try:
         page = browser.new_page()
         page.goto(link.replace(first.url, second.url))

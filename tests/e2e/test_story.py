@@ -52,11 +52,11 @@ def own_home(tmp_path_factory: pytest.TempPathFactory, shared_home: Path) -> Pat
 
 @pytest.fixture(scope="module")
 def served(own_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    # Three engines, not six: the story is about the pages.
+    # Two engines: the story is about the pages.
     server = Server(
         tmp_path_factory.mktemp("story-server") / "log.txt",
         AWIY_HOME=str(own_home),
-        AWIY_ENGINES="pytorch-fp32,onnxruntime-fp32,onnxruntime-int8",
+        AWIY_ENGINES="onnxruntime-fp32,onnxruntime-int8",
     )
     yield server
     server.stop()
@@ -85,7 +85,7 @@ def test_from_a_sentence_to_a_link(page: Page, browser: Browser, served: Server,
     page.get_by_text("Precision, tail, budget and pauses").click()
     page.locator(".st-key-b_precision").get_by_role("radio", name="±10 %").click()
     page.locator(".st-key-b_tail").get_by_role("radio", name="p50").click()
-    page.locator(".st-key-b_budget input").fill("120")
+    page.locator(".st-key-b_budget input").fill("65")
     page.locator(".st-key-b_budget input").press("Enter")
     settled(page)
     page.locator(".st-key-run button:visible").click()
@@ -140,8 +140,8 @@ def test_from_a_sentence_to_a_link(page: Page, browser: Browser, served: Server,
 
 
 @pytest.fixture(scope="module")
-def full(own_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A warm server whose store has RUNS runs."""
+def full(own_home: Path, served: Server) -> Server:
+    """The same server, warm, once its store has RUNS runs."""
     store = opened(URL.create("sqlite", database=str(own_home / "runs.db")))
     times = {BASELINE: 3.0, BASELINE + TWIN: 3.0, "onnxruntime-int8": 1.4}
     there = len(json.loads(command(own_home, "runs", "--json")))
@@ -149,9 +149,7 @@ def full(own_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
         id = f"20261001-{number:06d}-abcd"
         record = made(times, rounds=6, seed=number)
         transfer.keep(store, with_id(record, id, started_at=f"2026-10-01T00:00:{number % 60:02d}Z"))
-    server = Server(tmp_path_factory.mktemp("full-server") / "log.txt", AWIY_HOME=str(own_home))
-    yield server
-    server.stop()
+    return served
 
 
 def addresses() -> dict[str, str]:

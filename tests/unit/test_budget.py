@@ -22,7 +22,7 @@ from src.progress import Progress
 from src.store.database import Store
 from src.workers import artifacts
 from src.workers.pool import Pool
-from tests.unit.test_protocol import all_slices, calm, fake_answers, measure, plan
+from tests.measured import all_slices, calm, fake_answers, measure, plan
 from tests.unit.test_results import made
 from tests.unit.test_store import kept, store
 
@@ -80,6 +80,7 @@ def test_a_first_run_ends_with_its_budget_and_says_what_it_could_not_do(pool: Po
     assert sentence.waits_s[0] < 3.5 + 5.5
 
 
+@pytest.mark.usefixtures("two_cpus")
 def test_what_is_known_not_to_fit_is_refused_with_the_budget_that_would_do(store: Store, very_slow: Plan):
     asked = replace(very_slow, threads=(2,))
     kept(store, made(dict.fromkeys(asked.engines, 500.0)))
@@ -108,8 +109,8 @@ def test_cells_that_cannot_be_paid_for_are_left_out_and_the_others_are_whole(poo
     measured = len(found.results)
     assert measured + len([text for text in left_out if "#2" not in text]) == 2 * len(lengths)
     cases = Counter(row.sequence_length for row in found.results)
-    assert measured >= 6
-    assert list(cases.values()).count(2) >= 2, "some cases of both engines, not all of one"
+    assert measured >= 4
+    assert 2 in cases.values(), "some cases of both engines, not all of one"
     assert all(row.facts["rounds"] >= 6 for row in found.results)
 
 

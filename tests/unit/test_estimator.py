@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from src.bench.events import TWIN, Slice
+from src.bench.plan import SCOPES
 from src.bench.record import Record
-from src.bench.sentence_answer import SCOPES
 from src.bench.visits import latency
 from src.figures.compare import Side, compare, ratio_of_medians
 from src.figures.results import summarise

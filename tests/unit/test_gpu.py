@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from src.bench.sentence_answer import EngineAnswer, Latency
+from src.bench.sentence_result import EngineResult, Latency
 from src.doctor import gpu_check
 from src.engines import cuda, gpu, registry
 from src.model.fingerprint import Fingerprint
@@ -39,9 +39,9 @@ def test_with_a_driver_and_builds_for_the_cpu_each_names_the_build(
     assert "nstall" in missing.remedy
 
 
-def answered(probability: float = 0.99, model_ms: float = 1.0) -> EngineAnswer:
+def answered(probability: float = 0.99, model_ms: float = 1.0) -> EngineResult:
     latency = Latency(model_ms, (model_ms, model_ms), 18, 6, True, 9, None)
-    return EngineAnswer(
+    return EngineResult(
         *("x", "positive", probability, (-2.0, 2.0), True, 0.0, "cuda", Fingerprint("x"), None),
         *(latency, latency, 1.0, 9.0, 100.0, {}),
     )
@@ -50,7 +50,7 @@ def answered(probability: float = 0.99, model_ms: float = 1.0) -> EngineAnswer:
 BASELINE = answered(model_ms=8.0), answered(model_ms=90.0)
 
 
-def judge(short: EngineAnswer, long: EngineAnswer, precision: str = "fp16") -> str:
+def judge(short: EngineResult, long: EngineResult, precision: str = "fp16") -> str:
     return gpu_check.judge(short, long, *BASELINE, precision)
 
 

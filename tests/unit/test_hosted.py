@@ -24,7 +24,7 @@ def hosted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWIY_HOSTED", "1")
 
 
-@pytest.mark.usefixtures("fakes")
+@pytest.mark.usefixtures("fakes", "two_cpus")
 def test_another_thread_count_is_refused(pool: Pool, monkeypatch: pytest.MonkeyPatch):
     """Two visitors who alternate would have every worker loaded anew each time."""
     with pytest.raises(BadSentence, match=f"measured with {machine.default_threads()}"):

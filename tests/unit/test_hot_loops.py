@@ -8,12 +8,9 @@ from typing import Any
 import psutil
 import pytest
 
-from src.bench import sentence
-from src.bench.sentence_answer import Noise
 from src.doctor import fidelity, fidelity_sentences, hot_loops
 from src.doctor.fidelity import Settings
 from src.doctor.hot_loops import HotFigure, HotLoops
-from src.host import evidence
 from src.model import cache, source
 from tests.conftest import DEMO, ROOT, gone_within
 
@@ -95,43 +92,6 @@ def test_a_plan_and_its_hot_loops_make_observations(
     assert len(pair.turns) <= 2
     assert states == {psutil.STATUS_STOPPED}
     assert any("Pair 1 of 1" in text for text in texts)
-
-
-@pytest.fixture
-def within(monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """A fake engine whose worker is its own loop: no other process may be started for one."""
-    monkeypatch.setenv("AWIY_EXTRA_ENGINES", "tests.fakes:ENGINES")
-    monkeypatch.setattr(HotLoops, "load", lambda *_: pytest.fail("a hot loop was loaded"))
-    monkeypatch.setattr(hot_loops, "disturbances", lambda *_: set())
-    monkeypatch.setattr(hot_loops, "slowdowns", lambda *_: ())
-    monkeypatch.setattr(evidence, "disturbances", lambda *_: ())
-    monkeypatch.setattr(evidence, "slowdowns", lambda *_: ())
-    for module in (fidelity, fidelity_sentences):
-        monkeypatch.setattr(module, "accept", lambda _: None)
-        monkeypatch.setattr(module, "build", lambda *_: None)
-    return Settings(("fake-sleep-5",), lengths=(16,), sizes=(1,), pairs=1, seconds=0.2, within=True)
-
-
-def test_a_workers_own_continuous_calls_stand_in_for_hot_loops(
-    within: Settings, model: source.ModelSource, monkeypatch: pytest.MonkeyPatch
-):
-    """A call in a slice takes as long as one of the same process that goes on."""
-    monkeypatch.setattr(fidelity, "ROUNDS", 6)
-    monkeypatch.setattr(fidelity, "judge", lambda *_: ("valid", []))
-    (pair,) = fidelity.plans(within, model, lambda _: None)
-    assert len(pair.turns) == 2, pair.reason
-    assert pair.worker_ms == pytest.approx(5.1, abs=0.2)
-    assert pair.ratio == pytest.approx(1.0, abs=0.02)
-
-
-def test_and_for_those_of_a_sentence(
-    within: Settings, model: source.ModelSource, monkeypatch: pytest.MonkeyPatch
-):
-    quiet = Noise(0.0, 0.0, False, "")
-    monkeypatch.setattr(sentence, "judge_noise", lambda *_: quiet)
-    (pair,) = fidelity_sentences.sentences(within, model, lambda _: None, DEMO)
-    assert len(pair.turns) == fidelity_sentences.SENTENCES, pair.reason
-    assert pair.ratio == pytest.approx(1.0, abs=0.03)
 
 
 def test_a_sentence_and_its_hot_loops_make_observations(model: source.ModelSource):

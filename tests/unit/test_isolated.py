@@ -11,7 +11,7 @@ import pytest
 
 from src import cpu, environments
 from src.bench import sentence
-from src.bench.sentence_answer import Answer
+from src.bench.sentence_result import SentenceResult
 from src.engines import registry
 from src.model.source import ModelSource
 from src.workers.pool import Pool
@@ -21,7 +21,7 @@ ISOLATED = [spec for spec in registry.ENGINES if spec.environment != "main"]
 
 
 @pytest.fixture(scope="module")
-def answer(shared_home: Path) -> Iterator[Answer]:
+def answer(shared_home: Path) -> Iterator[SentenceResult]:
     """One sentence through those that are there, in the developer's own environments."""
     there = [OWN_HOME / "envs" / one.name for one in environments.ENVIRONMENTS]
     links = [(shared_home / "envs" / folder.name, folder) for folder in there if folder.is_dir()]
@@ -41,7 +41,7 @@ def answer(shared_home: Path) -> Iterator[Answer]:
 
 
 @pytest.mark.parametrize("spec", ISOLATED, ids=lambda spec: spec.id)
-def test_it_answers_infinitys_demo(answer: Answer, spec: registry.EngineSpec):
+def test_it_answers_infinitys_demo(answer: SentenceResult, spec: registry.EngineSpec):
     if environments.trouble(spec.environment):
         pytest.skip(f"not tested: the environment {spec.environment} does not exist here")
     if spec.cpu_flags and not cpu.flags() & set(spec.cpu_flags):
@@ -55,7 +55,7 @@ def test_it_answers_infinitys_demo(answer: Answer, spec: registry.EngineSpec):
         assert abs(found.probability - baseline.probability) < 1e-3
 
 
-def test_facts_of_2021_are_of_2021(answer: Answer):
+def test_facts_of_2021_are_of_2021(answer: SentenceResult):
     if environments.trouble("2021"):
         pytest.skip("not tested: the environment 2021 does not exist here")
     facts = {one.engine: one.facts for one in answer.engines}
@@ -67,7 +67,7 @@ def test_facts_of_2021_are_of_2021(answer: Answer):
     assert facts["2021-onnxruntime-fp32"]["python"].startswith("3.9.")
 
 
-def test_ipex_fuses(answer: Answer):
+def test_ipex_fuses(answer: SentenceResult):
     if environments.trouble("ipex"):
         pytest.skip("not tested: the environment ipex does not exist here")
     facts = {one.engine: one.facts for one in answer.engines}

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, text
 
 from src.bench.events import SCHEMA_VERSION, TWIN, Loaded, Slice, Warmed, to_json
 from src.bench.record import Cell, Record
+from src.figures import judging
 from src.store import database, runs, samples, trends, writing
 from src.store.database import MIGRATIONS, open_store
 from tests.unit.test_results import BASELINE, CASE, made
@@ -25,8 +26,8 @@ def test_a_run_of_the_first_schema_is_computed_anew_from_its_events(
     record = made(TIMES)
     with monkeypatch.context() as patch:
         patch.setattr(database, "HEAD", "0001")
-        patch.setattr(database, "MIGRATIONS", first_version(tmp_path))
-        patch.setattr(database.migrate, "__defaults__", (first_version(tmp_path),))
+        patch.setattr(database, "MIGRATIONS", up_to("0001", tmp_path))
+        patch.setattr(database.migrate, "__defaults__", (up_to("0001", tmp_path),))
         store = open_store()
         with store.write() as connection:
             write_as_the_first_version(connection, record)
@@ -61,9 +62,7 @@ def test_runs_of_the_second_schema_are_computed_anew(tmp_path: Path, monkeypatch
     }
     with monkeypatch.context() as patch:
         patch.setattr(database, "HEAD", "0002")
-        scripts = tmp_path / "second"
-        shutil.copytree(MIGRATIONS, scripts, ignore=shutil.ignore_patterns("0003*"))
-        patch.setattr(database.migrate, "__defaults__", (scripts,))
+        patch.setattr(database.migrate, "__defaults__", (up_to("0002", tmp_path),))
         store = open_store()
         for id, record in records.items():
             kept(store, with_id(record, id))
@@ -92,6 +91,32 @@ def test_runs_of_the_second_schema_are_computed_anew(tmp_path: Path, monkeypatch
     assert trends.NOT_RECORDED in point.subject
 
 
+def test_a_run_whose_engine_took_more_cpu_than_its_threads_is_judged_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("AWIY_HOME", str(tmp_path / "old"))
+    record = made(TIMES)
+    for cell, slices in record.slices.items():
+        if cell.engine == "onnxruntime-int8":
+            record.slices[cell] = [
+                replace(slice, evidence=replace(slice.evidence, effective_threads=3.0)) for slice in slices
+            ]
+    with monkeypatch.context() as patch:
+        patch.setattr(database, "HEAD", "0003")
+        patch.setattr(database.migrate, "__defaults__", (up_to("0003", tmp_path),))
+        patch.setattr(judging, "too_many_threads", lambda *_: "")  # as it was
+        id = kept(open_store(), record)
+        assert verdicts_of(id) == {"valid"}
+    database.opened.cache_clear()
+    assert writing.settle_orphans(open_store()) == [id]
+    assert verdicts_of(id) == {"invalid"}
+
+
+def verdicts_of(id: str) -> set[str]:
+    run = runs.run(open_store(), id)
+    return {row.verdict for row in run.results if row.engine == "onnxruntime-int8"}
+
+
 def with_invalid_baseline(record: Record) -> Record:
     """Let the baseline run more threads than it was asked for."""
     for cell, slices in record.slices.items():
@@ -114,10 +139,12 @@ def test_a_run_that_cannot_be_computed_does_not_stop_the_others(
     assert writing.settle_orphans(store) == [ids[1]]
 
 
-def first_version(tmp_path: Path) -> Path:
-    scripts = tmp_path / "first"
+def up_to(newest: str, tmp_path: Path) -> Path:
+    """Return the migrations as they were when this was the newest."""
+    scripts = tmp_path / newest
+    later = [path.name for path in MIGRATIONS.glob("versions/0*.py") if path.name[: len(newest)] > newest]
     if not scripts.exists():
-        shutil.copytree(MIGRATIONS, scripts, ignore=shutil.ignore_patterns("0002*", "0003*"))
+        shutil.copytree(MIGRATIONS, scripts, ignore=shutil.ignore_patterns(*later))
     return scripts
 
 

@@ -16,8 +16,8 @@ from src.references.pacing import paced_cells
 from src.store import runs, transfer
 from src.store.database import Store
 from src.workers.pool import Pool
-from tests.unit.test_protocol import BASELINE, calm, fake_answers, measure  # noqa: F401 (fixtures)
-from tests.unit.test_protocol import plan as fake_plan
+from tests.measured import BASELINE, calm, fake_answers, measure  # noqa: F401 (fixtures)
+from tests.measured import plan as fake_plan
 from tests.unit.test_results import QUIET, made
 from tests.unit.test_store import kept, store  # noqa: F401 (a fixture)
 

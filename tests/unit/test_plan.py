@@ -22,7 +22,7 @@ GOOD = Plan(("onnxruntime-int8",), (16,), (1,), (1,), ("model",), 60.0)
         ({"sequence_lengths": (2,)}, "sequence length of 2"),
         ({"sequence_lengths": ()}, "No sequence length"),
         ({"batch_sizes": (0,)}, "batch size of 0"),
-        ({"threads": (machine.usable_cpus() + 1,)}, f"from 1 to {machine.usable_cpus()} is possible here"),
+        ({"threads": (10_000,)}, r"from 1 to \d+ is possible here"),
         ({"scopes": ("model", "network")}, "Ask for model or pipeline"),
         ({"scopes": ()}, "Ask for model or pipeline"),
         ({"budget_s": 1.0}, "Give at least 10 s"),

@@ -1,81 +1,23 @@
 """The measuring protocol, proven with faulty and predictable engines in real worker processes."""
 
 import itertools
-import os
-import signal
 import statistics
 import threading
 import time
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
-import psutil
 import pytest
 
-from src.bench import protocol, session
 from src.bench.events import TWIN, Begun, Ended, Event, LeadIn, Loaded, Slice, Warmed
-from src.bench.observer import Observer
-from src.bench.plan import Case, Plan
-from src.bench.record import Cell, Record, round_medians
-from src.bench.settings import Settings
-from src.engines import registry
-from src.figures.results import floors, summarise
-from src.host import evidence, lock
-from src.host.lock import host_lock
-from src.model.source import ModelSource
-from src.stats import paired_ratio
+from src.bench.plan import Case
+from src.figures.results import summarise
 from src.workers.pool import Pool
-from tests.conftest import runs
 from tests.fast import FAST
+from tests.measured import BASELINE, all_slices, calm, cell, fake_answers, measure, plan
 from tests.unit.test_pool import state
 
+__all__ = ["calm", "fake_answers"]  # fixtures
 pytestmark = [pytest.mark.one_cpu, pytest.mark.usefixtures("fakes", "fake_answers", "calm")]
-BASELINE = "fake-sleeping"
-IMPATIENT = replace(FAST, patience_share=-1.0)
-
-
-@pytest.fixture
-def fake_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Compare answers with a fake's, so that PyTorch is not loaded for every test."""
-    monkeypatch.setattr(registry, "ACCURACY_BASELINE", "fake-plausible")
-
-
-@pytest.fixture
-def calm(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tests run beside pytest itself and whatever else the host does: nothing counts as a disturbance unless
-    a test says so.
-    """
-    monkeypatch.setattr(evidence, "disturbances", lambda seen, *_: ())
-    monkeypatch.setattr(evidence, "slowdowns", lambda speed, reference: ())
-
-
-def plan(*engines: str, **changes: object) -> Plan:
-    values: dict[str, object] = {
-        "engines": engines,
-        "sequence_lengths": (16,),
-        "batch_sizes": (1,),
-        "threads": (1,),
-        "scopes": ("model",),
-        "budget_s": 60.0,
-        "percentile": 50,
-        "precision": 0.5,
-        "baseline": BASELINE,
-    }
-    return Plan(**(values | changes))  # type: ignore[arg-type]
-
-
-def measure(pool: Pool, asked: Plan, settings: Settings = FAST, **observer: Any) -> Record:
-    """Carry out a plan in short slices; `observer` has fields of an Observer."""
-    return protocol.run(pool, asked, ModelSource("embedded"), Observer(**observer), settings=settings)
-
-
-def cell(engine: str, scope: str = "model", batch: int = 1, length: int = 16) -> Cell:
-    return Cell(0, engine, Case(batch, length, 1, scope))
-
-
-def all_slices(record: Record) -> list[Slice]:
-    return sorted((one for some in record.slices.values() for one in some), key=lambda one: one.at_s)
 
 
 def test_the_order_of_events(pool: Pool):
@@ -159,28 +101,6 @@ def test_a_fixed_sleep_is_recovered_as_a_bare_loop_finds_it(pool: Pool, name: st
     assert statistics.median(calls) == pytest.approx(statistics.median(bare), rel=0.02)
 
 
-def test_a_drift_leaves_paired_ratios_unchanged_while_pooled_means_move(pool: Pool, shared_home: Path):
-    (shared_home / "drift.started").unlink(missing_ok=True)
-    record = measure(
-        pool, plan("fake-drifting-slower", baseline="fake-drifting", precision=0.001, budget_s=10.0)
-    )
-    slower, baseline = (record.slices[cell(name)] for name in ("fake-drifting-slower", "fake-drifting"))
-    assert len(slower) >= 20
-
-    def mean_ms(slices: list[Slice]) -> float:
-        return statistics.mean(ns for one in slices for ns in one.ns) / 1e6
-
-    half = len(baseline) // 4
-    assert mean_ms(baseline[-half:]) > 1.3 * mean_ms(baseline[:half]), "the pooled means move"
-    found = [
-        paired_ratio(round_medians(slower[part]), round_medians(baseline[part]))
-        for part in (slice(0, half), slice(-half, None))
-    ]
-    early, late = (one.ratio for one in found if one)
-    assert early == pytest.approx(late, rel=0.04)
-    assert early == pytest.approx(1.5, rel=0.04)
-
-
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
@@ -237,59 +157,6 @@ def test_what_does_not_fit_in_memory_is_measured_in_groups_with_the_baseline(
     assert not record.failures
 
 
-def test_disturbed_slices_stay_in_the_record_leave_the_statistics_and_are_repeated(
-    pool: Pool, monkeypatch: pytest.MonkeyPatch
-):
-    turn = itertools.count()
-    monkeypatch.setattr(
-        evidence, "disturbances", lambda seen, *_: ("waited",) if next(turn) % 10 == 3 else ()
-    )
-    monkeypatch.setattr(evidence.Watch, "others_now", lambda self: (0.0, 0.0))
-    record = measure(pool, plan("fake-negative"))
-    found = summarise(record)
-    disturbed = [one for one in all_slices(record) if one.disturbed]
-    assert disturbed
-    assert found.noise.disturbed_slices == len(disturbed)
-    repeated = [one for one in all_slices(record) if one.attempt > 1]
-    assert len(repeated) == len(disturbed)
-    for row in found.results:
-        kept = [one for one in record.slices[cell(row.engine)] if not one.disturbed]
-        assert row.samples == sum(len(one.ns) for one in kept)
-        assert row.verdict == "valid"
-
-
-def test_a_cell_with_more_than_a_third_disturbed_is_noisy_and_says_why(
-    pool: Pool, monkeypatch: pytest.MonkeyPatch
-):
-    turn = itertools.count()
-    monkeypatch.setattr(evidence, "disturbances", lambda seen, *_: ("steal",) if next(turn) % 2 else ())
-    monkeypatch.setattr(evidence.Watch, "others_now", lambda self: (9.0, 0.0))
-    found = summarise(measure(pool, plan("fake-negative", budget_s=10.0, precision=0.9), IMPATIENT))
-    noisy = [row for row in found.results if row.verdict == "noisy"]
-    assert noisy
-    assert all("hypervisor" in row.reasons[0] for row in noisy)
-    assert found.noise.noisy
-
-
-def test_a_busy_neighbour_is_noticed_and_named(pool: Pool, monkeypatch: pytest.MonkeyPatch):
-    """A real one, on every CPU that is measured on."""
-    monkeypatch.undo()
-    monkeypatch.setenv("AWIY_EXTRA_ENGINES", "tests.fakes:ENGINES")
-    monkeypatch.setattr(registry, "ACCURACY_BASELINE", "fake-plausible")
-    neighbours = [psutil.Popen(["python3", "-c", "while True: pass"]) for _ in os.sched_getaffinity(0)]
-    try:
-        record = measure(pool, plan("fake-busy", budget_s=10.0), IMPATIENT)
-    finally:
-        for one in neighbours:
-            one.kill()
-            one.wait()
-    found = summarise(record)
-    busy = next(row for row in found.results if row.engine == "fake-busy")
-    assert busy.verdict != "valid"
-    assert found.noise.noisy
-    assert any("used" in reason and "core" in reason for reason in found.noise.reasons)
-
-
 def test_an_engine_that_runs_more_threads_than_asked_is_invalid(pool: Pool):
     found = summarise(measure(pool, plan("fake-crowding")))
     row = next(row for row in found.results if row.engine == "fake-crowding")
@@ -328,7 +195,8 @@ def test_stopping_finishes_the_slice_and_keeps_what_was_measured(pool: Pool):
 
 
 def test_batches_and_both_scopes(pool: Pool):
-    record = measure(pool, plan("fake-negative", "null", batch_sizes=(1, 4), scopes=("model", "pipeline")))
+    asked = plan("fake-negative", "null", batch_sizes=(1, 4), scopes=("model", "pipeline"), budget_s=14.0)
+    record = measure(pool, asked)
     found = summarise(record)
     assert len(found.results) == 3 * 4
     for row in found.results:
@@ -339,139 +207,3 @@ def test_batches_and_both_scopes(pool: Pool):
     negative = next(row for row in found.results if row.engine == "fake-negative")
     assert negative.facts["answers"] == {"texts": 32, "agreement": 0.0, "max_abs_delta_logit": 4.0}
     assert len(found.noise.harness) == 4
-
-
-def test_twins_tie_and_five_percent_is_seen(pool: Pool, monkeypatch: pytest.MonkeyPatch):
-    """Twenty repeats: an engine and its copy tie in at least 19, one 5 % slower is called slower in at least
-    19. The noise floor comes from the baseline's A/A pair, another process still.
-    """
-    # Their processes stay from repeat to repeat: a sleeping engine is the same in each.
-    monkeypatch.setattr(session.Session, "leave", lambda self, **_: self.seated.clear())
-    ties = slower = 0
-    for seed in range(20):
-        names = ("fake-sleep-2-again", "fake-sleep-2-percent")
-        record = measure(pool, plan(*names, baseline="fake-sleep-2", precision=0.9, seed=seed))
-        verdicts = {row.engine: row.ratios for row in summarise(record).results}
-        ties += verdicts["fake-sleep-2-again"]["fake-sleep-2"].verdict == "tie"
-        slower += verdicts["fake-sleep-2-percent"]["fake-sleep-2"].verdict == "slower"
-        assert all(pair for pair, *_ in floors(record).values())
-    assert ties >= 19
-    assert slower >= 19
-
-
-def test_a_waiting_sentence_goes_first(pool: Pool):
-    """Somebody urgent gets the host's lock in the middle of a run."""
-    got: list[float] = []
-    record = Record()
-
-    def ask() -> None:
-        while not record.rounds:
-            time.sleep(0.01)
-        began = time.monotonic()
-        with host_lock("a sentence", lambda holder: None, urgent=True):
-            got.append(time.monotonic() - began)
-            time.sleep(0.5)
-
-    asker = threading.Thread(target=ask)
-    asker.start()
-    finished = measure(pool, plan("fake-sleep-20"), happened=record.add)
-    asker.join()
-    assert got
-    assert got[0] < 3.0
-    assert finished.ended
-    assert finished.ended.yielded_s > 0.4
-    assert finished.rounds >= 20, "and the run goes on after it"
-
-
-def test_many_sentences_do_not_keep_a_run_from_measuring(pool: Pool):
-    """One after the other without a break: the run goes on between them, and its budget is its own time."""
-    done = threading.Event()
-    waits: list[float] = []
-
-    def ask() -> None:
-        while not done.is_set():
-            began = time.monotonic()
-            with host_lock("a sentence", lambda holder: None, urgent=True):
-                waits.append(time.monotonic() - began)
-                time.sleep(1.0)
-
-    asker = threading.Thread(target=ask)
-
-    def begin(event: Event) -> None:
-        if isinstance(event, Warmed) and not asker.is_alive():
-            asker.start()
-
-    try:
-        record = measure(pool, plan("fake-long-sleeping", budget_s=10.0, precision=0.0001), happened=begin)
-    finally:
-        done.set()
-        asker.join()
-    assert record.ended
-    assert record.ended.yielded_s > 2.0
-    assert record.ended.seconds - record.ended.yielded_s > 8.0, "the time of others is not this run's"
-    assert record.rounds >= 20
-    assert len(waits) >= 3
-    assert max(waits) < 3.5
-
-
-def test_a_run_waits_for_the_host(pool: Pool):
-    """Two measurements on a host would disturb each other."""
-    told: list[str] = []
-    with host_lock("another", print):
-
-        def stop_waiting(seconds: float) -> None:
-            raise InterruptedError
-
-        pool.pause = stop_waiting  # type: ignore[method-assign]
-        with pytest.raises(InterruptedError):
-            measure(pool, plan("fake-negative"), progress=lambda step: told.append(step.text))
-    assert any("Waiting for another measurement" in text for text in told)
-
-
-def test_a_killed_measurer_leaves_no_worker_and_a_readable_file(tmp_path: Path):
-    """SIGKILL in the middle of a round: the kernel ends the workers, and every finished slice is there."""
-    import subprocess
-    import sys
-
-    from src.store import runs as kept
-    from src.store import writing
-    from src.store.database import open_store
-    from tests.conftest import ROOT, gone_within
-
-    store = open_store()
-    for kill, times in ((signal.SIGKILL, 1), (signal.SIGINT, 1), (signal.SIGINT, 2)):
-        home = os.environ["AWIY_HOME"]
-        before = {one.id for one in kept.listed(store)}
-        said = tmp_path / "said.txt"
-        with open(said, "wb") as stream:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "tests.fast", "bench", "--engines", "fake-sleep-20"]
-                + ["--baseline", BASELINE, "--seq-len", "16", "--budget", "60", "--precision", "0.001"],
-                cwd=ROOT,
-                env={**os.environ, "AWIY_HOME": home},
-                stdout=stream,
-                stderr=stream,
-            )
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
-            new = {one.id for one in kept.listed(store)} - before
-            if new and kept.record(store, next(iter(new))).rounds >= 2:
-                break
-            time.sleep(0.1)
-        family = [one.pid for one in psutil.Process(process.pid).children(recursive=True)]
-        assert len(family) >= 3, said.read_text()
-        for _ in range(times):
-            process.send_signal(kill)
-            time.sleep(0.05)
-        process.wait(timeout=30)
-        assert gone_within(family, 2)
-        assert not runs(process.pid)
-        writing.settle_orphans(store)
-        (id,) = {one.id for one in kept.listed(store)} - before
-        record = kept.record(store, id)
-        assert record.rounds >= 2
-        found = summarise(record)
-        assert found.head.interrupted
-        if times == 1:
-            assert found.head.stopped == ("unfinished" if kill == signal.SIGKILL else "interrupted")
-        assert lock.PATH.exists()

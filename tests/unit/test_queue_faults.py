@@ -22,7 +22,7 @@ from src.jobs.supervisor import Supervisor
 from src.store import schema
 from src.store.database import Store
 from tests.conftest import gone_within
-from tests.unit.test_jobs import ask, ended, home, store, supervised, until
+from tests.jobs import ask, ended, home, store, supervised, until
 
 __all__ = ["home", "store", "supervised"]  # fixtures
 pytestmark = pytest.mark.usefixtures("fakes")

@@ -15,7 +15,7 @@ from src.workers.worker import Worker
 from tests.answer_fakes import OneLate, Reading, Remembering, WrongLater, row
 from tests.conftest import DEMO
 from tests.fast import FAST
-from tests.unit.test_protocol import calm, fake_answers, measure, plan  # noqa: F401
+from tests.measured import calm, fake_answers, measure, plan  # noqa: F401
 
 LIARS = ("fake-remembering", "fake-one-late", "fake-wrong-later")
 

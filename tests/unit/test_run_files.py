@@ -22,7 +22,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     # Two engines, not six, and wide intervals: the tests are about the files.
     done = run(
         *("bench", "--engines", "onnxruntime-int8,null,openvino-fp32", "--seq-len", "16"),
-        *("--scope", "model,pipeline", "--percentile", "90", "--precision", "90", "--budget", "60"),
+        *("--scope", "model,pipeline", "--percentile", "90", "--precision", "90", "--budget", "30"),
         *(part for kind, path in files.items() for part in (f"--{kind}", str(path))),
     )
     assert done.returncode == 0, done.stderr

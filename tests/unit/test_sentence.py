@@ -14,7 +14,7 @@ from src.references import beside
 from src.workers.pool import Pool
 from tests.conftest import DEMO, SIX
 
-pytestmark = pytest.mark.measuring
+pytestmark = pytest.mark.one_cpu
 
 
 @pytest.fixture(scope="module")
@@ -25,14 +25,14 @@ def warm_pool() -> Pool:
 
 
 @pytest.fixture(scope="module")
-def demo(warm_pool: Pool) -> sentence.Answer:
+def demo(warm_pool: Pool) -> sentence.SentenceResult:
     steps: list[Progress] = []
     answer = sentence.answer(warm_pool, DEMO, progress=steps.append)
     assert "load" in {step.stage for step in steps}, "what takes long is told"
     return answer
 
 
-def test_all_six_answer_infinitys_demo(demo: sentence.Answer):
+def test_all_six_answer_infinitys_demo(demo: sentence.SentenceResult):
     assert not demo.failures
     assert {row.engine for row in demo.engines} == set(SIX)
     assert demo.tokens == 16
@@ -41,14 +41,14 @@ def test_all_six_answer_infinitys_demo(demo: sentence.Answer):
     assert all(row.label == "positive" and row.agrees for row in demo.engines)
 
 
-def test_fp32_engines_agree_within_a_thousandth(demo: sentence.Answer):
+def test_fp32_engines_agree_within_a_thousandth(demo: sentence.SentenceResult):
     probabilities = [row.probability for row in demo.engines if row.engine.endswith("fp32")]
     assert len(probabilities) == 3
     assert max(probabilities) - min(probabilities) < 1e-3
     assert all(probability > 0.9 for probability in probabilities)
 
 
-def test_each_latency_has_its_interval_and_count(demo: sentence.Answer):
+def test_each_latency_has_its_interval_and_count(demo: sentence.SentenceResult):
     for row in demo.engines:
         for latency in (row.model, row.pipeline):
             low, high = latency.ci95_ms
@@ -59,7 +59,7 @@ def test_each_latency_has_its_interval_and_count(demo: sentence.Answer):
             assert latency.samples >= 12
 
 
-def test_the_json_is_the_contract(demo: sentence.Answer):
+def test_the_json_is_the_contract(demo: sentence.SentenceResult):
     found = json.loads(json.dumps(demo.to_json()))
     assert {"text", "tokens", "truncated", "model", "host", "engines", "failures"} <= found.keys()
     row = found["engines"][0]
@@ -68,7 +68,7 @@ def test_the_json_is_the_contract(demo: sentence.Answer):
     assert len(row["logits"]) == 2
 
 
-def test_facts_come_from_what_ran(demo: sentence.Answer):
+def test_facts_come_from_what_ran(demo: sentence.SentenceResult):
     facts = {row.engine: row.facts for row in demo.engines}
     assert facts["pytorch-fp32"]["attention"] == "sdpa"
     assert facts["pytorch-fp32"]["weights"] == {"float32": 105}
@@ -82,7 +82,7 @@ def test_facts_come_from_what_ran(demo: sentence.Answer):
         assert len(row.facts["openmp"]) <= (2 if row.engine == "pytorch-fp32" else 1)
 
 
-def test_artifacts_hold_what_their_names_say(demo: sentence.Answer):
+def test_artifacts_hold_what_their_names_say(demo: sentence.SentenceResult):
     from src.model import cache, recipe, source
 
     def facts(name: str) -> dict:
@@ -105,7 +105,7 @@ def test_artifacts_hold_what_their_names_say(demo: sentence.Answer):
     assert facts("int8")["configuration"] in ("avx2", "avx512", "avx512_vnni", "arm64")
 
 
-def test_infinity_stands_beside_the_pipeline_only(demo: sentence.Answer):
+def test_infinity_stands_beside_the_pipeline_only(demo: sentence.SentenceResult):
     stored = {one.reference.id: one.to_json() for one in beside(demo)}
     own, other = stored["infinity-cpu-16"], stored["infinity-cpu-128"]
     assert own["value"] == 2.6
@@ -191,7 +191,7 @@ def test_asking_for_no_engine_is_refused(warm_pool: Pool):
         sentence.answer(warm_pool, DEMO, [])
 
 
-def test_a_warm_sentence_spends_little_outside_calls(warm_pool: Pool, demo: sentence.Answer, caplog):
+def test_a_warm_sentence_spends_little_outside_calls(warm_pool: Pool, demo: sentence.SentenceResult, caplog):
     """At most 300 ms of 3 s on a quiet host; half of the whole is what a busy test host must keep."""
     with caplog.at_level(logging.DEBUG, "src.bench.sentence"):
         sentence.answer(warm_pool, DEMO)

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from src.bench.sentence_answer import Latency
+from src.bench.sentence_result import Latency
 from src.ui.tables import latency_text
 
 

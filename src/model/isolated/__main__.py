@@ -21,9 +21,9 @@ def main(arguments: List[str]) -> None:
     die_with_parent(int(parent))
     offer_to_oom_killer()
     build = getattr(importlib.import_module("src.model.isolated." + module), function)
-    found = build(checkpoint, folder)
+    result = build(checkpoint, folder)
     with open(facts, "w", encoding="utf-8") as stream:
-        json.dump(found, stream)
+        json.dump(result, stream)
 
 
 if __name__ == "__main__":

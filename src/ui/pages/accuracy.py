@@ -59,7 +59,7 @@ def as_frame(result: Accuracy) -> pd.DataFrame:
 def draw_table(result: Accuracy) -> None:
     number = st.column_config.NumberColumn
     padded = next((engine.padding for engine in result.engines if engine.padding), None)
-    told = f"{padded.n} sentences padded to {padded.tokens} tokens" if padded else ""
+    padding_text = f"{padded.n} sentences padded to {padded.tokens} tokens" if padded else ""
     frame = as_frame(result)
     st.dataframe(
         frame,
@@ -89,8 +89,8 @@ def draw_table(result: Accuracy) -> None:
             "Flips": number(help="Sentences with another label than PyTorch FP32's"),
             "Max Δ": number(format="%.2g", help="Largest difference of a logit to PyTorch FP32's"),
             "Mean Δ": number(format="%.2g", help="Mean over sentences of the larger logit difference"),
-            "Flips when padded": number(help=f"Labels that change: {told}"),
-            "Max Δ when padded": number(format="%.2g", help=f"Largest difference to itself: {told}"),
+            "Flips when padded": number(help=f"Labels that change: {padding_text}"),
+            "Max Δ when padded": number(format="%.2g", help=f"Largest difference to itself: {padding_text}"),
         },
     )
     tables.draw_downloads(frame, "accuracy")

@@ -33,12 +33,12 @@ def the_run(store: Store, job: Job | None) -> runs.Listed | None:
     id = st.query_params.get("run") or (job.run_id if job and not job.open else None)
     if not id:
         return None
-    found = next(iter(runs.listed(store, id)), None)
-    if found is None:
+    run = next(iter(runs.listed(store, id)), None)
+    if run is None:
         st.warning(
             f"There is no run {plain(id[:40])} here. It may have been deleted.", icon=":material/link_off:"
         )
-    return found
+    return run
 
 
 def draw() -> None:

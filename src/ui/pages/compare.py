@@ -4,6 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from src.figures import compare
+from src.figures.run import ratio_text
 from src.store import runs
 from src.store.database import open_store
 from src.ui import charts
@@ -20,28 +21,25 @@ GREY = "color: #64748B"
 COLOURS = {"faster": "color: #1F9568", "slower": "color: #D4477B", "tie": GREY, None: GREY}
 
 
-def label(one: runs.Listed) -> str:
-    name = f"{one.title} · {one.id}" if one.title else one.id
-    return f"{name} · {one.host} · {moment(one.started_at)}"
+def label(run: runs.Listed) -> str:
+    name = f"{run.title} · {run.id}" if run.title else run.id
+    return f"{name} · {run.host} · {moment(run.started_at)}"
 
 
-def side(one: runs.Listed) -> compare.Side:
-    run = finished_run(one)
-    return compare.Side(run, finished_record(one) if run.has_samples else None)
+def side(listed: runs.Listed) -> compare.Side:
+    run = finished_run(listed)
+    return compare.Side(run, finished_record(listed) if run.has_samples else None)
 
 
 @st.cache_data(max_entries=32, show_spinner="Comparing …")
 def compared(base: str, new: str, states: tuple[str, str]) -> compare.Comparison:
     """Return the comparison of two runs that have ended, which are told from others by their states."""
-    found = {one.id: one for one in runs.listed(open_store(), base, new)}
-    return compare.compare(side(found[base]), side(found[new]))
+    by_id = {run.id: run for run in runs.listed(open_store(), base, new)}
+    return compare.compare(side(by_id[base]), side(by_id[new]))
 
 
-def ratio_text(change: compare.Change | None) -> str:
-    if not change:
-        return "–"
-    spread = f" ({change.ci95[0]:.3f}–{change.ci95[1]:.3f})" if change.ci95 else ""
-    return f"×{change.ratio:.3f}{spread}"
+def changed(change: compare.Change | None) -> str:
+    return f"×{ratio_text(change.ratio, change.ci95)}" if change else "–"
 
 
 def draw_differences(comparison: compare.Comparison) -> None:
@@ -50,8 +48,8 @@ def draw_differences(comparison: compare.Comparison) -> None:
         return
     frame = pd.DataFrame(
         [
-            {"What": one.what, "Base": plain(str(one.base)), "New": plain(str(one.new))}
-            for one in comparison.differences
+            {"What": difference.what, "Base": plain(str(difference.base)), "New": plain(str(difference.new))}
+            for difference in comparison.differences
         ]
     ).set_index("What")
     st.table(frame, alt="What differs between the two runs")
@@ -71,9 +69,9 @@ def draw_rows(comparison: compare.Comparison) -> None:
                 "Case": charts.case_words(row, threads=True),
                 "Base, ms": None if row.base_ms is None else significant(row.base_ms),
                 "New, ms": None if row.new_ms is None else significant(row.new_ms),
-                "New ÷ base": ratio_text(row.latency),
+                "New ÷ base": changed(row.latency),
                 "Latency": verdict(row.latency),
-                "Ratio to baseline, new ÷ base": ratio_text(row.to_baseline),
+                "Ratio to baseline, new ÷ base": changed(row.to_baseline),
                 "Relative": verdict(row.to_baseline),
             }
             for row in comparison.rows
@@ -108,7 +106,7 @@ def draw_rows(comparison: compare.Comparison) -> None:
         },
     )
     floors = sorted({row.noise_floor for row in comparison.rows})
-    spread = " to ".join(f"{100 * one:.1f} %" for one in dict.fromkeys((floors[0], floors[-1])))
+    spread = " to ".join(f"{100 * floor:.1f} %" for floor in dict.fromkeys((floors[0], floors[-1])))
     st.caption(f"Grey: inside the noise (floor {spread}), or no raw samples to judge by.")
 
 
@@ -123,12 +121,12 @@ def draw() -> None:
     st.title("Compare")
     store = the_store()
     with explained():
-        listed = [one for one in runs.listed(store) if one.stopped]
+        listed = [run for run in runs.listed(store) if run.stopped]
         if len(listed) < 2:
             st.info("Two runs that have ended are needed.", icon=":material/compare_arrows:")
             st.page_link("pages/benchmark.py", label="Ask for a run", icon=":material/speed:")
             st.stop()
-        by_id = {one.id: one for one in listed}
+        by_id = {run.id: run for run in listed}
         # The link has ids: a bound widget would put titles there, which change.
         linked = [id for id in st.query_params.get_all("runs") if id in by_id]
         chosen = st.multiselect(

@@ -99,9 +99,11 @@ class Chosen:
 def draw() -> None:
     """Draw the page."""
     st.title("What it costs")
-    kept = [one for one in runs.listed(the_store()) if one.stopped and one.rounds]
-    measured_here = [(one, finished_run(one)) for one in kept[:20]]
-    usable = [(one, run) for one, run in measured_here if any(row.scope == "pipeline" for row in run.results)]
+    kept = [entry for entry in runs.listed(the_store()) if entry.stopped and entry.rounds]
+    measured_here = [(entry, finished_run(entry)) for entry in kept[:20]]
+    usable = [
+        (entry, run) for entry, run in measured_here if any(row.scope == "pipeline" for row in run.results)
+    ]
     if not usable:
         st.info(
             "Costs follow from a run with scope pipeline, and none is kept yet. Measure one:",
@@ -123,8 +125,8 @@ def draw() -> None:
 
 def choose(usable: list[tuple[runs.Listed, Run]]) -> Chosen:
     """Let somebody choose run, length and engine; the engine that answers the question comes first."""
-    ids = [one.id for one, _ in usable]
-    preferred = runs.preferred([one for one, _ in usable]).id
+    ids = [entry.id for entry, _ in usable]
+    preferred = runs.preferred([entry for entry, _ in usable]).id
     st.markdown("**Measured**")
     id = st.selectbox("Run", ids, index=ids.index(preferred), key="c_run", bind="query-params")
     listed, run = usable[ids.index(id)]
@@ -197,7 +199,7 @@ def ask_infinity(chosen: Chosen) -> tuple[float, float]:
         bind="query-params",
         help="Sources disagree about what $20,000 a year is paid for.",
     )
-    licence, told = by_id(LICENCES[unit][0]), LICENCES[unit][1]
+    licence, note = by_id(LICENCES[unit][0]), LICENCES[unit][1]
     amount = st.number_input(
         "USD a year", min_value=0, value=int(licence.value), step=1000, key="c_amount", bind="query-params"
     )
@@ -207,7 +209,7 @@ def ask_infinity(chosen: Chosen) -> tuple[float, float]:
         else 1
     )
     st.markdown(
-        f":small[“At least”, {told}, {licence.published} · [source]({licence.url}). No price page of Hugging "
+        f":small[“At least”, {note}, {licence.published} · [source]({licence.url}). No price page of Hugging "
         "Face was found.]"
     )
     length = chosen.length

@@ -80,7 +80,7 @@ def draw_environments() -> None:
                 st.code(f"make {environment.name}", language=None)
             else:
                 versions = many(len(manifest["versions"]), "package")
-                made = f"Made on {moment(manifest['created'])} with Python {manifest['python']}, {versions}"
-                st.caption(made)
+                origin = f"Made on {moment(manifest['created'])} with Python {manifest['python']}, {versions}"
+                st.caption(origin)
                 st.caption("Remove it, and have its space back, with:")
                 st.code(f"python -m src envs remove {environment.name}", language=None)

@@ -24,32 +24,32 @@ STATES = {
 }
 
 
-def verdict(one: runs.Listed) -> str:
+def verdict(run: runs.Listed) -> str:
     """Return a run's verdict in a word."""
-    if one.stopped is None or one.noisy is None:
+    if run.stopped is None or run.noisy is None:
         return "–"
-    return "noisy" if one.noisy else "valid"
+    return "noisy" if run.noisy else "valid"
 
 
 def frame_of(listed: list[runs.Listed]) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {
-                "Run": one.title or one.id,
-                "Started (UTC)": moment(one.started_at),
-                "Verdict": verdict(one),
-                "State": STATES.get(one.stopped, "ended")
-                + (", imported" if one.source == "imported" else ""),
-                "Host": f"{one.host} · {one.cpu}, {many(one.cpus, 'CPU')}" if one.cpus else one.host,
-                "Preset": one.preset or "own plan",
-                "Rounds": one.rounds,
-                "Samples": one.samples,
-                "Model": one.model,
-                "torch": one.versions.get("torch"),
-                "onnxruntime": one.versions.get("onnxruntime"),
-                "Commit": one.commit,
+                "Run": run.title or run.id,
+                "Started (UTC)": moment(run.started_at),
+                "Verdict": verdict(run),
+                "State": STATES.get(run.stopped, "ended")
+                + (", imported" if run.source == "imported" else ""),
+                "Host": f"{run.host} · {run.cpu}, {many(run.cpus, 'CPU')}" if run.cpus else run.host,
+                "Preset": run.preset or "own plan",
+                "Rounds": run.rounds,
+                "Samples": run.samples,
+                "Model": run.model,
+                "torch": run.versions.get("torch"),
+                "onnxruntime": run.versions.get("onnxruntime"),
+                "Commit": run.commit,
             }
-            for one in listed
+            for run in listed
         ]
     )
 
@@ -64,7 +64,7 @@ def filtered(listed: list[runs.Listed]) -> list[runs.Listed]:
             placeholder="title, id, host, CPU, model, version",
             icon=":material/search:",
         )
-        hosts = sorted({one.host for one in listed})
+        hosts = sorted({run.host for run in listed})
         host = st.selectbox(
             "Host", hosts, index=None, placeholder="all hosts", key="h_host", bind="query-params"
         )
@@ -76,36 +76,36 @@ def filtered(listed: list[runs.Listed]) -> list[runs.Listed]:
             bind="query-params",
         )
 
-    def is_kind(one: runs.Listed, kind: str) -> bool:
+    def is_kind(run: runs.Listed, kind: str) -> bool:
         if kind == "imported":
-            return one.source == "imported"
+            return run.source == "imported"
         if kind == "not complete":
-            return STATES.get(one.stopped) not in ("complete", "table")
-        return verdict(one) == kind
+            return STATES.get(run.stopped) not in ("complete", "table")
+        return verdict(run) == kind
 
-    def wanted(one: runs.Listed) -> bool:
+    def wanted(run: runs.Listed) -> bool:
         text = " ".join(
-            [one.id, one.title or "", one.host, one.cpu, one.model, one.preset, one.commit or ""]
-            + [f"{name} {version}" for name, version in one.versions.items()]
+            [run.id, run.title or "", run.host, run.cpu, run.model, run.preset, run.commit or ""]
+            + [f"{name} {version}" for name, version in run.versions.items()]
         ).lower()
         return (
             all(word in text for word in words.lower().split())
-            and (not host or one.host == host)
-            and (not kinds or any(is_kind(one, kind) for kind in kinds))
+            and (not host or run.host == host)
+            and (not kinds or any(is_kind(run, kind) for kind in kinds))
         )
 
-    return [one for one in listed if wanted(one)]
+    return [run for run in listed if wanted(run)]
 
 
 def draw_actions(store: Store, chosen: list[runs.Listed]) -> None:
     """Offer what can be done with the chosen runs."""
-    one = chosen[0]
+    first = chosen[0]
     with st.container(horizontal=True):
         if len(chosen) == 1:
             st.page_link(
                 "pages/benchmark.py",
                 label="Open",
-                query_params={"run": one.id},
+                query_params={"run": first.id},
                 icon=":material/open_in_new:",
             )
         else:
@@ -117,7 +117,7 @@ def draw_actions(store: Store, chosen: list[runs.Listed]) -> None:
             )
         if len(chosen) == 1 and limits().changes:
             st.button(
-                "Rename", icon=":material/edit:", key="rename", on_click=ask_for, args=("rename", [one.id])
+                "Rename", icon=":material/edit:", key="rename", on_click=ask_for, args=("rename", [first.id])
             )
         if limits().changes:
             st.button(
@@ -134,20 +134,20 @@ def ask_for(what: str, ids: list[str]) -> None:
 
 
 @st.dialog("Rename this run")
-def rename_dialog(store: Store, one: runs.Listed) -> None:
+def rename_dialog(store: Store, run: runs.Listed) -> None:
     title = st.text_input(
-        "Title", one.title or "", max_chars=runs.LONGEST_TITLE, key="rename_title", help="Empty: its id."
+        "Title", run.title or "", max_chars=runs.LONGEST_TITLE, key="rename_title", help="Empty: its id."
     )
     if st.button("Save", key="rename_save"):
         with explained():
-            runs.rename(store, one.id, title)
+            runs.rename(store, run.id, title)
             st.rerun()
 
 
 @st.dialog("Delete for good?")
 def delete_dialog(store: Store, chosen: list[runs.Listed]) -> None:
-    for one in chosen[:10]:
-        st.markdown(f"- **{plain(one.title or one.id)}**, {many(one.samples, 'sample')}")
+    for run in chosen[:10]:
+        st.markdown(f"- **{plain(run.title or run.id)}**, {many(run.samples, 'sample')}")
     st.caption("Its raw samples go as well. Nothing brings them back, unless you have exported it.")
     if st.button(
         f"Delete {many(len(chosen), 'run')}",
@@ -155,8 +155,8 @@ def delete_dialog(store: Store, chosen: list[runs.Listed]) -> None:
         icon=":material/delete_forever:",
     ):
         with explained():
-            for one in chosen:
-                runs.remove(store, one.id)
+            for run in chosen:
+                runs.remove(store, run.id)
             st.rerun()
 
 
@@ -250,7 +250,7 @@ def draw() -> None:
                 st.info("No run fits these filters.", icon=":material/filter_alt_off:")
             else:
                 # A selection is of row numbers: other rows are another table.
-                rows = hashlib.sha256(" ".join(one.id for one in shown).encode()).hexdigest()[:8]
+                rows = hashlib.sha256(" ".join(run.id for run in shown).encode()).hexdigest()[:8]
                 event = st.container(key="h_list").dataframe(
                     frame_of(shown),
                     hide_index=True,
@@ -277,7 +277,7 @@ def draw() -> None:
         dialog = st.session_state.pop("h_dialog", None)
         if dialog and limits().changes:
             what, ids = dialog
-            meant = [one for one in listed if one.id in ids]
+            meant = [run for run in listed if run.id in ids]
             if meant and what == "rename":
                 rename_dialog(store, meant[0])
             elif meant:

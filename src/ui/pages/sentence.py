@@ -6,7 +6,7 @@ import streamlit as st
 
 from src import references
 from src.bench.plan import QUICK
-from src.bench.sentence_answer import Answer, from_json
+from src.bench.sentence_result import SentenceResult, from_json
 from src.engines import registry
 from src.host import machine
 from src.limits import disclosed, hosted, limits
@@ -57,23 +57,23 @@ def choose_all(available: list[str]) -> None:
     st.session_state.engines = available
 
 
-def measure(text: str, engines: list[str], threads: int) -> Answer | str:
+def measure(text: str, engines: list[str], threads: int) -> SentenceResult | str:
     """Return the answer, or why there is none. The result is kept for this session's reruns."""
-    asked = (text, tuple(engines), threads)
+    question = (text, tuple(engines), threads)
     kept = st.session_state.get("kept")
-    if kept and kept[0] == asked:
+    if kept and kept[0] == question:
         return kept[1]
     ticket = measurer().ask(text, engines, threads, asker())
     wait(ticket)
     result = from_json(ticket.answer) if ticket.answer else ticket.error or ""
-    st.session_state.kept = (asked, result)
+    st.session_state.kept = (question, result)
     return result
 
 
-def draw_answer(answer: Answer) -> None:
+def draw_answer(answer: SentenceResult) -> None:
     stored = references.beside(answer)
-    payload = disclosed({**answer.to_json(), "references": [one.to_json() for one in stored]})
-    comparable = next((one for one in stored if one.comparisons["pipeline"].comparable), None)
+    payload = disclosed({**answer.to_json(), "references": [side.to_json() for side in stored]})
+    comparable = next((side for side in stored if side.comparisons["pipeline"].comparable), None)
     for spoken in references.answers(references.figures_of_sentence(answer)):
         draw_spoken(spoken)
     draw_warnings(answer)
@@ -85,7 +85,7 @@ def draw_answer(answer: Answer) -> None:
         return
     fastest = answer.fastest_first[0]
     st.plotly_chart(
-        charts.latency_bars(answer.fastest_first, [one.reference for one in stored]),
+        charts.latency_bars(answer.fastest_first, [side.reference for side in stored]),
         key="bars",
         config=charts.CONFIG,
         alt=f"Latency by engine. {registry.get(fastest.engine).title} is fastest with "
@@ -100,7 +100,7 @@ def draw_answer(answer: Answer) -> None:
     st.table(tables.latencies(answer, comparable), alt="Latency, ratios and answer of each engine")
     left, right = st.columns(2, vertical_alignment="center")
     with left:
-        draw_stored([(one.reference, one.comparisons["pipeline"]) for one in stored])
+        draw_stored([(side.reference, side.comparisons["pipeline"]) for side in stored])
     right.download_button(
         "JSON",
         json.dumps(payload, indent=2, ensure_ascii=False),
@@ -114,7 +114,7 @@ def draw_answer(answer: Answer) -> None:
     draw_conditions(answer)
 
 
-def draw_warnings(answer: Answer) -> None:
+def draw_warnings(answer: SentenceResult) -> None:
     """Say what must be known before a figure is read: noise, a cut text, other labels, failures."""
     if answer.noise.noisy:
         st.warning(plain(answer.noise.reason), title="Noisy", icon=":material/warning:")
@@ -133,7 +133,7 @@ def draw_warnings(answer: Answer) -> None:
         st.error(f"**{plain(title)} failed.** {plain(failure.reason)}", icon=":material/error:")
 
 
-def draw_conditions(answer: Answer) -> None:
+def draw_conditions(answer: SentenceResult) -> None:
     facts, noise = answer.host, answer.noise
     st.caption(
         f"{answer.tokens} tokens · {answer.threads} threads · {plain(answer.model['name'])} · "

@@ -9,7 +9,7 @@ from src.references import verdict
 from src.references.answer import APART, FASTER, LEVEL, SLOWER, UNDECIDED
 from src.references.beside import known_of
 from src.references.reference import infinity
-from src.references.verdict import Beside, Cell
+from src.references.verdict import Beside, PublishedCell
 from src.store import runs
 from src.ui import charts, curves, provenance, tables
 from src.ui.format import moment, ms, plain, times
@@ -32,12 +32,12 @@ ICONS = {
 
 def choose_run(listed: list[runs.Listed]) -> runs.Listed:
     """Let somebody choose among the runs that have ended; the latest of the write-up's plan comes first."""
-    ids = [one.id for one in listed]
+    ids = [run.id for run in listed]
     default = runs.preferred(listed).id
     chosen = st.selectbox(
         "Run", ids, index=ids.index(default), key="v_run", bind="query-params", format_func=str
     )
-    return next(one for one in listed if one.id == chosen)
+    return next(run for run in listed if run.id == chosen)
 
 
 def draw_answers(run: Run) -> None:
@@ -121,7 +121,7 @@ def interval_of(side: Beside) -> tuple[float | None, float | None]:
     return (side.result and side.result.median_ci95_ms) or (None, None)
 
 
-def as_frame(cells: list[Cell]) -> pd.DataFrame:
+def as_frame(cells: list[PublishedCell]) -> pd.DataFrame:
     """Return a table's cells and what stands beside them, a row a pair."""
     return pd.DataFrame(
         [
@@ -179,7 +179,7 @@ def draw_charts(run: Run) -> None:
         ]
         if points:
             st.plotly_chart(
-                curves.pareto(points, [one for one in infinity("cpu") if one.sequence_length == length]),
+                curves.pareto(points, [row for row in infinity("cpu") if row.sequence_length == length]),
                 key="pareto",
                 config=charts.CONFIG,
                 alt="Accuracy on SST-2 against latency; the line joins engines that no other beats in both",
@@ -194,7 +194,7 @@ def draw_charts(run: Run) -> None:
 def draw() -> None:
     """Draw the page."""
     st.title("Are we there yet?")
-    listed = [one for one in runs.listed(the_store()) if one.stopped and one.rounds]
+    listed = [entry for entry in runs.listed(the_store()) if entry.stopped and entry.rounds]
     if not listed:
         st.info("No run is kept yet. The write-up's plan takes a quarter of an hour:", icon=":material/info:")
         st.code("python -m src bench --preset writeup", language=None)
@@ -202,12 +202,12 @@ def draw() -> None:
             "pages/benchmark.py", label="Or ask for it in the page Benchmark", icon=":material/speed:"
         )
         st.stop()
-    one = choose_run(listed)
-    run = finished_run(one)
-    if one.source == "imported":
+    kept = choose_run(listed)
+    run = finished_run(kept)
+    if kept.source == "imported":
         st.info("This run came from a file: its host is not this one.", icon=":material/upload:")
     st.caption(
-        f"{moment(one.started_at)} UTC · {plain(host_line(run.head.host))} · {plain(run.head.model['name'])}"
+        f"{moment(kept.started_at)} UTC · {plain(host_line(run.head.host))} · {plain(run.head.model['name'])}"
     )
     if run.noise.noisy:
         st.warning(

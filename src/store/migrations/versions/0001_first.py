@@ -1,5 +1,7 @@
 """The first form of the database: runs with their raw samples, and jobs."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -8,6 +10,12 @@ down_revision = None
 
 
 def upgrade() -> None:
+    create_hosts_and_runs()
+    create_parts()
+    create_jobs()
+
+
+def create_hosts_and_runs() -> None:
     op.create_table(
         "hosts",
         sa.Column("id", sa.String(64), nullable=False),
@@ -40,65 +48,58 @@ def upgrade() -> None:
     )
     op.create_index("ix_runs_started_at", "runs", ["started_at"])
     op.create_index("ix_runs_host_id", "runs", ["host_id"])
-    for name, columns in (
-        (
-            "loaded",
-            (
-                sa.Column("engine", sa.String(80), nullable=False),
-                sa.Column("artifact", sa.String(200)),
-                sa.Column("artifact_mb", sa.Float),
-                sa.Column("event", sa.JSON, nullable=False),
-            ),
+
+
+def parts() -> dict[str, tuple[sa.Column[Any], ...]]:
+    """Return what a run consists of: tables whose rows go with it, by name."""
+    return {
+        "loaded": (
+            sa.Column("engine", sa.String(80), nullable=False),
+            sa.Column("artifact", sa.String(200)),
+            sa.Column("artifact_mb", sa.Float),
+            sa.Column("event", sa.JSON, nullable=False),
         ),
-        (
-            "warmed",
-            (
-                sa.Column("engine", sa.String(80), nullable=False),
-                sa.Column("event", sa.JSON, nullable=False),
-            ),
+        "warmed": (
+            sa.Column("engine", sa.String(80), nullable=False),
+            sa.Column("event", sa.JSON, nullable=False),
         ),
-        (
-            "slices",
-            (
-                sa.Column("group", sa.Integer, nullable=False),
-                sa.Column("round", sa.Integer, nullable=False),
-                sa.Column("attempt", sa.Integer, nullable=False),
-                sa.Column("engine", sa.String(80), nullable=False),
-                sa.Column("batch_size", sa.Integer, nullable=False),
-                sa.Column("sequence_length", sa.Integer, nullable=False),
-                sa.Column("threads", sa.Integer, nullable=False),
-                sa.Column("scope", sa.String(20), nullable=False),
-                sa.Column("at_s", sa.Float, nullable=False),
-                sa.Column("lead_in_ns", sa.BigInteger, nullable=False),
-                sa.Column("disturbed", sa.JSON, nullable=False),
-                sa.Column("evidence", sa.JSON, nullable=False),
-                sa.Column("ns", sa.LargeBinary, nullable=False),
-            ),
+        "slices": (
+            sa.Column("group", sa.Integer, nullable=False),
+            sa.Column("round", sa.Integer, nullable=False),
+            sa.Column("attempt", sa.Integer, nullable=False),
+            sa.Column("engine", sa.String(80), nullable=False),
+            sa.Column("batch_size", sa.Integer, nullable=False),
+            sa.Column("sequence_length", sa.Integer, nullable=False),
+            sa.Column("threads", sa.Integer, nullable=False),
+            sa.Column("scope", sa.String(20), nullable=False),
+            sa.Column("at_s", sa.Float, nullable=False),
+            sa.Column("lead_in_ns", sa.BigInteger, nullable=False),
+            sa.Column("disturbed", sa.JSON, nullable=False),
+            sa.Column("evidence", sa.JSON, nullable=False),
+            sa.Column("ns", sa.LargeBinary, nullable=False),
         ),
-        (
-            "failures",
-            (
-                sa.Column("engine", sa.String(80), nullable=False),
-                sa.Column("reason", sa.Text, nullable=False),
-            ),
+        "failures": (
+            sa.Column("engine", sa.String(80), nullable=False),
+            sa.Column("reason", sa.Text, nullable=False),
         ),
-        (
-            "results",
-            (
-                sa.Column("engine", sa.String(80), nullable=False),
-                sa.Column("title", sa.String(200), nullable=False),
-                sa.Column("batch_size", sa.Integer, nullable=False),
-                sa.Column("sequence_length", sa.Integer, nullable=False),
-                sa.Column("threads", sa.Integer, nullable=False),
-                sa.Column("scope", sa.String(20), nullable=False),
-                sa.Column("median_ms", sa.Float),
-                sa.Column("low_ms", sa.Float),
-                sa.Column("high_ms", sa.Float),
-                sa.Column("verdict", sa.String(20)),
-                sa.Column("row", sa.JSON, nullable=False),
-            ),
+        "results": (
+            sa.Column("engine", sa.String(80), nullable=False),
+            sa.Column("title", sa.String(200), nullable=False),
+            sa.Column("batch_size", sa.Integer, nullable=False),
+            sa.Column("sequence_length", sa.Integer, nullable=False),
+            sa.Column("threads", sa.Integer, nullable=False),
+            sa.Column("scope", sa.String(20), nullable=False),
+            sa.Column("median_ms", sa.Float),
+            sa.Column("low_ms", sa.Float),
+            sa.Column("high_ms", sa.Float),
+            sa.Column("verdict", sa.String(20)),
+            sa.Column("row", sa.JSON, nullable=False),
         ),
-    ):
+    }
+
+
+def create_parts() -> None:
+    for name, columns in parts().items():
         op.create_table(
             name,
             sa.Column("id", sa.Integer, nullable=False),
@@ -115,6 +116,9 @@ def upgrade() -> None:
         "results",
         ["engine", "sequence_length", "scope", "batch_size", "threads"],
     )
+
+
+def create_jobs() -> None:
     op.create_table(
         "jobs",
         sa.Column("number", sa.Integer, nullable=False),

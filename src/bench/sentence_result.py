@@ -8,11 +8,9 @@ from src.facts import Facts
 from src.model.fingerprint import Fingerprint
 from src.workers.asking import Failure
 
-SCOPES = ("model", "pipeline")  # what a sentence is measured in
-
 
 @dataclass(frozen=True)
-class Noise:
+class SentenceNoise:
     """The host while it was measured, in cores: CPU used by other processes, the app's own part of that (None
     where no app asked), and what the hypervisor stole.
     """
@@ -43,7 +41,7 @@ class Latency:
 
 
 @dataclass(frozen=True)
-class EngineAnswer:
+class EngineResult:
     """What one engine answered and how fast.
 
     `probability` is that of positive; `agrees` is None without a baseline. `fingerprint` says what exactly
@@ -71,7 +69,7 @@ class EngineAnswer:
 
 
 @dataclass(frozen=True)
-class Answer:
+class SentenceResult:
     """Everything measured for one sentence."""
 
     text: str
@@ -81,18 +79,18 @@ class Answer:
     host: Facts
     threads: int
     measured_at: str
-    engines: tuple[EngineAnswer, ...]
+    engines: tuple[EngineResult, ...]
     failures: tuple[Failure, ...]
-    noise: Noise
+    noise: SentenceNoise
 
     @property
-    def fastest_first(self) -> list[EngineAnswer]:
+    def fastest_first(self) -> list[EngineResult]:
         return sorted(self.engines, key=lambda engine: engine.pipeline.median_ms)
 
     def to_json(self) -> Facts:
         return asdict(self)
 
 
-def from_json(found: Facts) -> Answer:
-    """Return the answer that `Answer.to_json` wrote, also after a way through JSON. Raises ValueError."""
-    return typed.read(Answer, found)
+def from_json(found: Facts) -> SentenceResult:
+    """Return what `SentenceResult.to_json` wrote, also after a way through JSON. Raises ValueError."""
+    return typed.read(SentenceResult, found)

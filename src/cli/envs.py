@@ -1,0 +1,92 @@
+"""The commands that make, list and remove isolated environments."""
+
+import argparse
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+from rich.markup import escape
+
+from src.bench import environments
+from src.cli import terminal
+from src.cli.console import out, progress_bar, show_json
+from src.environments import ENVIRONMENTS
+from src.model import source
+
+
+def create_environment(arguments: argparse.Namespace) -> int:
+    with progress_bar() as tell:
+        state = environments.create(
+            arguments.name, source.parse(arguments.model), tell, arguments.python, arguments.anew
+        )
+    if arguments.json:
+        show_json(asdict(state))
+    else:
+        print_environments([state])
+    return 1 if state.trouble or state.failed else 0
+
+
+def list_environments(arguments: argparse.Namespace) -> int:
+    states = [environments.state(environment) for environment in ENVIRONMENTS]
+    if arguments.json:
+        show_json([asdict(state) for state in states])
+    else:
+        print_environments(states)
+    return 0
+
+
+def print_environments(states: list[environments.State]) -> None:
+    columns = ("Environment", "State", "Python", "MB", "Made")
+    table = terminal.table("Environments", *columns, right=("MB",))
+    for state in states:
+        text = (
+            f"[yellow]{escape(state.trouble)}[/] {escape(state.remedy)}"
+            if state.trouble
+            else "[green]ready[/]"
+        )
+        for engine, reason in state.failed.items():
+            text += f"\n[red]{engine}[/] failed its check: {escape(reason)}"
+        size = "" if state.size_mb is None else f"{state.size_mb:,.0f}"
+        table.add_row(
+            f"{state.name}\n[dim]{escape(state.title)}[/]",
+            text,
+            state.python or "",
+            size,
+            state.created or "",
+        )
+    out.print(table)
+
+
+def remove_environment(arguments: argparse.Namespace) -> int:
+    freed = environments.remove(arguments.name)
+    if arguments.json:
+        show_json({"name": arguments.name, "freed_mb": freed})
+    else:
+        out.print(f"Removed the environment “{escape(arguments.name)}”: {freed:,.0f} MB are free again.")
+    return 0
+
+
+def add_commands(commands: Any) -> None:
+    """Add the commands of environments to the command line."""
+    about = "Create, list or remove an isolated environment."
+    actions = commands.add_parser("envs", help=about, description=about).add_subparsers(
+        dest="action", required=True, metavar="ACTION"
+    )
+    names = ", ".join(environment.name for environment in ENVIRONMENTS)
+
+    def action(name: str, run: Callable[[argparse.Namespace], int], help: str) -> argparse.ArgumentParser:
+        action_parser: argparse.ArgumentParser = actions.add_parser(name, help=help, description=help)
+        action_parser.add_argument("--json", action="store_true", help="print JSON")
+        action_parser.set_defaults(run=run)
+        return action_parser
+
+    action("list", list_environments, "List the environments and their states.")
+    subparser = action("create", create_environment, "Make an environment, unless it is there and sound.")
+    subparser.add_argument("name", metavar="NAME", help=names)
+    subparser.add_argument(
+        "--python", metavar="PATH", help="the Python to make it with (default: one is found)"
+    )
+    subparser.add_argument("--anew", action="store_true", help="make it again even if it is sound")
+    subparser.add_argument("--model", metavar="MODEL", help="what its engines are checked with")
+    subparser = action("remove", remove_environment, "Remove an environment and give its space back.")
+    subparser.add_argument("name", metavar="NAME", help=names)
