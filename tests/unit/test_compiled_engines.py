@@ -7,6 +7,8 @@ import pytest
 from src.bench.sentence_result import SentenceResult
 from tests.every_engine import COMPILED, answered, check_answer, check_calibration, check_facts, row
 
+pytestmark = pytest.mark.one_cpu
+
 
 @pytest.fixture(scope="module")
 def answer() -> Iterator[SentenceResult]:

@@ -21,6 +21,8 @@ from tests.every_engine import (
     row,
 )
 
+pytestmark = pytest.mark.one_cpu
+
 
 @pytest.fixture(scope="module")
 def answer() -> Iterator[SentenceResult]:

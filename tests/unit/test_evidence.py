@@ -152,6 +152,7 @@ def test_the_app_is_told_apart_from_others():
     assert judge_noise(before._replace(app=None), after._replace(app=None), 1.0).app_cores is None
 
 
+@pytest.mark.one_cpu
 def test_a_watch_sees_what_the_app_uses(monkeypatch: pytest.MonkeyPatch):
     """A process that computes stands for the app; this one started it, which is all the same."""
     busy = subprocess.Popen([sys.executable, "-c", "while True: pass"])

@@ -17,6 +17,7 @@ from src.model.source import ModelSource
 from src.workers.pool import Pool
 from tests.conftest import DEMO, OWN_HOME
 
+pytestmark = pytest.mark.one_cpu
 ISOLATED = [spec for spec in registry.ENGINES if spec.environment != "main"]
 
 
