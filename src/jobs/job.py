@@ -8,17 +8,13 @@ from sqlalchemy import Connection, select
 
 from src.bench import plan
 from src.bench.plan import Plan
-from src.host import identity
 from src.jobs.live import Live, Step, live_of, step_of
 from src.store import schema
-from src.store.database import Store
 
 QUEUED, STARTING, RUNNING = "queued", "starting", "running"
 ACTIVE = (STARTING, RUNNING)
 OPEN = (QUEUED, *ACTIVE)
 ENDS = ("succeeded", "failed", "cancelled", "interrupted", "lost")
-
-LOOKS = 5  # for one that stops, each as long as any write takes
 
 log = logging.getLogger(__name__)
 
@@ -66,17 +62,3 @@ def readable(connection: Connection, number: int) -> Job | None:
     except ValueError as error:  # BadPlan, or what is no JSON
         log.warning("job number %d cannot be read: %s", number, error)
         return None
-
-
-def end_if_stopped(store: Store, process: str) -> None:
-    """End a job's process (its identity) if it was stopped: it does not hear, and may hold the database.
-
-    A signal stops a process only when the kernel has done what it was asked for, such as writing to the disk:
-    while nobody can write, this looks again.
-    """
-    for _ in range(LOOKS):
-        if identity.stopped(process):
-            identity.kill(process)
-            return
-        if not store.locked():
-            return

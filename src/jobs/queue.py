@@ -18,7 +18,8 @@ from src.bench.plan import Plan
 from src.errors import Explained
 from src.home import utc_now
 from src.host import identity
-from src.jobs.job import ACTIVE, ENDS, OPEN, QUEUED, RUNNING, STARTING, Job, end_if_stopped, readable
+from src.jobs.cancelling import cancel_note, end_if_stopped
+from src.jobs.job import ACTIVE, ENDS, OPEN, QUEUED, RUNNING, STARTING, Job, readable
 from src.jobs.tokens import hashed, may_cancel
 from src.limits import limits
 from src.store import costs, schema
@@ -170,7 +171,7 @@ def cancel(store: Store, id: str, token: str | None, user: str | None = None) ->
     with store.read() as connection:
         process = connection.execute(select(TABLE.process).where(TABLE.id == id)).scalar()
     if process:
-        end_if_stopped(store, process)
+        end_if_stopped(store, id, process)
     with store.write() as connection:
         connection.execute(
             update(schema.jobs)
@@ -285,7 +286,8 @@ def end(store: Store, id: str, state: str, reason: str = "") -> bool:
         if not jobs:
             return False
         begun = jobs[0].process is not None
-        if jobs[0].cancel_asked and (state in ("interrupted", "lost") or not begun):
+        cancelled = jobs[0].cancel_asked or cancel_note(id).exists()
+        if cancelled and (state in ("interrupted", "lost") or not begun):
             kept = "What was measured until then is kept." if begun else "It had not begun."
             state, reason = "cancelled", kept
         connection.execute(
@@ -293,4 +295,5 @@ def end(store: Store, id: str, state: str, reason: str = "") -> bool:
             .where(TABLE.id == id)
             .values(state=state, reason=reason[:2000] or None, ended_at=utc_now(), live=None)
         )
-        return True
+    cancel_note(id).unlink(missing_ok=True)
+    return True

@@ -17,6 +17,7 @@ from sqlalchemy import update
 from src.home import HomeError
 from src.host import identity
 from src.jobs import queue, supervisor
+from src.jobs.cancelling import cancel_note
 from src.jobs.job import Job
 from src.jobs.supervisor import Supervisor
 from src.store import schema
@@ -116,6 +117,27 @@ def test_a_job_that_was_stopped_while_it_holds_the_database_can_be_cancelled(
     finally:
         process.kill()
     assert ended(store, job, 10).state == "cancelled"
+
+
+@pytest.mark.parametrize("halted", ["holds"], indirect=True)
+def test_a_job_that_a_cancel_ended_is_cancelled_whoever_finds_it_dead_first(
+    store: Store, halted: tuple[Job, psutil.Process], monkeypatch: pytest.MonkeyPatch
+):
+    """A supervisor that looks between the end of its process and the note in the store calls it lost."""
+    job, _ = halted
+    end_if_stopped = queue.end_if_stopped
+
+    def found_dead_first(store: Store, id: str, process: str) -> None:
+        end_if_stopped(store, id, process)
+        until(lambda: not identity.alive(process))
+        queue.end(store, id, "lost")
+
+    monkeypatch.setattr(queue, "end_if_stopped", found_dead_first)
+    queue.cancel(store, job.id, "token of halted")
+    found = queue.get(store, job.id)
+    assert found
+    assert found.state == "cancelled"
+    assert not cancel_note(job.id).exists()
 
 
 @pytest.mark.parametrize("halted", ["holds"], indirect=True)
