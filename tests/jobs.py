@@ -17,23 +17,11 @@ from src.jobs.supervisor import Supervisor
 from src.store import runs
 from src.store.database import Store, open_store
 from tests.conftest import gone_within
-
-BASELINE = "fake-sleeping"
+from tests.measured import plan
 
 
 def a_plan(*engines: str, **changes: object) -> Plan:
-    values: dict[str, object] = {
-        "engines": engines or ("fake-negative",),
-        "sequence_lengths": (16,),
-        "batch_sizes": (1,),
-        "threads": (1,),
-        "scopes": ("model",),
-        "budget_s": 60.0,
-        "percentile": 50,
-        "precision": 0.9,
-        "baseline": BASELINE,
-    }
-    return Plan(**(values | changes))  # type: ignore[arg-type]
+    return plan(*engines or ("fake-negative",), **{"precision": 0.9, **changes})
 
 
 LONG = {"precision": 0.0001, "budget_s": 60.0}

@@ -60,8 +60,10 @@ def judge_not_warm(kept: list[Slice]) -> tuple[str, list[str]]:
 
 
 def too_many_threads(record: Record, cell: Cell, kept: list[Slice]) -> str:
-    """Return in which way an engine took more threads than it was given; nothing where it did not. Threads
-    that live for a call only are not seen at a slice's ends, but their CPU time is.
+    """Return in which way an engine took more threads than it was given; nothing where it did not.
+
+    Threads that live for a call only are not seen at a slice's ends. Their CPU time is, where the engine has
+    left the CPUs its worker was given; within those they are not noticed.
     """
     threads = cell.case.threads
     facts = record.loaded[cell.group, cell.engine, threads].facts

@@ -15,6 +15,12 @@ def cancel_note(id: str) -> Path:
     return home() / "jobs" / f"{id}.cancel"
 
 
+def forget_note(id: str) -> None:
+    """Remove it: the end is in the store. One that cannot be removed says nothing of another job."""
+    with suppress(OSError):
+        cancel_note(id).unlink()
+
+
 def end_if_stopped(store: Store, id: str, process: str) -> None:
     """End a job's process (its identity) if it was stopped: it does not hear, and may hold the database. As
     nothing can be written there before that, a note tells whoever finds it dead first that this was a cancel.

@@ -18,7 +18,7 @@ from src.bench.plan import Plan
 from src.errors import Explained
 from src.home import utc_now
 from src.host import identity
-from src.jobs.cancelling import cancel_note, end_if_stopped
+from src.jobs.cancelling import cancel_note, end_if_stopped, forget_note
 from src.jobs.job import ACTIVE, ENDS, OPEN, QUEUED, RUNNING, STARTING, Job, readable
 from src.jobs.tokens import hashed, may_cancel
 from src.limits import limits
@@ -295,5 +295,5 @@ def end(store: Store, id: str, state: str, reason: str = "") -> bool:
             .where(TABLE.id == id)
             .values(state=state, reason=reason[:2000] or None, ended_at=utc_now(), live=None)
         )
-    cancel_note(id).unlink(missing_ok=True)
+    forget_note(id)
     return True

@@ -94,6 +94,7 @@ def test_what_is_known_not_to_fit_is_refused_with_the_budget_that_would_do(store
     assert len(queue.waiting(store)) == 1
 
 
+@pytest.mark.one_cpu
 def test_cells_that_cannot_be_paid_for_are_left_out_and_the_others_are_whole(pool: Pool):
     """A hundred cells of 20 ms in 10 s: those that were begun have their figures, the rest is named."""
     lengths = tuple(range(8, 58, 2))
@@ -109,8 +110,8 @@ def test_cells_that_cannot_be_paid_for_are_left_out_and_the_others_are_whole(poo
     measured = len(found.results)
     assert measured + len([text for text in left_out if "#2" not in text]) == 2 * len(lengths)
     cases = Counter(row.sequence_length for row in found.results)
-    assert measured >= 4
-    assert 2 in cases.values(), "some cases of both engines, not all of one"
+    assert measured >= 6
+    assert list(cases.values()).count(2) >= 2, "some cases of both engines, not all of one"
     assert all(row.facts["rounds"] >= 6 for row in found.results)
 
 

@@ -62,7 +62,9 @@ def test_predict_answers_with_every_engine_beside_infinity():
 
 
 def test_predict_prints_a_table_for_people():
-    done = run("predict", DEMO, AWIY_ENGINES="onnxruntime-int8", COLUMNS="120")
+    done = run(
+        *("predict", DEMO, "--engines", "onnxruntime-int8"), AWIY_ENGINES="onnxruntime-int8", COLUMNS="120"
+    )
     assert done.returncode == 0
     assert "onnxruntime-int8" in done.stdout
     assert "lower is better" in done.stdout

@@ -56,8 +56,7 @@ def visit(client: Client, text: str, barrier: threading.Barrier) -> tuple[str, f
     return ("answered" if ticket.answer else str(ticket.error)), time.monotonic() - began
 
 
-# Texts that fill a socket at once, and texts that do not; make soak has what is between them, too.
-@pytest.mark.parametrize("crowd", CROWDS if ROUNDS > 1 else ("emoji", "short"))
+@pytest.mark.parametrize("crowd", CROWDS)
 @pytest.mark.parametrize("number", range(ROUNDS))
 def test_a_crowd_is_answered_up_to_the_cap_and_told_beyond_it(client: Client, crowd: str, number: int):
     """All come while engines are loaded, which takes seconds."""

@@ -20,7 +20,6 @@ from src.store import runs
 from src.store.database import Store
 from tests.conftest import ROOT, gone_within
 from tests.jobs import (
-    BASELINE,
     LONG,
     a_plan,
     ask,
@@ -33,6 +32,7 @@ from tests.jobs import (
     supervised,
     until,
 )
+from tests.measured import BASELINE
 
 __all__ = ["home", "store", "supervised"]  # fixtures
 pytestmark = pytest.mark.usefixtures("fakes")

@@ -22,7 +22,7 @@ GOOD = Plan(("onnxruntime-int8",), (16,), (1,), (1,), ("model",), 60.0)
         ({"sequence_lengths": (2,)}, "sequence length of 2"),
         ({"sequence_lengths": ()}, "No sequence length"),
         ({"batch_sizes": (0,)}, "batch size of 0"),
-        ({"threads": (10_000,)}, r"from 1 to \d+ is possible here"),
+        ({"threads": (10_000,)}, "from 1 to CPUS is possible here"),
         ({"scopes": ("model", "network")}, "Ask for model or pipeline"),
         ({"scopes": ()}, "Ask for model or pipeline"),
         ({"budget_s": 1.0}, "Give at least 10 s"),
@@ -36,6 +36,7 @@ GOOD = Plan(("onnxruntime-int8",), (16,), (1,), (1,), ("model",), 60.0)
     ],
 )
 def test_impossible_plans_are_refused_with_the_reason(changes: dict[str, object], reason: str):
+    reason = reason.replace("CPUS", str(machine.usable_cpus()))  # asked now: tests may have one CPU each
     with pytest.raises(BadPlan, match=reason.replace("(", r"\(")):
         plan.accept(replace(GOOD, **changes))  # type: ignore[arg-type]
 
