@@ -152,6 +152,8 @@ class Budget:
 
     def remedy(self) -> str:
         """Return what to ask for, by the slowest call and load so far."""
+        if not self.longest_load_s:
+            return "Ask for more seconds, or once more: what was built is kept."
         call_s = max(self.calls_s.values(), default=0.0)
         engines = len(self.plan.engines) + 1  # the baseline has a twin
         answers_s = [

@@ -8,6 +8,7 @@ from src.cli.console import out, print_spoken
 from src.figures import compare, report
 from src.figures.run import Result, Run, ratio_text
 from src.references import verdict
+from src.ui.answers import case_title
 from src.ui.format import interval, significant
 
 COLOURS = {"valid": "green", "noisy": "yellow", "invalid": "red", None: "dim"}
@@ -71,9 +72,8 @@ def print_run(run: Run) -> None:
         if row.invalid:
             where = f"{row.engine}, {report.title(row)}"
             out.print(f"[red]{escape(where)}:[/] {escape(row.reasons[0])}", highlight=False)
-    for length in verdict.LENGTHS:
-        if spoken := verdict.answer(run, "cpu", length):
-            print_spoken(spoken, f"{length} tokens – ")
+    for device, length, spoken in verdict.answers(run):
+        print_spoken(spoken, f"{case_title(device, length)} – ")
     for text in report.not_measured(run):
         out.print(f"[red]{escape(text)}[/]", highlight=False)
     left_out = f"{noise.disturbed_slices} of {noise.slices} slices were disturbed and left out."

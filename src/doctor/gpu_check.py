@@ -1,6 +1,6 @@
 """`doctor --gpu`: does each GPU engine answer as the baseline does, in times that can be true?
 
-It is recorded, since nobody had a GPU when they were written.
+It is recorded: an engine's card says on which GPU it was checked, and when.
 """
 
 from collections.abc import Callable
@@ -50,6 +50,7 @@ def check(model: ModelSource, progress: Callable[[Progress], None]) -> list[Find
         for other in long.engines
         if answer.engine == other.engine
     }
+    card = ", ".join(gpu.names()) or "a GPU that is not named"
     for id in ids:
         precision = registry.get(id).precision
         problem = failures.get(id) or judge(*rows[id], *rows[registry.ACCURACY_BASELINE], precision)
@@ -59,8 +60,7 @@ def check(model: ModelSource, progress: Callable[[Progress], None]) -> list[Find
             else ""
         )
         text = problem or f"It answers as the baseline does; 16 and 512 tokens take {times}."
-        device = str(rows[id][0].facts.get("gpu", "this GPU")) if id in rows else "this GPU"
-        gpu.record(id, {"checked_at": utc_now(), "gpu": device, "passed": not problem, "text": text})
+        gpu.record(id, {"checked_at": utc_now(), "gpu": card, "passed": not problem, "text": text})
         findings.append(
             Finding(f"GPU {id}", "failed" if problem else "ok", text, "Report it." if problem else "")
         )

@@ -1,9 +1,9 @@
-"""Engines on an NVIDIA GPU. Written with care and run by nobody yet: `python -m src doctor --gpu` checks them
-on the first host that has one.
-"""
+"""Engines on an NVIDIA GPU; `python -m src doctor --gpu` checks them on a host that has one."""
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import os
 from typing import Any, Dict, List, Optional
 
@@ -15,12 +15,15 @@ from src.engines.spec import EngineSpec, Missing
 from src.engines.torchscript import FILE, TorchScriptEngine
 
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")
+DTYPES = {"torch.float32": "fp32", "torch.float16": "fp16"}
 # TensorRT builds for a range of shapes and is fastest at the best one; a shape outside means a new build.
 SMALLEST, BEST, LARGEST = (1, 2), (1, 128), (32, 512)  # batch × tokens
 
 
 class TorchScriptCudaEngine(TorchScriptEngine):
-    """The traced FP32 file on the GPU; in FP16 its weights are converted there."""
+    """A traced file on the GPU. Its logits are in the row's precision, or it is not what the row says."""
+
+    DEVICE = "cuda"
 
     @classmethod
     def notes(cls, spec: EngineSpec) -> List[str]:
@@ -39,17 +42,19 @@ class TorchScriptCudaEngine(TorchScriptEngine):
         torch.set_grad_enabled(False)
         torch.backends.cuda.matmul.allow_tf32 = False  # FP32 means FP32
         self.torch = torch
-        self.module = torch.jit.load(os.path.join(artifact, FILE), map_location="cuda").eval()
-        if self.spec.precision == "fp16":
-            self.module = self.module.half()
+        self.module = torch.jit.load(os.path.join(artifact, FILE), map_location=self.DEVICE).eval()
+        token = torch.ones(1, 1, dtype=torch.int64, device=self.DEVICE)
+        dtype = DTYPES[str(self.module(token, token, token - token).dtype)]
+        if dtype != self.spec.precision:
+            raise RuntimeError("The file answers in %s, not in %s." % (dtype, self.spec.precision))
 
     def infer(
         self, input_ids: np.ndarray, attention_mask: np.ndarray, token_type_ids: np.ndarray
     ) -> np.ndarray:
         torch = self.torch
         with torch.inference_mode():
-            given = [torch.from_numpy(one).cuda() for one in (input_ids, attention_mask, token_type_ids)]
-            logits = self.module(*given).float()
+            inputs = [torch.from_numpy(array).cuda() for array in (input_ids, attention_mask, token_type_ids)]
+            logits = self.module(*inputs).float()
             torch.cuda.synchronize()  # inside the timer: a launched kernel is no answer
             return logits.cpu().numpy()
 
@@ -85,6 +90,10 @@ class OnnxRuntimeCudaEngine(OnnxRuntimeEngine):
         return [("CUDAExecutionProvider", {"use_tf32": "0"}), "CPUExecutionProvider"]
 
     def load(self, artifact: str, threads: int) -> None:
+        import onnxruntime
+
+        if hasattr(onnxruntime, "preload_dlls"):
+            onnxruntime.preload_dlls()  # CUDA's libraries come as packages, where the loader does not look
         super().load(artifact, threads)
         wanted = self.providers(artifact)[0][0]
         if wanted not in self.session.get_providers():  # it falls back to the CPU with a mere warning
@@ -115,6 +124,15 @@ class TensorRtEngine(OnnxRuntimeCudaEngine):
     """
 
     PROVIDER_FILE = "tensorrt"
+
+    @classmethod
+    def lacks(cls, spec: EngineSpec) -> Optional[Missing]:
+        return super().lacks(spec) or gpu.lacking_tensorrt()
+
+    def load(self, artifact: str, threads: int) -> None:
+        if importlib.util.find_spec("tensorrt"):
+            importlib.import_module("tensorrt")  # it loads its libraries, which the provider then finds
+        super().load(artifact, threads)
 
     def providers(self, artifact: str) -> List[Provider]:
         cache = os.path.join(artifact, "tensorrt")

@@ -2,19 +2,41 @@
 
 from __future__ import annotations
 
+import ctypes.util
+import glob
 import importlib.util
 import json
 import os
-from typing import Any, Dict, Optional
+import re
+from pathlib import Path
+from typing import Any, Dict, List, Optional
 
 from src.engines.spec import Missing
-from src.home import home
+from src.home import ROOT, home
 
+FILE = "gpu.json"
 DRIVER = "/proc/driver/nvidia/version"
-UNVERIFIED = (
-    "Unverified on hardware: no GPU was at hand when it was written. On a host with one, "
-    "run: python -m src doctor --gpu"
-)
+COMMAND = "On a host with one, run: python -m src doctor --gpu"
+UNVERIFIED = "Unverified on hardware: it never ran on a GPU. " + COMMAND
+
+
+def names() -> List[str]:
+    """Return the model of each NVIDIA GPU, as the driver tells it; none where no driver is loaded."""
+    models = []
+    for path in sorted(glob.glob(os.path.join(os.path.dirname(DRIVER), "gpus", "*", "information"))):
+        with open(path) as stream:
+            models += re.findall(r"^Model:\s*(.+?)\s*$", stream.read(), flags=re.MULTILINE)
+    return models
+
+
+def driver() -> Optional[str]:
+    """Return the version of the loaded NVIDIA driver, or None."""
+    try:
+        with open(DRIVER) as stream:
+            version = re.search(r"\b\d+\.\d+(\.\d+)?\b", stream.readline())
+    except OSError:
+        return None
+    return version.group(0) if version else None
 
 
 def lacking_device() -> Optional[Missing]:
@@ -36,23 +58,37 @@ def lacking_file(package: str, path: str, title: str, remedy: str) -> Optional[M
     return Missing("The installed build of %s has no CUDA." % title, remedy)
 
 
-def checks() -> Dict[str, Any]:
-    """Return what `doctor --gpu` has recorded, by engine: {checked_at, gpu, passed, text}."""
+def lacking_tensorrt() -> Optional[Missing]:
+    """Return why TensorRT cannot be used; None when it is installed, as a package or for the loader."""
+    if importlib.util.find_spec("tensorrt") or ctypes.util.find_library("nvinfer"):
+        return None
+    return Missing(
+        "TensorRT is not installed.", "Run: pip install tensorrt, in the version your onnxruntime-gpu names."
+    )
+
+
+def checks(folder: Optional[Path] = None) -> Dict[str, Any]:
+    """Return what `doctor --gpu` has recorded here, by engine: {checked_at, gpu, passed, text}.
+
+    `folder` is another one that has such a record: `data` has what was checked on somebody's GPU.
+    """
     try:
-        return json.loads((home() / "gpu.json").read_text(encoding="utf-8"))
+        return json.loads(((folder or home()) / FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
 
 
 def state(engine: str) -> str:
     """Return what is known of an engine on hardware, for people."""
-    check = checks().get(engine)
+    here, elsewhere = checks().get(engine), checks(ROOT / "data").get(engine)
+    check = here or elsewhere
     if not check:
         return UNVERIFIED
     how = "passed" if check["passed"] else "failed"
-    return "The check on %s %s on %s: %s" % (check["gpu"], how, check["checked_at"][:10], check["text"])
+    text = "The check on %s %s on %s: %s" % (check["gpu"], how, check["checked_at"][:10], check["text"])
+    return text if here else "%s That was another host. %s" % (text, COMMAND)
 
 
 def record(engine: str, check: Dict[str, Any]) -> None:
     """Keep what `doctor --gpu` found of an engine."""
-    (home() / "gpu.json").write_text(json.dumps({**checks(), engine: check}, indent=1), encoding="utf-8")
+    (home() / FILE).write_text(json.dumps({**checks(), engine: check}, indent=1), encoding="utf-8")

@@ -22,11 +22,11 @@ ON_GPU: Tuple[EngineSpec, ...] = (
         "torchscript-cuda-fp16",
         "TorchScript CUDA FP16",
         "cuda:TorchScriptCudaEngine",
-        "torchscript_files:traced",
+        "torchscript_files:traced_fp16",
         runtime="torchscript",
         device="cuda",
         packages=("torch", "transformers"),
-        notes=("The traced file on the GPU, its weights halved there.", TORCHSCRIPT_ENDS),
+        notes=("Traced in FP16, on the GPU.", TORCHSCRIPT_ENDS),
     ),
     row(
         "onnxruntime-cuda-fp32",

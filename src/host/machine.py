@@ -1,6 +1,5 @@
 """The host: which CPUs may be used, how much memory, and the facts that go with every number."""
 
-import importlib.metadata
 import os
 import platform
 import subprocess
@@ -10,6 +9,8 @@ from pathlib import Path
 
 import psutil
 
+from src import libraries
+from src.engines import gpu
 from src.facts import Facts
 from src.home import ROOT
 from src.host import cgroup
@@ -148,6 +149,8 @@ def facts() -> Facts:
         "allowed_cpus": len(cpus),
         "physical_cores": len({siblings(cpu) for cpu in cpus}),
         "cgroup_cpus": cgroup.quota_cpus(),
+        "gpus": gpu.names() or None,
+        "gpu_driver": gpu.driver(),
         "memory_gb": round(psutil.virtual_memory().total / 1e9, 1),
         "virtualised": "hypervisor" in flags(),
         "governor": read(CPU_FOLDER / "cpu0" / "cpufreq" / "scaling_governor"),
@@ -190,7 +193,7 @@ def evidence() -> Facts:
         "container": container(),
         "available_gb": round(available_mb() / 1000, 1),
         "clock": clock(),
-        "libraries": {name: version for name in LIBRARIES if (version := installed(name))},
+        "libraries": {name: version for name in LIBRARIES if (version := libraries.version(name))},
         "git_commit": git_commit(),
     }
     return facts() | {name: value for name, value in entries.items() if value not in (None, "", {}, [])}
@@ -242,13 +245,6 @@ def clock() -> str:
     return f"{info.implementation}, resolution {info.resolution * 1e9:g} ns" + (
         f", {source}" if source else ""
     )
-
-
-def installed(library: str) -> str | None:
-    try:
-        return importlib.metadata.version(library)
-    except importlib.metadata.PackageNotFoundError:
-        return None
 
 
 def git_commit() -> str | None:

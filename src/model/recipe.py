@@ -2,15 +2,13 @@
 
 import hashlib
 import importlib
-import importlib.metadata
 import json
 import platform
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
-from src import cpu, environments
+from src import cpu, environments, libraries
 from src.facts import Facts
 from src.model import ModelError
 from src.model.embedded import file_sha256
@@ -84,15 +82,12 @@ def with_needs(names: list[str]) -> list[Recipe]:
     return list(ordered.values())
 
 
-@lru_cache
 def library_version(name: str) -> str:
-    """Return the version of an installed distribution. Raises ModelError when it is not installed."""
-    try:
-        return importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError as error:
-        raise ModelError(
-            f"{name} is needed to build artifacts. Run: pip install -r requirements.txt"
-        ) from error
+    """Return the version of an installed library. Raises ModelError when it is not installed."""
+    version = libraries.version(name)
+    if not version:
+        raise ModelError(f"{name} is needed to build artifacts. Run: pip install -r requirements.txt")
+    return version
 
 
 def cpu_flags() -> tuple[str, ...]:

@@ -1,4 +1,7 @@
-"""Recipes of the TorchScript files: traced and frozen, FP32 or dynamically quantised."""
+"""Recipes of the TorchScript files: traced and frozen, in FP32, in FP16 or dynamically quantised.
+
+Freezing makes constants of the weights: `half()` does nothing to a loaded file, so precision comes first.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -12,7 +15,7 @@ CHECKPOINT = "src.model.checkpoint:checkpoint"
 LIBRARIES = ("torch", "transformers")
 
 
-def trace(checkpoint: Path, folder: Path, quantise: bool) -> Facts:
+def trace(checkpoint: Path, folder: Path, quantise: bool = False, dtype: str = "float32") -> Facts:
     import torch
     from transformers import BertForSequenceClassification, BertTokenizerFast
 
@@ -27,7 +30,7 @@ def trace(checkpoint: Path, folder: Path, quantise: bool) -> Facts:
             return self.model(input_ids=ids, attention_mask=mask, token_type_ids=types).logits
 
     model = BertForSequenceClassification.from_pretrained(
-        checkpoint, attn_implementation="sdpa", dtype=torch.float32, local_files_only=True
+        checkpoint, attn_implementation="sdpa", dtype=getattr(torch, dtype), local_files_only=True
     ).eval()
     if quantise:
         model = torch.ao.quantization.quantize_dynamic(model, {torch.nn.Linear}, dtype=torch.qint8)
@@ -44,7 +47,12 @@ def trace(checkpoint: Path, folder: Path, quantise: bool) -> Facts:
 
 @recipe("TorchScript, traced and frozen", needs=(CHECKPOINT,), libraries=LIBRARIES)
 def traced(model: ModelSource, folder: Path, inputs: dict[str, Path]) -> Facts:
-    return trace(inputs[CHECKPOINT], folder, quantise=False)
+    return trace(inputs[CHECKPOINT], folder)
+
+
+@recipe("TorchScript, FP16", needs=(CHECKPOINT,), libraries=LIBRARIES)
+def traced_fp16(model: ModelSource, folder: Path, inputs: dict[str, Path]) -> Facts:
+    return trace(inputs[CHECKPOINT], folder, dtype="float16")
 
 
 @recipe("TorchScript, INT8", needs=(CHECKPOINT,), libraries=LIBRARIES, cpu=True)

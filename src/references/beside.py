@@ -86,7 +86,7 @@ def measurement_of(run: Run, result: Result) -> Measurement:
         batch_size=result.batch_size,
         device=result.device,
         model=head.model.get("name", ""),
-        hardware=host.get("cpu", ""),
+        hardware=hardware(host, result.device),
         threads=result.threads,
         year=int(head.started_at[:4]),
         pace_s=head.plan.get("pace_s", 0.0),
@@ -104,11 +104,16 @@ def measurement_of_sentence(answer: SentenceResult, device: str, scope: str) -> 
         batch_size=1,
         device=device,
         model=answer.model["name"],
-        hardware=answer.host["cpu"],
+        hardware=hardware(answer.host, device),
         threads=answer.threads,
         year=int(answer.measured_at[:4]),
         thread_placement=placement(answer.threads, answer.host["physical_cores"]),
     )
+
+
+def hardware(host: Facts, device: str) -> str:
+    """Return what computed: the host's CPU, or its GPU; "" where the host does not tell."""
+    return ", ".join(host.get("gpus", ())) if device == "cuda" else host.get("cpu", "")
 
 
 def placement(threads: int, cores: int) -> str:

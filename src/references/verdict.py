@@ -165,6 +165,16 @@ def answer(run: Run, device: str, length: int, knows: Knows = known_accuracy.of)
     return answer_of(counted, device) if counted else None
 
 
+def answers(run: Run, knows: Knows = known_accuracy.of) -> list[tuple[str, int, Answer]]:
+    """Return a run's answers as (device, length, answer), for what it can answer for."""
+    return [
+        (device, length, spoken)
+        for device in TABLES
+        for length in LENGTHS
+        if (spoken := answer(run, device, length, knows))
+    ]
+
+
 def on_video(run: Run, spoken: Answer) -> Beside | None:
     """Return how the engine that speaks stands to the median read off Infinity's video."""
     if not spoken.best or not spoken.standing or not spoken.standing.reference:

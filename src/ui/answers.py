@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from src.accuracy.gate import NOT_PROVEN
 from src.engines import registry
-from src.references.answer import APART, FASTER, LEVEL, SLOWER, UNDECIDED, Answer, Figure
+from src.references.answer import APART, FASTER, LEVEL, SLOWER, UNDECIDED, Answer, Figure, Standing
 from src.ui.format import interval, ms, plain, times
 
 WORDS = {FASTER: "Yes", SLOWER: "No", LEVEL: "Too close to call", UNDECIDED: "No verdict"}
@@ -31,10 +31,24 @@ def sentence(answer: Answer, escape: Callable[[str], str] = plain, strong: str =
     if not answer.proven:
         verdict += f"{'' if standing.word == UNDECIDED else ' in latency'}; {accuracy_words(best)}"
     because = f"; {escape(standing.why)}" if standing.word == UNDECIDED else ""
+    ours, theirs = (f" on {escape(card)}" if card else "" for card in cards(standing))
     return (
-        f"{verdict}: {spoken}, {times(standing.ratio)} of Infinity's stated "
-        f"{standing.reference.value:g} ms{because}."
+        f"{verdict}: {spoken}{ours}, {times(standing.ratio)} of Infinity's stated "
+        f"{standing.reference.value:g} ms{theirs}{because}."
     )
+
+
+def cards(standing: Standing) -> tuple[str, str]:
+    """Return on which GPU it answers and on which Infinity did; "" on a CPU."""
+    measured = standing.figure.measurement
+    if measured.device == "cpu" or not standing.reference:
+        return "", ""
+    return measured.hardware or "a GPU that is not named", standing.reference.hardware.rpartition(", ")[2]
+
+
+def case_title(device: str, length: int) -> str:
+    """Return what an answer is for, such as `16 tokens` or `16 tokens, GPU`."""
+    return f"{length} tokens" + ("" if device == "cpu" else ", GPU")
 
 
 def accuracy_words(figure: Figure) -> str:

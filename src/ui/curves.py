@@ -51,7 +51,8 @@ def length_lines(rows: list[Result], stored: Sequence[Reference]) -> go.Figure:
                 "color": [style.stored(reference.sequence_length) for reference in stored],
                 "line": {"width": 2.5},
             },
-            hovertemplate="Infinity, stored, %{x} tokens: %{y:.3g} ms<extra></extra>",
+            customdata=[unmarked(reference.hardware) for reference in stored],
+            hovertemplate="Infinity, stored, %{x} tokens: %{y:.3g} ms (%{customdata})<extra></extra>",
         )
     lengths = sorted(
         {

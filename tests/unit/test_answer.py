@@ -181,6 +181,21 @@ def test_a_gpu_is_not_divided_by_a_cpus_number():
         assert set(stored.ratios["onnxruntime-cuda-fp16"].values()) == {None}, stored.reference.id
 
 
+def test_a_gpus_answer_names_both_cards():
+    rows = [
+        build.row("onnxruntime-int8", 16, "pipeline", 1.3),
+        build.row("onnxruntime-cuda-fp16", 16, "pipeline", 0.8, device="cuda"),
+    ]
+    run = build.run(*rows)
+    run = replace(run, head=replace(run.head, host=run.head.host | {"gpus": ["A card"]}))
+    spoken = verdict.answers(run, nothing_known)
+    assert [(device, length) for device, length, _ in spoken] == [("cpu", 16), ("cuda", 16)]
+    assert sentence(spoken[0][2]).endswith("(1.27–1.33), ×0.50 of Infinity's stated 2.6 ms.")
+    assert sentence(spoken[1][2]).endswith(
+        "(0.784–0.816) on A card, ×0.47 of Infinity's stated 1.7 ms on NVIDIA T4."
+    )
+
+
 def test_another_model_or_length_is_not_divided():
     other = {"name": "B", "architecture": "BERT-base"}
     row = build.row("onnxruntime-int8", 16, "pipeline", 1.0)

@@ -1,14 +1,22 @@
 """The GPU engines where there is no GPU: why they are missing, and how their check judges."""
 
+import importlib.metadata
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
+from src import libraries
 from src.bench.sentence_result import EngineResult, Latency
 from src.doctor import gpu_check
 from src.engines import cuda, gpu, registry
+from src.engines.torch_facts import graph_facts
+from src.model import cache
 from src.model.fingerprint import Fingerprint
+from src.model.source import ModelSource
+from src.workers import artifacts
+from src.workers.pool import Pool
 
 ON_GPU = [spec for spec in registry.ENGINES if spec.device == "cuda"]
 
@@ -24,7 +32,9 @@ def test_without_a_driver_each_says_so(spec, monkeypatch: pytest.MonkeyPatch, tm
     missing = registry.availability(spec)
     assert missing
     assert "needs an NVIDIA GPU" in missing.reason
-    assert any("Unverified on hardware" in note for note in registry.notes(spec))
+    checked = not spec.id.startswith("onnxruntime-tensorrt")
+    words = "The check on NVIDIA H200 passed on 2026-11-26" if checked else "Unverified on hardware"
+    assert any(words in note and "doctor --gpu" in note for note in registry.notes(spec))
 
 
 @pytest.mark.parametrize("spec", ON_GPU, ids=lambda spec: spec.id)
@@ -77,6 +87,73 @@ def test_what_was_checked_is_kept_and_shown(monkeypatch: pytest.MonkeyPatch, tmp
         spec.id, {"checked_at": "2026-12-01T10:00:00Z", "gpu": "T4", "passed": True, "text": "It answers."}
     )
     assert registry.notes(spec)[-1] == "The check on T4 passed on 2026-12-01: It answers."
+
+
+def test_a_check_here_replaces_one_elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setenv("AWIY_HOME", str(tmp_path))
+    assert "another host" in gpu.state("torchscript-cuda-fp16")
+    gpu.record(
+        "torchscript-cuda-fp16",
+        {"checked_at": "2026-12-01T10:00:00Z", "gpu": "T4", "passed": False, "text": "It differs."},
+    )
+    assert gpu.state("torchscript-cuda-fp16") == "The check on T4 failed on 2026-12-01: It differs."
+
+
+def test_the_driver_tells_cards_and_version(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setattr(gpu, "DRIVER", str(tmp_path / "version"))
+    assert gpu.names() == []
+    assert gpu.driver() is None
+    (tmp_path / "version").write_text(
+        "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  580.159.04  Release\nGCC 15.3.0\n"
+    )
+    for number, model in enumerate(("NVIDIA H200", "Tesla T4")):
+        folder = tmp_path / "gpus" / f"0000:0{number}:00.0"
+        folder.mkdir(parents=True)
+        (folder / "information").write_text(f"Model: \t\t {model}\nIRQ:   \t\t 41\n")
+    assert gpu.names() == ["NVIDIA H200", "Tesla T4"]
+    assert gpu.driver() == "580.159.04"
+
+
+def test_a_library_built_for_a_gpu_has_the_same_name(monkeypatch: pytest.MonkeyPatch):
+    versions = {"onnxruntime-gpu": "1.31.1", "torch": "2.11.0"}
+
+    def version(distribution: str) -> str:
+        if distribution not in versions:
+            raise importlib.metadata.PackageNotFoundError(distribution)
+        return versions[distribution]
+
+    monkeypatch.setattr(importlib.metadata, "version", version)
+    ask = libraries.version.__wrapped__  # what it said before is kept
+    assert [ask(name) for name in ("onnxruntime", "torch", "nncf")] == ["1.31.1", "2.11.0", None]
+
+
+def load(engine: str, recipe: str, pool: Pool) -> cuda.TorchScriptCudaEngine:
+    """Load a file of TorchScript as the GPU's engine does, into this process and on its CPU."""
+    name = f"src.model.torchscript_files:{recipe}"
+    model = ModelSource("embedded")
+    assert not artifacts.ensure([name], model, lambda step: None, pool.wait)
+    loaded = OnThisCpu(registry.get(engine))
+    loaded.load(str(cache.required(name, model).folder), 1)
+    return loaded
+
+
+class OnThisCpu(cuda.TorchScriptCudaEngine):
+    DEVICE = "cpu"
+
+
+def test_torchscript_computes_in_the_rows_precision(pool: Pool):
+    engine = load("torchscript-cuda-fp16", "traced_fp16", pool)
+    assert engine.module(*[torch.ones(1, 4, dtype=torch.int64)] * 3).dtype == torch.float16
+    assert graph_facts(engine.module)["weights"].keys() == {"float16", "int64"}
+    other = load("torchscript-cuda-fp32", "traced", pool)
+    ids = [torch.randint(1000, 2000, (2, 16)), *[torch.ones(2, 16, dtype=torch.int64)] * 2]
+    assert (engine.module(*ids).float() - other.module(*ids)).abs().max() < 0.05
+
+
+def test_half_of_a_frozen_file_is_refused(pool: Pool):
+    """Its weights are constants: what `half()` returns is as it was."""
+    with pytest.raises(RuntimeError, match="answers in fp32, not in fp16"):
+        load("torchscript-cuda-fp16", "traced", pool)
 
 
 def test_tensorrt_has_a_profile_of_all_lengths(tmp_path: Path):

@@ -30,6 +30,7 @@ pytestmark = pytest.mark.usefixtures("fakes")
 
 HOLDER = """
 import os, signal, sqlite3, sys
+sys.stdin.read(1)
 connection = sqlite3.connect(sys.argv[1], isolation_level=None)
 if sys.argv[2] == "holds":
     connection.execute("BEGIN IMMEDIATE")
@@ -88,16 +89,21 @@ def test_a_home_that_is_full_for_a_moment_loses_no_job(store: Store, monkeypatch
 
 @pytest.fixture
 def halted(store: Store, request: pytest.FixtureRequest) -> Iterator[tuple[Job, psutil.Process]]:
-    """A job whose process was stopped: while it holds the database, if the parameter says so."""
+    """A job whose process was stopped: while it holds the database, if the parameter says so. A supervisor
+    starts after it, or might itself wait for the database to claim the job.
+    """
     job = ask(store, click="halted")
     command = [sys.executable, "-c", HOLDER, str(store.path), request.param]
-    with subprocess.Popen(command) as process:
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
         with store.write() as connection:
             connection.execute(
                 update(schema.jobs)
                 .where(schema.jobs.c.id == job.id)
                 .values(state="running", process=identity.of(process.pid), claimed_by="nobody")
             )
+        assert process.stdin
+        process.stdin.write(b"1")
+        process.stdin.flush()
         found = psutil.Process(process.pid)
         until(lambda: found.status() == psutil.STATUS_STOPPED)
         yield job, found
@@ -106,7 +112,7 @@ def halted(store: Store, request: pytest.FixtureRequest) -> Iterator[tuple[Job, 
 
 @pytest.mark.parametrize("halted", ["holds"], indirect=True)
 def test_a_job_that_was_stopped_while_it_holds_the_database_can_be_cancelled(
-    store: Store, supervised: Supervisor, halted: tuple[Job, psutil.Process]
+    store: Store, halted: tuple[Job, psutil.Process], supervised: Supervisor
 ):
     job, process = halted
     cancelling = threading.Thread(target=queue.cancel, args=(store, job.id, "token of halted"), daemon=True)
@@ -162,7 +168,7 @@ def test_a_job_that_stops_only_once_its_write_is_done_can_be_cancelled(
 
 @pytest.mark.parametrize("halted", ["holds"], indirect=True)
 def test_who_was_stopped_with_the_database_in_its_hand_is_ended(
-    store: Store, supervised: Supervisor, halted: tuple[Job, psutil.Process], monkeypatch: pytest.MonkeyPatch
+    store: Store, halted: tuple[Job, psutil.Process], supervised: Supervisor, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(supervisor, "HALTED_S", 1.0, raising=False)
     assert gone_within([halted[1].pid], 10), "nobody can write any more"
@@ -171,7 +177,7 @@ def test_who_was_stopped_with_the_database_in_its_hand_is_ended(
 
 @pytest.mark.parametrize("halted", ["holds nothing"], indirect=True)
 def test_a_job_that_was_stopped_is_told_and_left_alone(
-    store: Store, supervised: Supervisor, halted: tuple[Job, psutil.Process], monkeypatch: pytest.MonkeyPatch
+    store: Store, halted: tuple[Job, psutil.Process], supervised: Supervisor, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(supervisor, "HALTED_S", 0.2, raising=False)
     told = until(lambda: getattr(supervised, "standstill", "no such thing"))

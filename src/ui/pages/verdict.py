@@ -12,6 +12,7 @@ from src.references.reference import infinity
 from src.references.verdict import Beside, PublishedCell
 from src.store import runs
 from src.ui import charts, curves, provenance, tables
+from src.ui.answers import case_title
 from src.ui.format import moment, ms, plain, times
 from src.ui.kept_runs import finished_run
 from src.ui.paced import draw_paced
@@ -42,29 +43,28 @@ def choose_run(listed: list[runs.Listed]) -> runs.Listed:
 
 def draw_answers(run: Run) -> None:
     """Draw the answer for each length, and its numbers with their provenance."""
-    answers = {length: verdict.answer(run, "cpu", length) for length in verdict.LENGTHS}
-    if not any(answers.values()):
+    answers = verdict.answers(run)
+    if not answers:
         st.info(
             "This run has no result that counts in scope **pipeline**, which is what Infinity's numbers "
             "enclose. Ask for both scopes: the preset **writeup** does.",
             icon=":material/info:",
         )
         return
-    for length, answer in answers.items():
-        if answer:
-            draw_spoken(answer, f"{length} tokens – ")
+    for device, length, answer in answers:
+        draw_spoken(answer, f"{case_title(device, length)} – ")
     st.markdown(
         "On the run's host, which is not Infinity's; text in, label out, batch 1, back to back. Accuracy: "
         "proven to be within 1 % of FP32's, or the answer says so."
     )
-    for length, answer in answers.items():
-        if not answer or not answer.best or not answer.standing or not answer.standing.reference:
+    for device, length, answer in answers:
+        if not answer.best or not answer.standing or not answer.standing.reference:
             continue
         result = verdict.find(run, answer.best.engine, length, "pipeline")
         stated = verdict.beside(run, answer.standing.reference, answer.best.engine, result)
         frames = verdict.on_video(run, answer)
         first, second, third, fourth = st.columns((1, 1.8, 2.4, 2.8), vertical_alignment="center")
-        first.markdown(f"**{length} tokens**")
+        first.markdown(f"**{case_title(device, length)}**")
         with second:
             draw_number(stated, "stated")
         with third:
@@ -154,11 +154,14 @@ def draw_charts(run: Run) -> None:
         return
     threads = min({result.threads for result in results}, key=lambda count: abs(count - verdict.THREADS))
     results = [result for result in results if result.threads == threads]
+    stored = [
+        row for device in dict.fromkeys(result.device for result in results) for row in infinity(device)
+    ]
     left, right = st.columns(2)
     with left:
         st.markdown("**Latency by length**, scope pipeline")
         st.plotly_chart(
-            curves.length_lines(results, infinity("cpu")),
+            curves.length_lines(results, stored),
             key="lengths",
             config=charts.CONFIG,
             alt="Latency against sequence length for each engine, with Infinity's numbers as hollow diamonds",
@@ -179,7 +182,7 @@ def draw_charts(run: Run) -> None:
         ]
         if points:
             st.plotly_chart(
-                curves.pareto(points, [row for row in infinity("cpu") if row.sequence_length == length]),
+                curves.pareto(points, [row for row in stored if row.sequence_length == length]),
                 key="pareto",
                 config=charts.CONFIG,
                 alt="Accuracy on SST-2 against latency; the line joins engines that no other beats in both",
