@@ -8,15 +8,14 @@ import pytest
 import torch
 
 from src import libraries
-from src.bench.sentence_result import EngineResult, Latency
 from src.doctor import gpu_check
 from src.engines import cuda, gpu, registry
 from src.engines.torch_facts import graph_facts
 from src.model import cache
-from src.model.fingerprint import Fingerprint
 from src.model.source import ModelSource
 from src.workers import artifacts
 from src.workers.pool import Pool
+from tests import rows as build
 
 ON_GPU = [spec for spec in registry.ENGINES if spec.device == "cuda"]
 
@@ -49,35 +48,48 @@ def test_with_a_driver_and_builds_for_the_cpu_each_names_the_build(
     assert "nstall" in missing.remedy
 
 
-def answered(probability: float = 0.99, model_ms: float = 1.0) -> EngineResult:
-    latency = Latency(model_ms, (model_ms, model_ms), 18, 6, True, 9, None)
-    return EngineResult(
-        *("x", "positive", probability, (-2.0, 2.0), True, 0.0, "cuda", Fingerprint("x"), None),
-        *(latency, latency, 1.0, 9.0, 100.0, {}),
-    )
+def test_an_engine_whose_timer_does_not_wait_is_caught(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setenv("AWIY_EXTRA_ENGINES", "tests.fakes:ENGINES,tests.gpu_fakes:ENGINES")
+    monkeypatch.setattr(registry, "ACCURACY_BASELINE", "fake-plausible")
+    monkeypatch.setattr(gpu, "names", lambda: ["A card"])
+    monkeypatch.setattr(gpu_check, "BUDGET_S", 10.0)
+    findings = {row.check: row for row in gpu_check.check(ModelSource("embedded"), lambda step: None)}
+    sound, launching = findings["GPU fake-gpu"], findings["GPU fake-gpu-launching"]
+    assert sound.state == "ok", sound.text
+    assert sound.text.startswith("It answers as the baseline does; a text of 16 tokens takes 1.")
+    assert launching.state == "failed"
+    assert "does not wait for the GPU" in launching.text
+    assert gpu.state("fake-gpu").startswith("The check on A card passed on ")
+    assert gpu.state("fake-gpu-launching").startswith("The check on A card failed on ")
 
 
-BASELINE = answered(model_ms=8.0), answered(model_ms=90.0)
-
-
-def judge(short: EngineResult, long: EngineResult, precision: str = "fp16") -> str:
-    return gpu_check.judge(short, long, *BASELINE, precision)
-
-
-def test_a_sound_engine_passes():
-    assert judge(answered(model_ms=1.0), answered(model_ms=1.8)) == ""
-    assert judge(answered(model_ms=1.0), answered(model_ms=0.95)) == "", "16 and 512 may take the same"
-
-
-def test_a_timer_that_does_not_wait_is_caught():
-    assert "cannot be true" in judge(answered(model_ms=0.02), answered(model_ms=0.02))
-    assert "does not wait" in judge(answered(model_ms=1.0), answered(model_ms=0.5))
+@pytest.mark.parametrize(
+    ("small_ms", "large_ms", "told"),
+    [
+        (1.0, 1.6, ""),
+        (1.0, 1.4, "does not wait"),
+        (0.02, 9.0, "cannot be true"),
+        (300.0, 9000.0, "cannot be true"),
+        (1.0, None, "could not be measured"),
+    ],
+)
+def test_times_are_judged(small_ms: float, large_ms: float | None, told: str):
+    problem = gpu_check.wrong_time(small_ms, large_ms)
+    assert told in problem
+    assert bool(told) == bool(problem)
 
 
 def test_other_answers_are_caught():
-    assert "differs from the baseline's" in judge(answered(0.9), answered(model_ms=1.8))
-    assert "differs" in judge(answered(0.98), answered(model_ms=1.8), "fp32")
-    assert judge(answered(0.98), replace(answered(), model=answered(model_ms=1.8).model)) == ""
+    def told(probability: float, engine: str) -> str:
+        rows = [build.row(id, 16, "pipeline", 1.0) for id in (registry.ACCURACY_BASELINE, engine)]
+        answer = build.sentence(*rows)
+        base, other = answer.engines
+        base, other = replace(base, probability=0.99), replace(other, probability=probability)
+        return gpu_check.wrong_answer(engine, [replace(answer, engines=(base, other))])
+
+    assert "differs from the baseline's" in told(0.96, "torchscript-cuda-fp16")
+    assert told(0.98, "torchscript-cuda-fp16") == ""
+    assert "differs from the baseline's" in told(0.98, "torchscript-cuda-fp32")
 
 
 def test_what_was_checked_is_kept_and_shown(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
