@@ -89,7 +89,13 @@ class Reference:
     @property
     def title(self) -> str:
         """Return what stands beside one of Infinity's latencies in a chart or table."""
-        return f"Infinity, {self.sequence_length} tokens"
+        place = f" on {self.card}" if self.card else ""
+        return f"Infinity{place}, {self.sequence_length} tokens"
+
+    @property
+    def card(self) -> str:
+        """Return on which GPU it was measured, such as `NVIDIA T4`; "" on a CPU."""
+        return self.hardware.rpartition(", ")[2] if self.device == "cuda" else ""
 
 
 COLUMNS = tuple(field.name for field in fields(Reference))

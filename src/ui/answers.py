@@ -43,7 +43,7 @@ def cards(standing: Standing) -> tuple[str, str]:
     measured = standing.figure.measurement
     if measured.device == "cpu" or not standing.reference:
         return "", ""
-    return measured.hardware or "a GPU that is not named", standing.reference.hardware.rpartition(", ")[2]
+    return measured.hardware or "a GPU that is not named", standing.reference.card
 
 
 def case_title(device: str, length: int) -> str:

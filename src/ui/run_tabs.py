@@ -19,10 +19,15 @@ from src.ui.stored import draw_stored
 Beside = tuple[references.Reference, references.Comparison]
 
 
-def stored_beside(run: Run, result: Result) -> list[Beside]:
-    """Return the stored numbers beside a case: those of its own length where there are some."""
-    beside = references.beside_result(run, result)
-    return [side for side in beside if side[0].sequence_length == result.sequence_length] or beside
+def stored_beside(run: Run, rows: list[Result]) -> list[Beside]:
+    """Return the stored numbers beside results, those of each of their devices."""
+    devices = {row.device: row for row in reversed(rows)}
+    return [side for row in devices.values() for side in references.beside_result(run, row)]
+
+
+def of_length(stored: list[Beside], length: int) -> list[Beside]:
+    """Return the stored numbers of a length, or all where it has none."""
+    return [side for side in stored if side[0].sequence_length == length] or stored
 
 
 def matches(row: Result, chosen: Facts, but: Iterable[str] = ()) -> bool:
@@ -33,7 +38,7 @@ def draw_latency(run: Run, shown: list[Result], good: list[Result]) -> None:
     if not good:
         st.info("No engine has a valid result in this case. The table tells why.", icon=":material/block:")
         return
-    stored = stored_beside(run, good[0])
+    stored = of_length(stored_beside(run, good), good[0].sequence_length)
     st.plotly_chart(
         charts.run_bars(good, [reference for reference, _ in stored]),
         key="run_bars",
@@ -63,9 +68,8 @@ def draw_lengths(run: Run, rows: list[Result], chosen: Facts) -> None:
     ]
     if len({row.sequence_length for row in shown}) < 2:
         st.info("This run has one length only. Measure several to see a curve.", icon=":material/show_chart:")
-    beside = references.beside_result(run, shown[0]) if shown else []
     st.plotly_chart(
-        curves.length_lines(shown, [reference for reference, _ in beside]),
+        curves.length_lines(shown, [reference for reference, _ in stored_beside(run, shown)]),
         key="run_lines",
         config=charts.CONFIG,
         alt="Latency against sequence length, a line per engine, both axes logarithmic.",

@@ -100,6 +100,7 @@ def host_line(host: Facts) -> str:
     parts = [host.get("name"), host.get("cpu")]
     if host.get("allowed_cpus"):
         parts.append(many(host["allowed_cpus"], "CPU"))
+    parts += host.get("gpus", ())
     if host.get("memory_gb"):
         parts.append(f"{host['memory_gb']:g} GB")
     if host.get("system"):
