@@ -10,6 +10,7 @@ from src.bench.events import Begun, Ended, Event, Failed, LeadIn, Loaded, Slice,
 from src.bench.plan import Case
 from src.facts import Facts
 from src.host import evidence
+from src.host.evidence import Evidence
 from src.host.probe import Speed
 from src.stats import median
 
@@ -20,6 +21,29 @@ class Cell(NamedTuple):
     group: int
     engine: str
     case: Case
+
+
+@dataclass
+class Probes:
+    """What the probes found at slices of one kind, sorted."""
+
+    aparts: list[float] = field(default_factory=list)
+    loops: list[float] = field(default_factory=list)
+
+    def take(self, seen: Evidence) -> None:
+        for kept, value in ((self.aparts, seen.apart_ns), (self.loops, seen.loop_us)):
+            if value is not None:
+                insort(kept, value)
+
+    @property
+    def best(self) -> Speed | None:
+        """Return how the CPUs are when nothing slows them: what was found in the best twentieth of the slices
+        so far. A run that begins while they are slow learns better, and its judgement changes.
+        """
+        if not self.loops:
+            return None
+        apart = self.aparts[len(self.aparts) // 20] if self.aparts else None
+        return Speed(apart, self.loops[len(self.loops) // 20])
 
 
 @dataclass
@@ -34,8 +58,9 @@ class Record:
     paced: dict[Cell, list[Slice]] = field(default_factory=dict)
     failures: list[Failed] = field(default_factory=list)
     ended: Ended | None = None
-    aparts: list[float] = field(default_factory=list)  # what the probes found, sorted
-    loops: list[float] = field(default_factory=list)
+    probes: Probes = field(default_factory=Probes)
+    # A CPU that rests before each call may be clocked down for it: that is what pacing does, and no noise.
+    paced_probes: Probes = field(default_factory=Probes)
 
     def add(self, event: Event) -> None:
         """Take one event."""
@@ -51,12 +76,7 @@ class Record:
             case Slice():
                 kept_in = self.slices if event.pace_s is None else self.paced
                 kept_in.setdefault(Cell(event.group, event.engine, event.case), []).append(event)
-                for kept, value in (
-                    (self.aparts, event.evidence.apart_ns),
-                    (self.loops, event.evidence.loop_us),
-                ):
-                    if value is not None:
-                        insort(kept, value)
+                self.probes_of(event).take(event.evidence)
             case Failed():
                 self.failures.append(event)
             case Ended():
@@ -64,13 +84,18 @@ class Record:
 
     @property
     def reference(self) -> Speed | None:
-        """Return how the CPUs are when nothing slows them: what the probes found in the best twentieth of the
-        slices so far. A run that begins while they are slow learns better, and its judgement changes.
-        """
-        if not self.loops:
-            return None
-        apart = self.aparts[len(self.aparts) // 20] if self.aparts else None
-        return Speed(apart, self.loops[len(self.loops) // 20])
+        """Return how the CPUs are back to back when nothing slows them."""
+        return self.probes.best
+
+    def probes_of(self, slice: Slice) -> Probes:
+        """Return what the probes found at slices like this one: back to back, or paced."""
+        return self.probes if slice.pace_s is None else self.paced_probes
+
+    @property
+    def paced_speed(self) -> float | None:
+        """Return the CPUs' speed after a pause as a share of that back to back; None where not known."""
+        hot, rested = self.probes.best, self.paced_probes.best
+        return hot.loop_us / rested.loop_us if hot and rested else None
 
     def disturbed(self, slice: Slice) -> tuple[str, ...]:
         """Return the kinds of disturbance of a slice, by all that is known now. None: it counts."""
@@ -78,7 +103,8 @@ class Record:
         if seen.loop_us is None:
             return slice.disturbed
         apart_ns = seen.apart_ns if slice.case.threads > 1 else None
-        return slice.disturbed + evidence.slowdowns(Speed(apart_ns, seen.loop_us), self.reference)
+        reference = self.probes_of(slice).best
+        return slice.disturbed + evidence.slowdowns(Speed(apart_ns, seen.loop_us), reference)
 
     def counted(self, cell: Cell) -> list[Slice]:
         """Return the slices of a cell that had the lead-in it turned out to need, disturbed ones among

@@ -177,7 +177,8 @@ class Rounds:
         failed.
         """
         cap_s = self.settings.cut_s(self.expected.slice_s(cell, calls, pace_s))
-        self.patience.settle()
+        if pace_s is None:
+            self.patience.settle()
         ask = Ask(number, attempt, cell, self.expected.lead_in(cell), calls, cap_s, pace_s)
         timed = self.session.slice(ask)
         if timed:

@@ -123,12 +123,13 @@ def waited(record: Record) -> float:
 
 
 def noise_reasons(record: Record, slices: list[Slice]) -> list[str]:
-    """Return what disturbed these slices, most frequent first, as sentences."""
+    """Return what disturbed these slices, all paced or none, most frequent first, as sentences."""
+    reference = record.probes_of(slices[0]).best if slices else None
     disturbed = [(record.disturbed(slice), slice.evidence) for slice in slices]
     counts = Counter(kind for kinds, _ in disturbed for kind in kinds)
     texts = [
         evidence.explain(
-            kind, [seen for kinds, seen in disturbed if kind in kinds], count, len(slices), record.reference
+            kind, [seen for kinds, seen in disturbed if kind in kinds], count, len(slices), reference
         )
         for kind, count in counts.most_common()
     ]

@@ -30,4 +30,5 @@ def outcome(record: Record, cell: Cell) -> PacedCell:
         median_ci95_ms=median_interval(medians),
         verdict=verdict,
         reasons=() if verdict == VALID else tuple(reasons),
+        cpu_speed=record.paced_speed,
     )

@@ -34,6 +34,7 @@ CSV_COLUMNS = (
 )
 RUNTIMES = ("onnxruntime", "openvino", "ctranslate2", "torch")
 
+LITTLE_SLOWER = 0.95  # of a CPU's speed: what is above is not worth a word
 FORMULA_SIGNS = ("=", "+", "-", "@", "\t")
 
 
@@ -165,7 +166,16 @@ def paced_lines(run: Run) -> list[str]:
             f"One request each {row.pace_s:g} s: {row.engine}, {title(row)}: "
             f"{number_or_dash(row.median_ms)} ms{spread}, {row.verdict}"
         )
+    if run.paced and (text := paced_speed(run.paced[0].cpu_speed)):
+        lines.append(text)
     return lines
+
+
+def paced_speed(speed: float | None) -> str:
+    """Return what a pause does to the CPUs, in words; empty where it does little or is not known."""
+    if speed is None or speed > LITTLE_SLOWER:
+        return ""
+    return f"After such a pause a CPU runs at {100 * speed:.0f} % of its speed, which is in these figures."
 
 
 def number_or_dash(value: float | None) -> str:

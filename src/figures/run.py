@@ -126,7 +126,10 @@ class Result(OfCase):
 
 @dataclass(frozen=True, kw_only=True)
 class PacedCell(OfCase):
-    """What one engine took with a pause of `pace_s` before each call."""
+    """What one engine took with a pause of `pace_s` before each call.
+
+    `cpu_speed` is that of the CPUs after a pause, as a share of theirs back to back; None where not known.
+    """
 
     engine: str
     title: str
@@ -138,6 +141,7 @@ class PacedCell(OfCase):
     median_ci95_ms: Interval | None
     verdict: str
     reasons: tuple[str, ...]
+    cpu_speed: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,6 +3,7 @@
 import pandas as pd
 import streamlit as st
 
+from src.figures import report
 from src.figures.run import PacedCell, Result, Run
 from src.references.pacing import Paced, paced_cells
 from src.ui.format import interval, ms, plain, significant, times
@@ -31,7 +32,8 @@ def draw_paced(run: Run) -> None:
     )
     st.caption(
         "Scope pipeline, median of the round medians with their interval, ms; lower is better. "
-        f"Each request after a pause of {cells[0].paced.pace_s:g} s, the process alone and idle meanwhile."
+        f"Each request after a pause of {cells[0].paced.pace_s:g} s, the process alone and idle meanwhile. "
+        + report.paced_speed(cells[0].paced.cpu_speed)
     )
 
 

@@ -112,6 +112,29 @@ def test_a_run_whose_engine_took_more_cpu_than_its_threads_is_judged_anew(
     assert verdicts_of(id) == {"invalid"}
 
 
+def test_a_run_with_paced_cells_is_judged_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Their CPUs rest and are slower: paced slices were held against those back to back."""
+    monkeypatch.setenv("AWIY_HOME", str(tmp_path / "old"))
+    record, other = Record(), with_id(made(TIMES), "20261101-000000-aaaa")
+    for event in made(TIMES).events():
+        if isinstance(event, Slice):
+            event = replace(event, evidence=replace(event.evidence, loop_us=80.0))
+        record.add(event)
+    (cell,) = (cell for cell in record.slices if cell.engine == BASELINE)
+    for slice in record.slices[cell][:6]:
+        record.add(replace(slice, pace_s=0.5, evidence=replace(slice.evidence, loop_us=130.0)))
+    with monkeypatch.context() as patch:
+        patch.setattr(database, "HEAD", "0004")
+        patch.setattr(database.migrate, "__defaults__", (up_to("0004", tmp_path),))
+        patch.setattr(Record, "probes_of", lambda record, _: record.probes)  # as it was
+        id = kept(open_store(), record)
+        kept(open_store(), other)
+        assert [row.verdict for row in runs.run(open_store(), id).paced] == ["invalid"]
+    database.opened.cache_clear()
+    assert writing.settle_orphans(open_store()) == [id], "the other has none"
+    assert [row.verdict for row in runs.run(open_store(), id).paced] == ["valid"]
+
+
 def verdicts_of(id: str) -> set[str]:
     run = runs.run(open_store(), id)
     return {row.verdict for row in run.results if row.engine == "onnxruntime-int8"}

@@ -12,6 +12,7 @@ from src.bench.plan import Case, Plan
 from src.bench.record import Cell, Record
 from src.figures import report
 from src.figures.results import summarise
+from src.host.probe import Speed
 from src.references.pacing import paced_cells
 from src.store import runs, transfer
 from src.store.database import Store
@@ -63,6 +64,36 @@ def test_they_stand_beside_infinity_with_both_ways(record: Record):
     assert int8.slower == pytest.approx(1.5, rel=0.1)
     assert int8.comparison
     assert not any("Pacing" in caveat for caveat in int8.comparison.caveats), "as the demo was driven"
+
+
+def slowed(record: Record, times: float, only: int | None = None) -> Record:
+    """Let the CPUs be slower at all paced slices, or at those of one round, than their 80 µs for a loop."""
+    again = Record()
+    for event in record.events():
+        if isinstance(event, Slice):
+            loop_us = event.evidence.loop_us or 80.0
+            if event.pace_s and only in (None, event.round):
+                loop_us *= times
+            event = replace(event, evidence=replace(event.evidence, loop_us=loop_us))
+        again.add(event)
+    return again
+
+
+def test_a_clock_that_falls_while_it_rests_is_what_pacing_does(record: Record):
+    for speed, told in ((1.0, False), (0.6, True)):
+        run = summarise(slowed(record, 1 / speed))
+        assert {row.verdict for row in run.paced} == {"valid"}
+        assert [row.cpu_speed for row in run.paced] == pytest.approx([speed, speed])
+        assert (f"a CPU runs at {100 * speed:.0f} % of its speed" in report.to_markdown(run)) == told
+    assert run.noise.reference == Speed(None, 80.0), "back to back is judged by itself"
+    assert run.noise.disturbed_slices == 0
+
+
+def test_what_disturbs_some_paced_slices_is_noise(record: Record):
+    run = summarise(slowed(slowed(record, 1.5), 1.5, only=3))
+    for row in run.paced:
+        assert (row.rounds, row.verdict) == (5, "invalid")
+        assert "A CPU ran at 67 % of its speed in 1 of 6 slices" in row.reasons[1]
 
 
 def test_too_few_rounds_and_noise_are_told(record: Record):
