@@ -14,7 +14,7 @@ from src.engines import gpu, registry
 from src.figures import results
 from src.figures.run import Run
 from src.home import utc_now
-from src.host.machine import INFINITY_THREADS
+from src.host.machine import INFINITY_THREADS, usable_cpus
 from src.model.source import ModelSource
 from src.progress import Progress
 from src.workers.pool import Pool
@@ -70,7 +70,7 @@ def plan(ids: tuple[str, ...]) -> Plan:
     """Return the run whose times are looked at: one text and many, in the same rounds."""
     batches, lengths = zip(SMALL, LARGE, strict=True)
     return Plan(
-        *(ids, lengths, batches, (INFINITY_THREADS,), ("model",), BUDGET_S),
+        *(ids, lengths, batches, (min(INFINITY_THREADS, usable_cpus()),), ("model",), BUDGET_S),
         percentile=50,
         precision=0.1,
         baseline=ids[0],
@@ -108,7 +108,7 @@ def wrong_answer(id: str, answers: list[SentenceResult]) -> str:
 def wrong_time(small_ms: float | None, large_ms: float | None) -> str:
     """Return what is wrong with an engine's times at SMALL and LARGE; empty for nothing."""
     if small_ms is None or large_ms is None:
-        return "Its time could not be measured."
+        return f"Its time could not be measured within {BUDGET_S:.0f} s."
     if not FASTEST_MS <= small_ms <= SLOWEST_MS:
         return (
             f"A call took {small_ms:.3g} ms, which cannot be true of a GPU: between {FASTEST_MS:g} and "

@@ -84,7 +84,7 @@ def heads(at: AppTest) -> list[str]:
 def said(text: str) -> str:
     """Return what a headline says, without what differs by place: markup, the length before it."""
     plain = re.sub(r"[*\\]", "", text.removeprefix("### "))
-    return " ".join(re.sub(r"^16 tokens – ", "", plain).split())
+    return " ".join(re.sub(r"^16 tokens(, GPU)? – ", "", plain).split())
 
 
 def of_home(rows: list[Result], model: dict) -> list[str]:
@@ -110,9 +110,16 @@ def test_every_page_and_the_command_line_say_the_same(
     keep(run)
     id = run.head.id
     of_benchmark = [said(text) for text in heads(page("benchmark", run=id, r_scope="pipeline"))]
-    of_verdict = [said(text) for text in heads(page("verdict", v_run=id)) if "16 tokens" in text]
+    told = [text for text in heads(page("verdict", v_run=id)) if "16 tokens" in text]
+    of_verdict = [said(text) for text in told if "16 tokens, GPU" not in text]
+    of_gpu = [said(text) for text in told if "16 tokens, GPU" in text]
     assert main.main(["show", id]) == 0
     printed = " ".join(capsys.readouterr().out.split())
+    on_gpu = [row for row in rows if row.device == "cuda" and row.verdict != "invalid"]
+    assert len(of_gpu) == bool(on_gpu)
+    for spoken in of_gpu:
+        assert spoken in of_benchmark
+        assert f"16 tokens, GPU – {spoken}" in printed
     on_cpu = [row for row in rows if row.device == "cpu" and row.verdict != "invalid"]
     if not on_cpu:
         assert of_verdict == []
