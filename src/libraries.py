@@ -2,13 +2,11 @@
 
 import importlib.metadata
 from contextlib import suppress
-from functools import lru_cache
 
 # What a library is called where it is built for a GPU.
 OTHER_DISTRIBUTIONS = {"onnxruntime": ("onnxruntime-gpu",)}
 
 
-@lru_cache
 def version(library: str) -> str | None:
     """Return the version of an installed library, or None."""
     for distribution in (library, *OTHER_DISTRIBUTIONS.get(library, ())):

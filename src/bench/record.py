@@ -14,6 +14,8 @@ from src.host.evidence import Evidence
 from src.host.probe import Speed
 from src.stats import median
 
+BEST_OF, BEST_OF_PACED = 20, 4
+
 
 class Cell(NamedTuple):
     """Engine × case, within the group of engines that were in memory together."""
@@ -35,15 +37,15 @@ class Probes:
             if value is not None:
                 insort(kept, value)
 
-    @property
-    def best(self) -> Speed | None:
-        """Return how the CPUs are when nothing slows them: what was found in the best twentieth of the slices
-        so far. A run that begins while they are slow learns better, and its judgement changes.
+    def best(self, of: int) -> Speed | None:
+        """Return how the CPUs are when nothing slows them: what was found in the best of so many slices (20:
+        the best twentieth) so far. A run that begins while they are slow learns better, and its judgement
+        changes.
         """
         if not self.loops:
             return None
-        apart = self.aparts[len(self.aparts) // 20] if self.aparts else None
-        return Speed(apart, self.loops[len(self.loops) // 20])
+        apart = self.aparts[len(self.aparts) // of] if self.aparts else None
+        return Speed(apart, self.loops[len(self.loops) // of])
 
 
 @dataclass
@@ -85,17 +87,23 @@ class Record:
     @property
     def reference(self) -> Speed | None:
         """Return how the CPUs are back to back when nothing slows them."""
-        return self.probes.best
+        return self.probes.best(BEST_OF)
 
     def probes_of(self, slice: Slice) -> Probes:
         """Return what the probes found at slices like this one: back to back, or paced."""
         return self.probes if slice.pace_s is None else self.paced_probes
 
+    def reference_of(self, slice: Slice) -> Speed | None:
+        """Return what a slice is held against. There are few paced ones, and a clock may not have fallen yet
+        at some: they are no yardstick for the others.
+        """
+        return self.probes_of(slice).best(BEST_OF if slice.pace_s is None else BEST_OF_PACED)
+
     @property
     def paced_speed(self) -> float | None:
         """Return the CPUs' speed after a pause as a share of that back to back; None where not known."""
-        hot, rested = self.probes.best, self.paced_probes.best
-        return hot.loop_us / rested.loop_us if hot and rested else None
+        loops = self.paced_probes.loops
+        return self.reference.loop_us / median(loops) if self.reference and loops else None
 
     def disturbed(self, slice: Slice) -> tuple[str, ...]:
         """Return the kinds of disturbance of a slice, by all that is known now. None: it counts."""
@@ -103,8 +111,7 @@ class Record:
         if seen.loop_us is None:
             return slice.disturbed
         apart_ns = seen.apart_ns if slice.case.threads > 1 else None
-        reference = self.probes_of(slice).best
-        return slice.disturbed + evidence.slowdowns(Speed(apart_ns, seen.loop_us), reference)
+        return slice.disturbed + evidence.slowdowns(Speed(apart_ns, seen.loop_us), self.reference_of(slice))
 
     def counted(self, cell: Cell) -> list[Slice]:
         """Return the slices of a cell that had the lead-in it turned out to need, disturbed ones among

@@ -12,16 +12,17 @@ import numpy as np
 from src.engines import gpu
 from src.engines.onnxruntime import OnnxRuntimeEngine, Provider, provider_file
 from src.engines.spec import EngineSpec, Missing
+from src.engines.torch_facts import graph_facts
 from src.engines.torchscript import FILE, TorchScriptEngine
 
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")
-DTYPES = {"torch.float32": "fp32", "torch.float16": "fp16"}
+DTYPES = {"fp32": "float32", "fp16": "float16"}
 # TensorRT builds for a range of shapes and is fastest at the best one; a shape outside means a new build.
 SMALLEST, BEST, LARGEST = (1, 2), (1, 128), (32, 512)  # batch × tokens
 
 
 class TorchScriptCudaEngine(TorchScriptEngine):
-    """A traced file on the GPU. Its logits are in the row's precision, or it is not what the row says."""
+    """A traced file on the GPU, refused where its weights are not in the row's precision."""
 
     DEVICE = "cuda"
 
@@ -43,18 +44,17 @@ class TorchScriptCudaEngine(TorchScriptEngine):
         torch.backends.cuda.matmul.allow_tf32 = False  # FP32 means FP32
         self.torch = torch
         self.module = torch.jit.load(os.path.join(artifact, FILE), map_location=self.DEVICE).eval()
-        token = torch.ones(1, 1, dtype=torch.int64, device=self.DEVICE)
-        dtype = DTYPES[str(self.module(token, token, token - token).dtype)]
-        if dtype != self.spec.precision:
-            raise RuntimeError("The file answers in %s, not in %s." % (dtype, self.spec.precision))
+        dtypes = set(graph_facts(self.module)["weights"]) - {"int64"}
+        if dtypes != {DTYPES[self.spec.precision]}:
+            raise RuntimeError("The file's weights are %s, not %s." % (dtypes, self.spec.precision))
 
     def infer(
         self, input_ids: np.ndarray, attention_mask: np.ndarray, token_type_ids: np.ndarray
     ) -> np.ndarray:
         torch = self.torch
         with torch.inference_mode():
-            inputs = [torch.from_numpy(array).cuda() for array in (input_ids, attention_mask, token_type_ids)]
-            logits = self.module(*inputs).float()
+            arrays = (input_ids, attention_mask, token_type_ids)
+            logits = self.module(*[torch.from_numpy(array).to(self.DEVICE) for array in arrays]).float()
             torch.cuda.synchronize()  # inside the timer: a launched kernel is no answer
             return logits.cpu().numpy()
 
@@ -115,7 +115,11 @@ class OnnxRuntimeCudaEngine(OnnxRuntimeEngine):
         return bound.copy_outputs_to_cpu()[0].astype(np.float32)
 
     def facts(self) -> Dict[str, Any]:
-        return {**super().facts(), "provider_options": self.session.get_provider_options()}
+        return {
+            **super().facts(),
+            "gpu": gpu.in_words(gpu.names()),
+            "provider_options": self.session.get_provider_options(),
+        }
 
 
 class TensorRtEngine(OnnxRuntimeCudaEngine):

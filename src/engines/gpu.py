@@ -9,7 +9,7 @@ import json
 import os
 import re
 from pathlib import Path
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Sequence
 
 from src.engines.spec import Missing
 from src.home import ROOT, home
@@ -24,9 +24,20 @@ def names() -> List[str]:
     """Return the model of each NVIDIA GPU, as the driver tells it; none where no driver is loaded."""
     models = []
     for path in sorted(glob.glob(os.path.join(os.path.dirname(DRIVER), "gpus", "*", "information"))):
-        with open(path) as stream:
-            models += re.findall(r"^Model:\s*(.+?)\s*$", stream.read(), flags=re.MULTILINE)
+        try:
+            with open(path) as stream:
+                models += re.findall(r"^Model:\s*(.+?)\s*$", stream.read(), flags=re.MULTILINE)
+        except OSError:
+            continue
     return models
+
+
+def in_words(models: Sequence[str]) -> str:
+    """Return on which of a host's GPUs an engine runs, as far as is known: it takes the first one, and which
+    that is, is CUDA's to say. "" for none.
+    """
+    different = sorted(set(models))
+    return different[0] if len(different) == 1 else "one of %s" % ", ".join(different) if different else ""
 
 
 def driver() -> Optional[str]:

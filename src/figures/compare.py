@@ -16,8 +16,8 @@ from src.stats import FEWEST_ROUNDS, LEAST_NOISE_FLOOR, Ratio, median, verdict
 
 RESAMPLES = 4000
 HOST_FACTS = (
-    *("name", "cpu", "isa", "caches", "cpus", "cgroup_cpus", "memory_gb", "virtualisation"),
-    *("governor", "turbo", "system", "libraries", "git_commit"),
+    *("name", "cpu", "isa", "caches", "cpus", "gpus", "gpu_driver", "cgroup_cpus", "memory_gb"),
+    *("virtualisation", "governor", "turbo", "system", "libraries", "git_commit"),
 )
 PLAN_FACTS = ("threads", "pace_s", "seed", "baseline", "percentile", "precision", "budget_s")
 MODEL_FACTS = ("name", "architecture", "fingerprint")

@@ -62,8 +62,8 @@ def judge_not_warm(kept: list[Slice]) -> tuple[str, list[str]]:
 def too_many_threads(record: Record, cell: Cell, kept: list[Slice]) -> str:
     """Return in which way an engine took more threads than it was given; nothing where it did not.
 
-    Threads that live for a call only are not seen at a slice's ends. Their CPU time is, where the engine has
-    left the CPUs its worker was given; within those they are not noticed.
+    Where the kernel tells nothing of threads, and in runs of versions that did not count those that are gone,
+    CPU time above that of the threads tells.
     """
     threads = cell.case.threads
     facts = record.loaded[cell.group, cell.engine, threads].facts
@@ -124,7 +124,7 @@ def waited(record: Record) -> float:
 
 def noise_reasons(record: Record, slices: list[Slice]) -> list[str]:
     """Return what disturbed these slices, all paced or none, most frequent first, as sentences."""
-    reference = record.probes_of(slices[0]).best if slices else None
+    reference = record.reference_of(slices[0]) if slices else None
     disturbed = [(record.disturbed(slice), slice.evidence) for slice in slices]
     counts = Counter(kind for kinds, _ in disturbed for kind in kinds)
     texts = [

@@ -107,11 +107,12 @@ def to_markdown(run: Run) -> str:
     """Return a run's results as Markdown tables, one for each case, with what must be known about them."""
     head = run.head
     host = head.host
+    cpus = host["allowed_cpus"] or "unknown"
     lines = [
         f"# Run {head.id}",
         "",
         f"{head.started_at}, {head.model['name']}, on {host['cpu']} "
-        f"({host['allowed_cpus'] or 'unknown'} CPUs, {host['system']}). {ending(run)}",
+        f"({', '.join([f'{cpus} CPUs', *host.get('gpus', ()), host['system']])}). {ending(run)}",
         "",
         "Latency in ms, lower is better. The interval is 95 %. Ratio: latency ÷ that of "
         f"`{head.plan['baseline']}` in the same rounds.",
@@ -166,13 +167,16 @@ def paced_lines(run: Run) -> list[str]:
             f"One request each {row.pace_s:g} s: {row.engine}, {title(row)}: "
             f"{number_or_dash(row.median_ms)} ms{spread}, {row.verdict}"
         )
-    if run.paced and (text := paced_speed(run.paced[0].cpu_speed)):
+    if text := paced_speed(run):
         lines.append(text)
     return lines
 
 
-def paced_speed(speed: float | None) -> str:
-    """Return what a pause does to the CPUs, in words; empty where it does little or is not known."""
+def paced_speed(run: Run) -> str:
+    """Return what a pause does to the CPUs, in words; empty where it does little, is not known, or where no
+    paced cell counts.
+    """
+    speed = next((cell.cpu_speed for cell in run.paced if cell.verdict != "invalid"), None)
     if speed is None or speed > LITTLE_SLOWER:
         return ""
     return f"After such a pause a CPU runs at {100 * speed:.0f} % of its speed, which is in these figures."

@@ -6,6 +6,7 @@ import json
 import platform
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from src import cpu, environments, libraries
@@ -82,6 +83,7 @@ def with_needs(names: list[str]) -> list[Recipe]:
     return list(ordered.values())
 
 
+@lru_cache
 def library_version(name: str) -> str:
     """Return the version of an installed library. Raises ModelError when it is not installed."""
     version = libraries.version(name)

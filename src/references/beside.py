@@ -9,7 +9,7 @@ from src.accuracy import known_accuracy
 from src.accuracy.known_accuracy import Known
 from src.bench.plan import SCOPES
 from src.bench.sentence_result import EngineResult, SentenceResult
-from src.engines import registry
+from src.engines import gpu, registry
 from src.facts import Facts
 from src.figures import judging
 from src.figures.run import VALID, Result, Run
@@ -113,7 +113,7 @@ def measurement_of_sentence(answer: SentenceResult, device: str, scope: str) -> 
 
 def hardware(host: Facts, device: str) -> str:
     """Return what computed: the host's CPU, or its GPU; "" where the host does not tell."""
-    return ", ".join(host.get("gpus", ())) if device == "cuda" else host.get("cpu", "")
+    return gpu.in_words(host.get("gpus", ())) if device == "cuda" else host.get("cpu", "")
 
 
 def placement(threads: int, cores: int) -> str:

@@ -28,6 +28,8 @@ class HostFacts(HeadFacts):
     memory_gb: Annotated[float, Field(ge=0, le=1e6)] | None = None
     isa: Annotated[list[Text], Field(max_length=100)] = []
     caches: Annotated[list[Text], Field(max_length=100)] = []
+    gpus: Annotated[list[Text], Field(max_length=100)] = []
+    gpu_driver: Text | None = None
     libraries: Annotated[dict[Text, Text], Field(max_length=100)] = {}
     git_commit: Text | None = None
     governor: Text | None = None

@@ -53,7 +53,8 @@ def case_title(device: str, length: int) -> str:
 
 def accuracy_words(figure: Figure) -> str:
     """Return what keeps an engine's accuracy from being proven."""
-    return "accuracy not proven" if figure.accuracy == NOT_PROVEN else "accuracy not known on its CPU"
+    place = "GPU" if figure.measurement.device == "cuda" else "CPU"
+    return "accuracy not proven" if figure.accuracy == NOT_PROVEN else f"accuracy not known on its {place}"
 
 
 def notes(answer: Answer, escape: Callable[[str], str] = plain) -> list[str]:

@@ -88,6 +88,7 @@ def finish_bars(
 def draw_references(figure: go.Figure, references: Sequence[Reference]) -> None:
     """Draw Infinity's stored latencies (ms) as dashed lines across a chart."""
     for reference in references:
+        dash = "dot" if reference.card else "dash"
         figure.add_shape(
             type="line",
             x0=reference.value,
@@ -95,7 +96,7 @@ def draw_references(figure: go.Figure, references: Sequence[Reference]) -> None:
             y0=0,
             y1=1,
             yref="paper",
-            line={"color": style.stored(reference.sequence_length), "width": 2.5, "dash": "dash"},
+            line={"color": style.stored(reference.sequence_length), "width": 2.5, "dash": dash},
             name=f"{reference.title}: {ms(reference.value)} (stored, 2021)",
             showlegend=True,
         )

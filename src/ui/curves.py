@@ -18,7 +18,7 @@ from src.ui.format import interval, unmarked
 
 def length_lines(rows: list[Result], stored: Sequence[Reference]) -> go.Figure:
     """Return latency against sequence length, a line per engine, both axes logarithmic; stored numbers as
-    hollow diamonds.
+    hollow diamonds, those of a GPU as squares.
 
     `rows` are results of one batch size, thread count and scope.
     """
@@ -39,19 +39,20 @@ def length_lines(rows: list[Result], stored: Sequence[Reference]) -> go.Figure:
             customdata=[interval(*span) for span in spans],
             hovertemplate="%{fullData.name}, %{x} tokens: %{y:.3g} ms (%{customdata})<extra></extra>",
         )
-    if stored:
+    for card in dict.fromkeys(reference.card for reference in stored):
+        there = [reference for reference in stored if reference.card == card]
         figure.add_scatter(
-            name="Infinity (stored, 2021)",
-            x=[reference.sequence_length for reference in stored],
-            y=[reference.value for reference in stored],
+            name=f"Infinity{f' on {card}' if card else ''} (stored, 2021)",
+            x=[reference.sequence_length for reference in there],
+            y=[reference.value for reference in there],
             mode="markers",
             marker={
-                "symbol": "diamond-open",
+                "symbol": "square-open" if card else "diamond-open",
                 "size": 13,
-                "color": [style.stored(reference.sequence_length) for reference in stored],
+                "color": [style.stored(reference.sequence_length) for reference in there],
                 "line": {"width": 2.5},
             },
-            customdata=[unmarked(reference.hardware) for reference in stored],
+            customdata=[unmarked(reference.hardware) for reference in there],
             hovertemplate="Infinity, stored, %{x} tokens: %{y:.3g} ms (%{customdata})<extra></extra>",
         )
     lengths = sorted(

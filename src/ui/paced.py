@@ -33,7 +33,7 @@ def draw_paced(run: Run) -> None:
     st.caption(
         "Scope pipeline, median of the round medians with their interval, ms; lower is better. "
         f"Each request after a pause of {cells[0].paced.pace_s:g} s, the process alone and idle meanwhile. "
-        + report.paced_speed(cells[0].paced.cpu_speed)
+        + report.paced_speed(run)
     )
 
 

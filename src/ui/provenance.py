@@ -3,6 +3,7 @@
 import streamlit as st
 
 from src.figures.run import Result, Run
+from src.references.beside import hardware
 from src.references.reference import SCOPE_TITLES, STATISTICS, Reference
 from src.references.verdict import Beside
 from src.ui.format import interval, moment, ms, plain
@@ -48,7 +49,7 @@ def draw_measured(side: Beside, run: Run) -> None:
     facts = {
         "Engine": f"{plain(row.title)}, {versions(row)}",
         "Model": plain(head.model.get("name", "not named")),
-        "Host": plain(f"{host.get('cpu', 'not named')}, {host.get('system', '')}"),
+        "Host": plain(f"{hardware(host, row.device) or 'not named'}, {host.get('system', '')}"),
         "Threads": str(row.threads),
         "Batch, tokens": f"{row.batch_size} × {row.sequence_length}",
         "Scope": SCOPE_TITLES[row.scope],

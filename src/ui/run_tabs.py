@@ -21,8 +21,10 @@ Beside = tuple[references.Reference, references.Comparison]
 
 def stored_beside(run: Run, rows: list[Result]) -> list[Beside]:
     """Return the stored numbers beside results, those of each of their devices."""
-    devices = {row.device: row for row in reversed(rows)}
-    return [side for row in devices.values() for side in references.beside_result(run, row)]
+    first: dict[str, Result] = {}
+    for row in rows:
+        first.setdefault(row.device, row)
+    return [side for row in first.values() for side in references.beside_result(run, row)]
 
 
 def of_length(stored: list[Beside], length: int) -> list[Beside]:
@@ -75,7 +77,7 @@ def draw_lengths(run: Run, rows: list[Result], chosen: Facts) -> None:
         alt="Latency against sequence length, a line per engine, both axes logarithmic.",
     )
     st.caption(
-        "Colour: runtime. Dash and marker: precision. Hollow diamonds: Infinity's stored numbers (scope "
+        "Colour: runtime. Dash and marker: precision. Hollow: Infinity's stored numbers (scope "
         "pipeline, 2021, other hardware)."
     )
 

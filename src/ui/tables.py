@@ -158,6 +158,7 @@ def host_facts(run: Run) -> pd.DataFrame:
         "Host": host.get("name"),
         "CPU": host.get("cpu"),
         "CPUs that may be used": host.get("allowed_cpus"),
+        "GPU, driver": ", ".join([*host.get("gpus", ()), host.get("gpu_driver") or ""]).strip(", "),
         "Physical cores": host.get("physical_cores"),
         "Instruction sets": ", ".join(host.get("isa", [])),
         "Caches": ", ".join(host.get("caches", [])),

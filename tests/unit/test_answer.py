@@ -16,7 +16,10 @@ from src.references import beside as stored_beside
 from src.references.answer import FASTER, LEVEL, NO, SLOWER, UNKNOWN, YES, beside, faithful
 from src.references.comparison import rounding
 from src.references.reference import by_id
+from src.ui import run_tabs
 from src.ui.answers import remedy, sentence
+from src.ui.run_tabs import of_length
+from src.ui.run_view import host_line
 from tests import rows as build
 
 INFINITY_MS = 2.6  # stated, so anything from 2.55 to 2.65
@@ -190,6 +193,9 @@ def test_a_gpus_answer_names_both_cards():
     run = replace(run, head=replace(run.head, host=run.head.host | {"gpus": ["A card"]}))
     spoken = verdict.answers(run, nothing_known)
     assert [(device, length) for device, length, _ in spoken] == [("cpu", 16), ("cuda", 16)]
+    lines = of_length(run_tabs.stored_beside(run, rows), 16)
+    assert [line.title for line, _ in lines] == ["Infinity, 16 tokens", "Infinity on NVIDIA T4, 16 tokens"]
+    assert host_line(run.head.host).startswith("A CPU, A card, ")
     assert sentence(spoken[0][2]).endswith("(1.27–1.33), ×0.50 of Infinity's stated 2.6 ms.")
     assert sentence(spoken[1][2]).endswith(
         "(0.784–0.816) on A card, ×0.47 of Infinity's stated 1.7 ms on NVIDIA T4."

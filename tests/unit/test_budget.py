@@ -61,6 +61,14 @@ def very_slow(monkeypatch: pytest.MonkeyPatch) -> Plan:
     return plan(*names, sequence_lengths=(8, 16, 32, 64, 128, 256), baseline=names[0], budget_s=10.0)
 
 
+def test_no_budget_is_proposed_where_nothing_was_loaded():
+    """Files that take long to build leave no time: by what was measured 0 s would do."""
+    budget = Budget(plan("fake-negative"), time.monotonic())
+    assert budget.remedy() == "Ask for more seconds, or once more: what was built is kept."
+    budget.longest_load_s = 5.0
+    assert re.match(r"A budget of [1-9]\d* s would do", budget.remedy())
+
+
 def test_a_first_run_ends_with_its_budget_and_says_what_it_could_not_do(pool: Pool, very_slow: Plan):
     """What its engines cost is not known. A sentence that comes meanwhile waits for one load at most."""
     sentence = Sentence()

@@ -126,7 +126,7 @@ def test_a_run_with_paced_cells_is_judged_anew(tmp_path: Path, monkeypatch: pyte
     with monkeypatch.context() as patch:
         patch.setattr(database, "HEAD", "0004")
         patch.setattr(database.migrate, "__defaults__", (up_to("0004", tmp_path),))
-        patch.setattr(Record, "probes_of", lambda record, _: record.probes)  # as it was
+        patch.setattr(Record, "reference_of", lambda record, _: record.reference)  # as it was
         id = kept(open_store(), record)
         kept(open_store(), other)
         assert [row.verdict for row in runs.run(open_store(), id).paced] == ["invalid"]

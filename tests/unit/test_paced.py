@@ -66,13 +66,13 @@ def test_they_stand_beside_infinity_with_both_ways(record: Record):
     assert not any("Pacing" in caveat for caveat in int8.comparison.caveats), "as the demo was driven"
 
 
-def slowed(record: Record, times: float, only: int | None = None) -> Record:
-    """Let the CPUs be slower at all paced slices, or at those of one round, than their 80 µs for a loop."""
+def slowed(record: Record, times: float, only: int | None = None, but: int | None = None) -> Record:
+    """Let the CPUs be slower than their 80 µs for a loop at all paced slices, only or all but a round's."""
     again = Record()
     for event in record.events():
         if isinstance(event, Slice):
             loop_us = event.evidence.loop_us or 80.0
-            if event.pace_s and only in (None, event.round):
+            if event.pace_s and only in (None, event.round) and event.round != but:
                 loop_us *= times
             event = replace(event, evidence=replace(event.evidence, loop_us=loop_us))
         again.add(event)
@@ -87,6 +87,12 @@ def test_a_clock_that_falls_while_it_rests_is_what_pacing_does(record: Record):
         assert (f"a CPU runs at {100 * speed:.0f} % of its speed" in report.to_markdown(run)) == told
     assert run.noise.reference == Speed(None, 80.0), "back to back is judged by itself"
     assert run.noise.disturbed_slices == 0
+
+
+def test_some_slices_at_which_the_clock_had_not_fallen_yet_are_no_yardstick(record: Record):
+    run = summarise(slowed(record, 1.6, but=1))
+    assert {row.verdict for row in run.paced} == {"valid"}
+    assert [row.cpu_speed for row in run.paced] == pytest.approx([1 / 1.6, 1 / 1.6])
 
 
 def test_what_disturbs_some_paced_slices_is_noise(record: Record):

@@ -45,4 +45,4 @@ def test_an_engine_that_leaves_its_cpus_with_threads_that_are_gone_is_invalid(po
     row = next(row for row in results if row.engine == "fake-short-lived")
     assert row.facts["threads_ran"] >= 2, "two CPUs were busy"
     assert row.verdict == "invalid"
-    assert re.match(r"[23] of its threads ran, and 1 were asked for", row.reasons[0])
+    assert re.match(r"[2-9] of its threads ran, and 1 were asked for", row.reasons[0])

@@ -156,6 +156,7 @@ HOSTILE: dict[str, tuple[Change, str]] = {
     "cores that are a text": (put("begun", "host", "physical_cores", value="2"), "its host: physical_cores"),
     "CPUs that are a text": (put("begun", "host", "allowed_cpus", value="abc"), "its host: allowed_cpus"),
     "memory that is a list": (put("begun", "host", "memory_gb", value=[1]), "its host: memory_gb"),
+    "cards that are a text": (put("begun", "host", "gpus", value="T4"), "its host: gpus"),
     "instruction sets that are a number": (put("begun", "host", "isa", value=5), "its host: isa"),
     "a title of a book's length": (put("loaded", "title", value="x" * 10_000), "far too long"),
     "a round beyond counting": (put("slice", "round", value=10**30), "cannot be"),
