@@ -14,8 +14,6 @@ from src.host.evidence import Evidence
 from src.host.probe import Speed
 from src.stats import median
 
-BEST_OF, BEST_OF_PACED = 20, 4
-
 
 class Cell(NamedTuple):
     """Engine × case, within the group of engines that were in memory together."""
@@ -27,8 +25,11 @@ class Cell(NamedTuple):
 
 @dataclass
 class Probes:
-    """What the probes found at slices of one kind, sorted."""
+    """What the probes found at slices of one kind, sorted. The best of `of` (20: the best twentieth) tells
+    how the CPUs are when nothing slows them.
+    """
 
+    of: int
     aparts: list[float] = field(default_factory=list)
     loops: list[float] = field(default_factory=list)
 
@@ -37,15 +38,15 @@ class Probes:
             if value is not None:
                 insort(kept, value)
 
-    def best(self, of: int) -> Speed | None:
-        """Return how the CPUs are when nothing slows them: what was found in the best of so many slices (20:
-        the best twentieth) so far. A run that begins while they are slow learns better, and its judgement
-        changes.
+    @property
+    def best(self) -> Speed | None:
+        """Return what they are held against, by the slices so far. A run that begins while the CPUs are slow
+        learns better, and its judgement changes.
         """
         if not self.loops:
             return None
-        apart = self.aparts[len(self.aparts) // of] if self.aparts else None
-        return Speed(apart, self.loops[len(self.loops) // of])
+        apart = self.aparts[len(self.aparts) // self.of] if self.aparts else None
+        return Speed(apart, self.loops[len(self.loops) // self.of])
 
 
 @dataclass
@@ -60,9 +61,10 @@ class Record:
     paced: dict[Cell, list[Slice]] = field(default_factory=dict)
     failures: list[Failed] = field(default_factory=list)
     ended: Ended | None = None
-    probes: Probes = field(default_factory=Probes)
+    probes: Probes = field(default_factory=lambda: Probes(of=20))
     # A CPU that rests before each call may be clocked down for it: that is what pacing does, and no noise.
-    paced_probes: Probes = field(default_factory=Probes)
+    # There are few such slices, and at some the clock may not have fallen yet: those are no yardstick.
+    paced_probes: Probes = field(default_factory=lambda: Probes(of=4))
 
     def add(self, event: Event) -> None:
         """Take one event."""
@@ -87,17 +89,15 @@ class Record:
     @property
     def reference(self) -> Speed | None:
         """Return how the CPUs are back to back when nothing slows them."""
-        return self.probes.best(BEST_OF)
+        return self.probes.best
 
     def probes_of(self, slice: Slice) -> Probes:
         """Return what the probes found at slices like this one: back to back, or paced."""
         return self.probes if slice.pace_s is None else self.paced_probes
 
     def reference_of(self, slice: Slice) -> Speed | None:
-        """Return what a slice is held against. There are few paced ones, and a clock may not have fallen yet
-        at some: they are no yardstick for the others.
-        """
-        return self.probes_of(slice).best(BEST_OF if slice.pace_s is None else BEST_OF_PACED)
+        """Return what a slice is held against."""
+        return self.probes_of(slice).best
 
     @property
     def paced_speed(self) -> float | None:

@@ -177,7 +177,7 @@ class Rounds:
         failed.
         """
         cap_s = self.settings.cut_s(self.expected.slice_s(cell, calls, pace_s))
-        if pace_s is None:
+        if pace_s is None:  # it waits for the speed back to back, which CPUs that rest need not reach
             self.patience.settle()
         ask = Ask(number, attempt, cell, self.expected.lead_in(cell), calls, cap_s, pace_s)
         timed = self.session.slice(ask)

@@ -164,7 +164,7 @@ def draw_charts(run: Run) -> None:
             curves.length_lines(results, stored),
             key="lengths",
             config=charts.CONFIG,
-            alt="Latency against sequence length for each engine, with Infinity's numbers as hollow diamonds",
+            alt="Latency against sequence length for each engine, with Infinity's numbers hollow",
         )
     with right:
         length = st.segmented_control(
