@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tests.conftest import ROOT
 
@@ -88,9 +88,15 @@ def browser() -> Iterator[Browser]:
         made.close()
 
 
+@pytest.fixture(scope="session")
+def window(browser: Browser) -> BrowserContext:
+    """One for all pages, as people have: what it has fetched and compiled once is there for the next page."""
+    return browser.new_context(viewport={"width": 1440, "height": 1200})
+
+
 @pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    made = browser.new_page(viewport={"width": 1440, "height": 1200})
+def page(window: BrowserContext) -> Iterator[Page]:
+    made = window.new_page()
     yield made
     made.close()
 
