@@ -11,10 +11,12 @@ import os
 import platform
 import re
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Dict, Optional, Tuple
 
+from src import releases
 from src.errors import Explained
 from src.home import ROOT, home
 
@@ -26,7 +28,7 @@ MANIFEST = "awiy-environment.json"
 
 @dataclass(frozen=True)
 class Environment:
-    """An isolated environment: its requirements are in envs/NAME.txt.
+    """An isolated environment: its requirements are `packages`, else in envs/NAME.txt.
 
     `pythons` are the versions of Python it can be made with, best first; `needs_gb` is what it takes on the
     disk.
@@ -38,10 +40,13 @@ class Environment:
     needs_gb: float
     engines: str
     system: Optional[Tuple[str, str]] = ("Linux", "x86_64")  # None: any
+    packages: Tuple[str, ...] = ()
 
-    @property
-    def requirements(self) -> Path:
-        return REQUIREMENTS / (self.name + ".txt")
+    def requirements(self) -> str:
+        """Return what pip is asked to install, a line each."""
+        if self.packages:
+            return "\n".join(self.packages) + "\n"
+        return (REQUIREMENTS / (self.name + ".txt")).read_text(encoding="utf-8")
 
 
 ENVIRONMENTS: Tuple[Environment, ...] = (
@@ -69,14 +74,37 @@ class Trouble:
 
 
 def get(name: str) -> Environment:
-    """Return one environment. Raises UnknownEnvironment."""
+    """Return one environment: a listed one, or that of a release. Raises UnknownEnvironment."""
     for environment in ENVIRONMENTS:
         if environment.name == name:
             return environment
+    release = releases.parse(name)
+    if release:
+        return of_release(release)
     raise UnknownEnvironment(
-        "There is no environment “%s”. There are: %s."
-        % (name, ", ".join(environment.name for environment in ENVIRONMENTS))
+        "There is no environment “%s”. There are: %s, and RUNTIME@VERSION for a release of %s."
+        % (name, ", ".join(environment.name for environment in ENVIRONMENTS), ", ".join(releases.RUNTIMES))
     )
+
+
+def of_release(release: releases.Release) -> Environment:
+    """Return the environment of a release of a runtime: that, what a worker needs, and nothing else."""
+    return Environment(
+        release.name,
+        release.title,
+        releases.PYTHONS,
+        releases.NEEDS_GB,
+        "%s-*%s%s" % (release.runtime, releases.SEPARATOR, release.version),
+        packages=release.packages,
+    )
+
+
+def of_releases() -> Tuple[Environment, ...]:
+    """Return the environments of releases that were begun here, whole or not, in their releases' order."""
+    names = [path.name for path in (home() / "envs").glob("*" + releases.SEPARATOR + "*") if path.is_dir()]
+    there = [release for release in map(releases.parse, names) if release]
+    there.sort(key=lambda release: (release.runtime, releases.order(release.version)))
+    return tuple(map(of_release, there))
 
 
 def folder(name: str) -> Path:
@@ -101,7 +129,7 @@ def canonical(name: str) -> str:
 def asked_versions(name: str) -> Dict[str, str]:
     """Return the exact version of each package that an environment's requirements name."""
     versions = {}
-    for line in get(name).requirements.read_text(encoding="utf-8").splitlines():
+    for line in get(name).requirements().splitlines():
         package, exact, version = line.partition("#")[0].strip().partition("==")
         if exact:
             versions[canonical(package)] = version.strip()
@@ -129,7 +157,7 @@ def manifest(name: str) -> Dict[str, Any]:
 def fingerprint(name: str) -> str:
     """Return a hash of what an environment is made from: its requirements and its Python."""
     record = manifest(name)
-    text = get(name).requirements.read_text(encoding="utf-8") + str(record.get("python"))
+    text = get(name).requirements() + str(record.get("python"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -167,6 +195,13 @@ def trouble(name: str) -> Optional[Trouble]:
                 "Its environment “%s” %s, and %s is asked for." % (name, has, version), remedy(name)
             )
     return None
+
+
+def note_use(name: str) -> None:
+    """Note that an engine of this environment starts: of releases those used longest ago make room."""
+    if releases.parse(name):
+        with suppress(OSError):  # it counts as used when it was made
+            os.utime(folder(name) / MANIFEST)
 
 
 def failed_check(name: str, engine: str) -> str:

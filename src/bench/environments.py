@@ -6,12 +6,13 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from src import environments
-from src.bench import sentence
-from src.engines import registry
+from src import environments, releases
+from src.bench import catalogue, sentence
+from src.bench.environment_space import discard, size_mb, to_remove
+from src.engines import registry, released
 from src.environments import Environment
 from src.errors import OfTheMachine
 from src.home import explain, home, utc_now, write_whole
@@ -65,18 +66,6 @@ def state(environment: Environment) -> State:
         manifest.get("failed", {}),
         manifest.get("versions", {}),
     )
-
-
-def size_mb(folder: Path) -> float:
-    """Return what a folder takes on the disk, in MB; links are not followed."""
-    size_bytes = 0
-    for place, _, names in os.walk(folder):
-        for name in names:
-            try:
-                size_bytes += os.lstat(os.path.join(place, name)).st_blocks * 512
-            except OSError:
-                continue  # it went meanwhile
-    return size_bytes / 1e6
 
 
 def candidates(versions: tuple[str, ...]) -> Iterator[str]:
@@ -143,13 +132,17 @@ def create(
     """
     environment = environments.get(name)
     folder = environments.folder(name)
-
     elsewhere = environments.wrong_system(environment)
     if elsewhere:
         raise EnvironmentFailed(f"{elsewhere.reason} {elsewhere.remedy}")
     with host_lock("making an environment", telling_who_waits(progress)) as lock:
         if anew or environments.trouble(name):
+            if release := releases.parse(name):
+                environment = replace(environment, pythons=catalogue.pythons_of(release, progress))
             path, version = find_python(environment, python)
+            for other in list(to_remove(name)):
+                progress(Progress("environment", f"Removing “{other}”, which was used longest ago"))
+                discard(environments.folder(other))
             check_disk(environment)
             try:
                 discard(folder)
@@ -174,18 +167,11 @@ def check_disk(environment: Environment) -> None:
         )
 
 
-def discard(folder: Path) -> None:
-    """Remove an environment's folder: its manifest first, so that half of one is never taken for a whole."""
-    (folder / environments.MANIFEST).unlink(missing_ok=True)
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.parent.mkdir(exist_ok=True)
-
-
 def install(
     environment: Environment, python: str, folder: Path, progress: Callable[[Progress], None], lock: HostLock
 ) -> None:
     """Make the virtual environment and install its requirements. Raises CommandFailed."""
-    with open(folder.with_suffix(".log"), "w", encoding="utf-8") as kept:
+    with open(folder.with_name(folder.name + ".log"), "w", encoding="utf-8") as kept:
         progress(Progress("environment", f"Making the environment “{environment.name}” with {python}"))
         run([python, "-m", "venv", str(folder)], kept.write, lock)
         total = len(environments.asked_versions(environment.name))
@@ -214,7 +200,9 @@ def install(
             "--progress-bar",
             "off",
         ]
-        run([*command, "--disable-pip-version-check", "-r", str(environment.requirements)], listen, lock)
+        wanted = folder / "requirements.txt"
+        wanted.write_text(environment.requirements(), encoding="utf-8")
+        run([*command, "--disable-pip-version-check", "-r", str(wanted)], listen, lock)
 
 
 def write_manifest(name: str, python: str, failed: dict[str, str] | None = None) -> None:
@@ -230,12 +218,15 @@ def write_manifest(name: str, python: str, failed: dict[str, str] | None = None)
 
 
 def check(name: str, model: ModelSource, progress: Callable[[Progress], None]) -> dict[str, str]:
-    """Have each engine of an environment that can run on this host answer once; return what failed."""
-    ids = [
-        spec.id
-        for spec in registry.all_engines()
-        if spec.environment == name and not registry.availability(spec)
-    ]
+    """Have each engine of an environment that can run on this host answer once, of a release's the first;
+    return what failed.
+    """
+    if release := releases.parse(name):
+        rows = (released.of_release(spec, release.version) for spec in registry.all_engines())
+        specs = [spec for spec in rows if spec and spec.environment == name][:1]
+    else:
+        specs = [spec for spec in registry.all_engines() if spec.environment == name]
+    ids = [spec.id for spec in specs if not registry.availability(spec)]
     if not ids:
         return {}
     pool = Pool()

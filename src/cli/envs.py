@@ -7,14 +7,22 @@ from typing import Any
 
 from rich.markup import escape
 
-from src.bench import environments
+from src import releases
+from src.bench import catalogue, environments
+from src.bench.environment_space import VARIABLE, most_gb, to_remove
 from src.cli import terminal
-from src.cli.console import out, progress_bar, show_json
-from src.environments import ENVIRONMENTS
+from src.cli.console import err, out, progress_bar, show_json
+from src.environments import ENVIRONMENTS, of_releases, trouble
 from src.model import source
 
 
 def create_environment(arguments: argparse.Namespace) -> int:
+    goes = list(to_remove(arguments.name)) if arguments.anew or trouble(arguments.name) else []
+    if goes:
+        err.print(
+            f"Releases may take {most_gb():g} GB together ({VARIABLE}), so those used longest ago go first: "
+            + escape(", ".join(goes))
+        )
     with progress_bar() as tell:
         state = environments.create(
             arguments.name, source.parse(arguments.model), tell, arguments.python, arguments.anew
@@ -27,7 +35,7 @@ def create_environment(arguments: argparse.Namespace) -> int:
 
 
 def list_environments(arguments: argparse.Namespace) -> int:
-    states = [environments.state(environment) for environment in ENVIRONMENTS]
+    states = [environments.state(environment) for environment in (*ENVIRONMENTS, *of_releases())]
     if arguments.json:
         show_json([asdict(state) for state in states])
     else:
@@ -66,6 +74,21 @@ def remove_environment(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def list_offers(arguments: argparse.Namespace) -> int:
+    with progress_bar() as tell:
+        offers = catalogue.ask(arguments.runtime, tell)
+    if arguments.json:
+        show_json(asdict(offers))
+        return 0
+    title = f"{releases.RUNTIMES[offers.runtime]} in the package index"
+    table = terminal.table(title, "Release", "Python", "Here", whole="Release")
+    for offer in offers.offers:
+        name = releases.Release(offers.runtime, offer.version).name
+        table.add_row(name, ", ".join(offer.pythons), "" if trouble(name) else "ready")
+    out.print(table)
+    return 0
+
+
 def add_commands(commands: Any) -> None:
     """Add the commands of environments to the command line."""
     about = "Create, list or remove an isolated environment."
@@ -73,6 +96,7 @@ def add_commands(commands: Any) -> None:
         dest="action", required=True, metavar="ACTION"
     )
     names = ", ".join(environment.name for environment in ENVIRONMENTS)
+    names += f", or RUNTIME@VERSION for a release of {', '.join(releases.RUNTIMES)}, as onnxruntime@1.24.4"
 
     def action(name: str, run: Callable[[argparse.Namespace], int], help: str) -> argparse.ArgumentParser:
         action_parser: argparse.ArgumentParser = actions.add_parser(name, help=help, description=help)
@@ -88,5 +112,7 @@ def add_commands(commands: Any) -> None:
     )
     subparser.add_argument("--anew", action="store_true", help="make it again even if it is sound")
     subparser.add_argument("--model", metavar="MODEL", help="what its engines are checked with")
+    subparser = action("offered", list_offers, "Ask the package index which releases of a runtime it has.")
+    subparser.add_argument("runtime", choices=list(releases.RUNTIMES))
     subparser = action("remove", remove_environment, "Remove an environment and give its space back.")
     subparser.add_argument("name", metavar="NAME", help=names)

@@ -6,6 +6,7 @@ import importlib
 import os
 from typing import Any, Dict, List, Optional, Tuple, Type
 
+from src.engines import released
 from src.engines.base import Engine
 from src.engines.rows import (
     BF16_FLAGS,
@@ -20,6 +21,7 @@ from src.engines.rows_2021 import STACK_2021
 from src.engines.rows_gpu import ON_GPU
 from src.engines.spec import EngineSpec, Missing
 from src.errors import Explained
+from src.releases import SEPARATOR
 
 ACCURACY_BASELINE = "pytorch-fp32"
 BASELINE = "onnxruntime-fp32"  # of ratios
@@ -239,11 +241,21 @@ def notes(spec: EngineSpec) -> List[str]:
 
 
 def get(id: str) -> EngineSpec:
-    """Return one row. Raises UnknownEngine."""
+    """Return one row, or that row with a release of its runtime (ROW@VERSION). Raises UnknownEngine."""
     rows: Dict[str, EngineSpec] = {spec.id: spec for spec in all_engines()}
-    if id not in rows:
+    if id in rows:
+        return rows[id]
+    name, at, version = id.partition(SEPARATOR)
+    if not at or name not in rows:
         raise UnknownEngine("Unknown engine “%s”. Known: %s." % (id, ", ".join(rows)))
-    return rows[id]
+    spec = released.of_release(rows[name], version)
+    if not spec:
+        having = ", ".join(row.id for row in rows.values() if released.has_releases(row))
+        raise UnknownEngine(
+            "Unknown engine “%s”. A release is asked for as in onnxruntime-int8@1.24.4, of one of: %s."
+            % (id, having)
+        )
+    return spec
 
 
 def engine_class(spec: EngineSpec) -> Type[Engine]:

@@ -106,6 +106,7 @@ def start_process(
     assert threading.current_thread() is threading.main_thread(), (
         "workers are spawned by the main thread only"
     )
+    environments.note_use(spec.environment)
     cpus = ",".join(map(str, machine.allowed_cpus()[:threads]))
     program = [environments.interpreter(spec.environment), "-m", "src.workers.worker"]
     with open(log, "wb") as stream:
