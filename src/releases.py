@@ -48,6 +48,11 @@ class Release:
         return "%s==%s" % (self.runtime, self.version), "numpy<2" if old else "numpy", "tokenizers"
 
 
+def without_version(engine: str) -> str:
+    """Return the id of an engine's row, whether or not the engine is of another release of its runtime."""
+    return engine.partition(SEPARATOR)[0]
+
+
 def order(version: str) -> Tuple[int, ...]:
     """Return what versions are sorted by."""
     return tuple(map(int, version.split(".")))

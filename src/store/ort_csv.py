@@ -22,7 +22,7 @@ from src.engines import registry
 from src.facts import Facts
 from src.figures.report import CSV_COLUMNS, RUNTIMES
 from src.figures.run import TABLE, Head, Noise, Result, Run
-from src.releases import SEPARATOR
+from src.releases import without_version
 from src.store import transfer, writing
 from src.store.database import Store
 from src.store.transfer import ENGINE, BadRun
@@ -134,8 +134,8 @@ class Line:
     def engine(self, precision: str) -> str:
         """Return the engine's id. Our own CSV has ids; that tool's has the runtime's name alone."""
         engine = self.cells["engine"].lower()
-        row = engine.partition(SEPARATOR)[0]  # it may be of another release of its runtime
-        if row not in {spec.id for spec in registry.all_engines()} and not engine.endswith(f"-{precision}"):
+        ids = {spec.id for spec in registry.all_engines()}
+        if without_version(engine) not in ids and not engine.endswith(f"-{precision}"):
             engine = f"{engine}-{precision}"
         if not ENGINE.fullmatch(engine):
             raise BadRun(f"{self.where} engine: “{engine[:40]}” is no name of an engine.")

@@ -25,7 +25,8 @@ def sentence(answer: Answer, escape: Callable[[str], str] = plain, strong: str =
     if best.ci95_ms:
         spoken += f" ({interval(*best.ci95_ms)})"
     if standing.word == APART or not standing.reference:
-        accuracy = "" if answer.proven else f" {accuracy_words(best).capitalize()}."
+        words = accuracy_words(best)
+        accuracy = "" if answer.proven else f" {words[0].upper()}{words[1:]}."
         return f"{spoken}.{accuracy} {escape(standing.why)} Nothing is divided."
     verdict = WORDS[standing.word]
     if not answer.proven:

@@ -209,6 +209,8 @@ def test_another_model_or_length_is_not_divided():
     assert text.startswith("**onnxruntime")
     assert "Another architecture" in text
     assert text.endswith("Nothing is divided.")
+    row = build.row("onnxruntime-int8", 16, "pipeline", 1.0, state=None)
+    assert ". Accuracy not known on its CPU. Another " in sentence(spoken_by([row], model=other))
     text = sentence(spoken_by([build.row("onnxruntime-int8", 20, "pipeline", 1.0)]))
     assert "for 16 and 128 tokens; this is for 20" in text
 
