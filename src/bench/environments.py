@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,20 +11,21 @@ from pathlib import Path
 from src import environments, releases
 from src.bench import catalogue, sentence
 from src.bench.environment_space import discard, size_mb, to_remove
+from src.bench.installing import install
 from src.engines import registry, released
+from src.engines.rows_portable import PORTABLE
 from src.environments import Environment
 from src.errors import OfTheMachine
 from src.home import explain, home, utc_now, write_whole
-from src.host.lock import HostLock, host_lock
+from src.host.lock import host_lock
 from src.model.source import ModelSource
 from src.progress import Progress, telling_who_waits
-from src.workers.long_command import CommandFailed, run
+from src.workers.long_command import CommandFailed
 from src.workers.pool import Pool
 
 # The first of Infinity's demo: an environment is sound when each of its engines answers it.
 CHECKED_WITH = "This Live-event is great. I will sign up for Infinity."
 LOOK_TIMEOUT_S = 20.0  # for a candidate to tell its version
-TELL_S = 0.5
 QUESTION = "import sys, venv, ensurepip; print('%d.%d' % sys.version_info[:2])"
 
 
@@ -47,6 +47,8 @@ class State:
     size_mb: float | None
     failed: dict[str, str]
     versions: dict[str, str]
+    best_python: str | None = None  # the newest that its packages have a wheel for
+    released_on: str | None = None  # the day on which a release's wheel was made, where it tells
 
 
 def state(environment: Environment) -> State:
@@ -65,6 +67,8 @@ def state(environment: Environment) -> State:
         size_mb(folder) if folder.is_dir() else None,
         manifest.get("failed", {}),
         manifest.get("versions", {}),
+        manifest.get("best_python"),
+        manifest.get("released_on"),
     )
 
 
@@ -146,15 +150,15 @@ def create(
             check_disk(environment)
             try:
                 discard(folder)
-                install(environment, path, folder, progress, lock)
+                released_on = install(environment, path, folder, progress, lock)
             except OSError as error:
                 raise EnvironmentFailed(explain(error, home())) from error
             except CommandFailed as error:
                 raise EnvironmentFailed(f"{error} Mend that and run the command again.") from error
-        else:
-            version = environments.manifest(name)["python"]
-        write_manifest(name, version)  # what failed last time is checked again
-    write_manifest(name, version, check(name, model, progress))
+            best = environment.pythons[0]
+            write_manifest(name, python=version, best_python=best, released_on=released_on)
+        write_manifest(name, failed={})  # what failed last time is checked again
+    write_manifest(name, failed=check(name, model, progress))
     return state(environment)
 
 
@@ -167,66 +171,31 @@ def check_disk(environment: Environment) -> None:
         )
 
 
-def install(
-    environment: Environment, python: str, folder: Path, progress: Callable[[Progress], None], lock: HostLock
-) -> None:
-    """Make the virtual environment and install its requirements. Raises CommandFailed."""
-    with open(folder.with_name(folder.name + ".log"), "w", encoding="utf-8") as kept:
-        progress(Progress("environment", f"Making the environment “{environment.name}” with {python}"))
-        run([python, "-m", "venv", str(folder)], kept.write, lock)
-        total = len(environments.asked_versions(environment.name))
-        seen: set[str] = set()
-        told_at = 0.0
-
-        def listen(line: str) -> None:
-            nonlocal told_at
-            kept.write(line)
-            text = line.strip()
-            if text.startswith("Collecting "):
-                seen.add(text.split()[1])
-            now = time.monotonic()
-            if text and now - told_at > TELL_S:
-                told_at = now
-                progress(
-                    Progress("environment", f"{environment.name}: {text[:90]}", min(len(seen), total), total)
-                )
-
-        command = [
-            str(folder / "bin" / "python"),
-            "-m",
-            "pip",
-            "install",
-            "--no-input",
-            "--progress-bar",
-            "off",
-        ]
-        wanted = folder / "requirements.txt"
-        wanted.write_text(environment.requirements(), encoding="utf-8")
-        run([*command, "--disable-pip-version-check", "-r", str(wanted)], listen, lock)
-
-
-def write_manifest(name: str, python: str, failed: dict[str, str] | None = None) -> None:
-    """Write what makes an environment complete, in one step. `failed` has the engines that did not answer."""
+def write_manifest(name: str, **known: object) -> None:
+    """Write what makes an environment complete, in one step: what was known of it, and is known now.
+    `failed` has the engines that did not answer, by id with the reason.
+    """
     path = environments.folder(name) / environments.MANIFEST
     content = {
-        "python": python,
+        **environments.manifest(name),
         "created": utc_now(),
         "versions": environments.installed_versions(name),
-        "failed": failed or {},
+        **known,
     }
     write_whole(path, json.dumps(content, indent=1))
 
 
 def check(name: str, model: ModelSource, progress: Callable[[Progress], None]) -> dict[str, str]:
-    """Have each engine of an environment that can run on this host answer once, of a release's the first;
-    return what failed.
+    """Have each engine of an environment that can run on this host answer once, of a release's the first,
+    one whose file old releases read before others; return what failed.
     """
     if release := releases.parse(name):
-        rows = (released.of_release(spec, release.version) for spec in registry.all_engines())
-        specs = [spec for spec in rows if spec and spec.environment == name][:1]
+        rows = [*PORTABLE, *registry.all_engines()]
+        of_release = (released.of_release(spec, release.version) for spec in rows)
+        specs = [spec for spec in of_release if spec and spec.environment == name]
     else:
         specs = [spec for spec in registry.all_engines() if spec.environment == name]
-    ids = [spec.id for spec in specs if not registry.availability(spec)]
+    ids = [spec.id for spec in specs if not registry.availability(spec)][: 1 if release else None]
     if not ids:
         return {}
     pool = Pool()

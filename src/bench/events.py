@@ -60,7 +60,7 @@ class Warmed:
     `call_ns` is the median of the last ones.
 
     `answers` compares the logits of all texts with the accuracy baseline's: {texts, agreement,
-    max_abs_delta_logit}, None without one.
+    max_abs_delta_logit}, None without one; `anchor_answers` with those of the plan's anchor of the same row.
     """
 
     group: int
@@ -73,6 +73,7 @@ class Warmed:
     call_ns: float
     peak_rss_mb: float | None
     answers: dict[str, float] | None
+    anchor_answers: dict[str, float] | None = None
 
 
 @dataclass(frozen=True)

@@ -75,14 +75,15 @@ class Loading:
                 raise plan.BadPlan(f"{error} Ask for other sequence lengths.") from error
 
     def seats(self) -> list[Seat]:
-        """Return the workers of the plan: the baseline and its twin first, then what answers are compared
-        with.
+        """Return the workers of the plan: the baseline and its twin first, with what answers are compared
+        with; then the anchors.
         """
         engines = list(self.plan.engines)
         if self.plan.baseline in engines:
             engines.remove(self.plan.baseline)
             engines = [self.plan.baseline, self.plan.baseline + TWIN, *engines]
-        engines.sort(key=lambda name: engine_id(name) not in (self.plan.baseline, registry.ACCURACY_BASELINE))
+        first = (self.plan.baseline, registry.ACCURACY_BASELINE)
+        engines.sort(key=lambda name: (engine_id(name) not in first, name not in self.plan.anchors))
         return [Seat(engine, threads) for threads in self.plan.threads for engine in engines]
 
     def load(self, group: int, pending: list[Seat]) -> list[Seat]:
@@ -103,7 +104,7 @@ class Loading:
                 continue
             step = Progress("load", f"Loading {seat.spec.title}", number, len(pending))
             session.observer.progress(step)
-            others = any(not self.is_baseline(other) for other, _ in session.seated.values())
+            others = any(not session.stays(other) for other, _ in session.seated.values())
             try:
                 self.admit(group, seat, engines_left=len(pending) - number + 1)
             except NoRoom as failure:
@@ -112,18 +113,15 @@ class Loading:
                     session.fail(seat.engine, str(failure))
                     continue
                 later.append(seat)
-                if self.is_baseline(seat):
+                if engine_id(seat.engine) == self.plan.baseline:
                     postponed.add(seat.threads)
             except (WorkerFailed, OutOfBudget) as failure:
                 session.fail(seat.engine, str(failure))
         if group:
             for seat, worker in session.seated.values():
-                if self.is_baseline(seat):
+                if session.stays(seat):
                     session.happened(loaded(group, seat, worker, self.folder(seat.spec)))
         return later
-
-    def is_baseline(self, seat: Seat) -> bool:
-        return engine_id(seat.engine) == self.plan.baseline
 
     def folder(self, spec: EngineSpec) -> Path | None:
         """Return the folder of what an engine loads; None for one that loads nothing."""

@@ -9,6 +9,7 @@ from itertools import product
 
 from pydantic import TypeAdapter, ValidationError
 
+from src import releases
 from src.bench import inputs
 from src.engines import registry
 from src.engines.spec import EngineSpec
@@ -49,6 +50,8 @@ class Plan:
     sets how many samples each cell needs; `precision` is the half-width, as a share, that every ratio's
     interval should reach; `budget_s` bounds the whole run, `pace_s` is the pause before each call;
     `demo_pace_s`, where not 0, asks for paced cells at the end (see bench/paced.py) with such a pause.
+    `anchors` stay in memory beside the baseline where not all engines fit there together; the engines of
+    the same row in other releases are compared with them. `confirms` is the run whose steps this one repeats.
     """
 
     engines: tuple[str, ...]
@@ -64,6 +67,18 @@ class Plan:
     baseline: str = registry.BASELINE
     preset: str = ""
     demo_pace_s: float = 0.0
+    anchors: tuple[str, ...] = ()
+    confirms: str = ""
+
+    @property
+    def staying(self) -> frozenset[str]:
+        """Return the engines that are in every memory group."""
+        return frozenset((self.baseline, *self.anchors))
+
+    def anchor_of(self, engine: str) -> str | None:
+        """Return the anchor that is of the same row as an engine; None where there is none."""
+        row = releases.without_version(engine)
+        return next((anchor for anchor in self.anchors if releases.without_version(anchor) == row), None)
 
     @property
     def cases(self) -> tuple[Case, ...]:

@@ -109,14 +109,15 @@ class Benchmark:
         for group in count():
             pending = loading.load(group, pending)
             if session.seated:
-                groups_left = 1 + math.ceil(len(pending) / max(1, len(session.seated) - 2))
+                came = sum(not session.stays(seat) for seat, _ in session.seated.values())
+                groups_left = 1 + math.ceil(len(pending) / max(1, came))
                 engines = ", ".join(sorted(seat.engine for seat, _ in session.seated.values()))
                 stops.append(self.rounds.measure(group, groups_left))
                 if stops[-1] == "failed" and (group or pending):  # else the run itself has failed
                     self.budget.left_out.append(f"{engines}: they were measured together, and none is left.")
             if not pending or self.observer.stopped():
                 break
-            session.leave(all_but_baseline=True)
+            session.leave(all_but_staying=True)
         session.leave()
         worst = next((stop for stop in ("budget", "precision") if stop in stops), "failed")
         session.happened(self.end("interrupted" if self.observer.stopped() else worst))

@@ -87,12 +87,16 @@ class Session:
                 del self.seated[key]
                 self.pool.drop(key)
 
-    def leave(self, all_but_baseline: bool = False) -> None:
+    def leave(self, all_but_staying: bool = False) -> None:
         """End the workers of a group."""
         for key, (seat, _) in list(self.seated.items()):
-            if not (all_but_baseline and engine_id(seat.engine) == self.plan.baseline):
+            if not (all_but_staying and self.stays(seat)):
                 del self.seated[key]
                 self.pool.drop(key)
+
+    def stays(self, seat: Seat) -> bool:
+        """Tell whether a worker is in every memory group."""
+        return engine_id(seat.engine) in self.plan.staying
 
     def close(self) -> None:
         """End all workers, and the watch."""
@@ -187,15 +191,28 @@ def warmed_of(session: Session, cell: Cell, warmed: WarmedUp, peak_rss_mb: float
         calls_ns=sum(warmed.ns),
         call_ns=median(warmed.ns[-session.settings.warm_up_window :]),
         peak_rss_mb=peak_rss_mb,
-        answers=compared(session, cell),
+        answers=agreement(session, cell, session.reference.get(shape_in_texts(cell))),
+        anchor_answers=agreement(session, cell, anchor_logits(session, cell)),
     )
 
 
-def compared(session: Session, cell: Cell) -> dict[str, float] | None:
-    """Return how a cell's answers agree with the accuracy baseline's; None without those."""
-    shape = cell.case.batch_size, cell.case.sequence_length
-    logits, reference = session.logits.get((key_of(cell), *shape)), session.reference.get(shape)
+def agreement(session: Session, cell: Cell, reference: list[list[float]] | None) -> dict[str, float] | None:
+    """Return how a cell's answers agree with a reference's; None without those."""
+    logits = session.logits.get((key_of(cell), *shape_in_texts(cell)))
     return compare(logits, reference) if logits and reference else None
+
+
+def anchor_logits(session: Session, cell: Cell) -> list[list[float]] | None:
+    """Return what the anchor of a cell's row answered; None where the plan has none of that row."""
+    anchor = session.plan.anchor_of(engine_id(cell.engine))
+    if not anchor:
+        return None
+    return session.logits.get((key_of(cell._replace(engine=anchor)), *shape_in_texts(cell)))
+
+
+def shape_in_texts(cell: Cell) -> tuple[int, int]:
+    """Return a cell's texts a call, and their tokens."""
+    return cell.case.batch_size, cell.case.sequence_length
 
 
 def slice_of(

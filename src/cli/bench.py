@@ -2,59 +2,22 @@
 
 import argparse
 import json
-import shlex
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from rich.console import Group
-from rich.live import Live
-from rich.table import Table
-from rich.text import Text
-
-from src.bench import plan, protocol
-from src.bench.observer import Observer
+from src.bench import plan
 from src.bench.plan import BadPlan, Plan
-from src.bench.record import Record
-from src.bench.stopping import Stop
 from src.cli.console import err, out, write
+from src.cli.live_run import carry_out
 from src.cli.run_printing import print_run, tables
 from src.figures import report, results
 from src.model import source
-from src.progress import Progress
-from src.store import costs, transfer, writing
+from src.store import costs, transfer
 from src.store.database import open_store
 from src.ui.format import duration
-from src.workers.pool import Pool
 
 INTERRUPTED = 130
-
-
-class Screen:
-    """The live table on standard error. It is drawn between rounds only, and where that is a terminal."""
-
-    def __init__(self, live: Live) -> None:
-        self.live = live
-        self.step = ""
-        self.body: list[Table] = []
-
-    def tell(self, step: Progress) -> None:
-        done = f" {step.done} of {step.total}" if step.total else ""
-        self.step = f"{step.text}{done}"
-        self.draw()
-
-    def between_rounds(self, record: Record) -> None:
-        if self.live.console.is_terminal:
-            run = results.summarise(record)
-            self.step = f"Round {record.rounds} is done"
-            self.body = tables(run, self.live.console.width)
-            self.draw()
-
-    def draw(self) -> None:
-        if self.live.console.is_terminal:
-            text = Text(self.step)
-            self.live.update(Group(*self.body, text), refresh=True)
 
 
 def bench(arguments: argparse.Namespace) -> int:
@@ -64,33 +27,10 @@ def bench(arguments: argparse.Namespace) -> int:
             raise BadPlan(
                 f"{Path(path).absolute().parent} is no folder, so {path} cannot be written. Make it first."
             )
-    stop = Stop(
-        lambda: err.print(
-            "Stopping after this slice; what is measured is kept. Press Ctrl-C again to stop at once."
-        )
-    )
-    pool = Pool()
-    command = shlex.join(["python", "-m", "src", *sys.argv[1:]])
     store = open_store()
-    sink = writing.StoreSink(store)
     about_s = costs.accept(store, plan.accept(run_plan)[0])
     err.print(f"About {duration(about_s)}, at most {duration(run_plan.budget_s)}.", highlight=False)
-    with stop.listening():
-        try:
-            with Live(console=err, auto_refresh=False, transient=True) as live:
-                screen = Screen(live)
-                record = protocol.run(
-                    pool,
-                    run_plan,
-                    source.parse(arguments.model),
-                    Observer(sink, screen.tell, screen.between_rounds, stop),
-                    command,
-                    arguments.settings,
-                )
-        finally:
-            pool.close()
-            if sink.run_id:
-                writing.settle(store, sink.run_id)
+    record = carry_out(store, run_plan, source.parse(arguments.model), arguments.settings, tables)
     run = results.summarise(record)
     if arguments.json:
         write(arguments.json, json.dumps(transfer.whole(record), ensure_ascii=False) + "\n")

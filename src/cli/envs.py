@@ -58,11 +58,19 @@ def print_environments(states: list[environments.State]) -> None:
         table.add_row(
             f"{state.name}\n[dim]{escape(state.title)}[/]",
             text,
-            state.python or "",
+            python(state),
             size,
             state.created or "",
         )
     out.print(table)
+
+
+def python(state: environments.State) -> str:
+    """Return the Python of an environment, and a newer one that would do and was not here."""
+    newer = state.best_python if state.best_python != state.python else None
+    return (
+        f"{state.python or ''}\n[dim]{newer} would do, and was not here[/]" if newer else state.python or ""
+    )
 
 
 def remove_environment(arguments: argparse.Namespace) -> int:

@@ -9,6 +9,7 @@ from typing import Any, Dict, List, Optional, Tuple, Union
 
 import numpy as np
 
+from src import environments
 from src.engines.base import Engine
 from src.engines.spec import EngineSpec, Missing
 
@@ -76,6 +77,17 @@ class OnnxRuntimeEngine(Engine):
             nodes = found.setdefault(part.ep_name, Counter())
             nodes.update(node.op_type for node in part.get_nodes())
         return {"nodes": {provider: dict(nodes.most_common()) for provider, nodes in found.items()}}
+
+
+class PortableEngine(OnnxRuntimeEngine):
+    """A file that the environment `2021` makes, or that is made of one."""
+
+    @classmethod
+    def lacks(cls, spec: EngineSpec) -> Optional[Missing]:
+        trouble = environments.trouble("2021")
+        if not trouble:
+            return None
+        return Missing("The environment “2021” makes its file. " + trouble.reason, trouble.remedy)
 
 
 class OneDnnEngine(OnnxRuntimeEngine):

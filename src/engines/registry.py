@@ -19,6 +19,7 @@ from src.engines.rows import (
 )
 from src.engines.rows_2021 import STACK_2021
 from src.engines.rows_gpu import ON_GPU
+from src.engines.rows_portable import PORTABLE
 from src.engines.spec import EngineSpec, Missing
 from src.errors import Explained
 from src.releases import SEPARATOR
@@ -204,6 +205,7 @@ ENGINES: Tuple[EngineSpec, ...] = (
         notes=("INT8 weights; the classifier's two logits are added inside the timer, in FP32.", HANDS_OVER),
     ),
     *STACK_2021,
+    *PORTABLE,
     *ON_GPU,
     row(
         NULL,

@@ -137,6 +137,15 @@ def run(store: Store, run_id: str) -> Run:
     return results.summarise(record(store, run_id))  # being written, or just left by a killed writer
 
 
+def confirming(store: Store, run_id: str) -> list[str]:
+    """Return the ids of the ended runs that repeated steps of a time line."""
+    table = schema.runs.c
+    confirms = table.head["plan"]["confirms"].as_string() == run_id
+    query = select(table.id).where(confirms, table.stopped.is_not(None)).order_by(table.started_at)
+    with store.read() as connection:
+        return [id for (id,) in connection.execute(query)]
+
+
 def latest_loaded(store: Store) -> dict[str, tuple[str, Loaded]]:
     """Return what each engine told of itself when it was last loaded here for a run, with the run's id."""
     table = schema.loaded.c

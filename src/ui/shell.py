@@ -23,6 +23,7 @@ PAGES = (
     ("pages/verdict.py", "Verdict", ":material/gavel:"),
     ("pages/accuracy.py", "Accuracy", ":material/target:"),
     ("pages/cost.py", "Cost", ":material/payments:"),
+    ("pages/timeline.py", "Timeline", ":material/timeline:"),
     ("pages/history.py", "History", ":material/history:"),
     ("pages/compare.py", "Compare", ":material/compare_arrows:"),
     ("pages/engines.py", "Engines", ":material/memory:"),

@@ -15,7 +15,7 @@ MARKERS = {
     "fp32": ("circle", "hexagon", "octagon", "circle-cross", "circle-x"),
     "fp16": ("diamond", "diamond-tall", "diamond-wide"),
     "bf16": ("triangle-up", "triangle-down"),
-    "int8": ("square", "pentagon", "star", "hourglass", "square-cross"),
+    "int8": ("square", "pentagon", "star", "hourglass", "square-cross", "hexagram", "square-x"),
 }
 # Stored numbers are never an engine's colour, and always dashed.
 STORED = {16: "#D97706", 128: "#DB2777"}  # Infinity's numbers, by tokens

@@ -1,0 +1,228 @@
+"""The commands `timeline` and `bisect`: a runtime's releases here, and which of them made each step."""
+
+import argparse
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from src import releases
+from src.bench import plan, timeline_plan
+from src.bench.plan import BadPlan
+from src.bench.record import Record
+from src.bench.settings import Settings
+from src.cli.bench import INTERRUPTED, numbers, words
+from src.cli.console import err, write
+from src.cli.live_run import carry_out
+from src.cli.timeline_printing import print_found, print_timeline
+from src.cli.timeline_releases import make_environments, offers_of, say
+from src.errors import Explained
+from src.figures import bisection, timeline_report, upstream
+from src.figures.steps import CONFIRMATIONS, Step, candidates, pairs_of, repeated, steps
+from src.figures.timeline import Timeline, timeline
+from src.model import source
+from src.model.source import ModelSource
+from src.store import costs, runs
+from src.store.database import Store, open_store
+from src.ui.format import duration
+
+
+class Interrupted(Explained):
+    """Somebody pressed Ctrl-C: what was measured is kept, and nothing more is."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a command measures: rows and lengths of a runtime, on which model and with how many threads."""
+
+    store: Store
+    runtime: str
+    rows: tuple[str, ...]
+    lengths: tuple[int, ...]
+    threads: int | None
+    model: ModelSource
+    settings: Settings
+
+    def measure(
+        self,
+        versions: Sequence[str],
+        rows: Sequence[str] = (),
+        preset: str = timeline_plan.PRESET,
+        seed: int = 0,
+        confirms: str = "",
+    ) -> Record:
+        """Measure rows (all) through releases, oldest first, in fresh processes. Raises Interrupted."""
+        asked = timeline_plan.plan_for(
+            rows or self.rows,
+            versions,
+            runs.typical_ms(self.store),
+            self.lengths,
+            self.threads,
+            preset,
+            seed,
+            confirms,
+        )
+        about_s = costs.accept(self.store, plan.accept(asked)[0])
+        what = ", ".join(versions) if len(versions) < 4 else f"{len(versions)} releases"
+        err.print(f"{what}: about {duration(about_s)}, at most {duration(asked.budget_s)}.", highlight=False)
+        record = carry_out(self.store, asked, self.model, self.settings)
+        if record.ended and record.ended.stopped == "interrupted":
+            assert record.begun
+            raise Interrupted(f"Stopped. What was measured is kept as {record.begun.id}.")
+        return record
+
+    def confirm(self, found: Sequence[Step], of: str, progress: Callable[[str], None]) -> list[Step]:
+        """Repeat steps in fresh processes, those of the same two releases together."""
+        told = []
+        pairs = pairs_of(found)
+        for number, ((before, after), together) in enumerate(pairs.items(), 1):
+            progress(f"Repeating {before} → {after} in fresh processes ({number} of {len(pairs)})")
+            rows = tuple(dict.fromkeys(step.row for step in together))
+            repeats = [
+                timeline(self.measure((before, after), rows, timeline_plan.REPEAT, seed, of))
+                for seed in range(1, CONFIRMATIONS + 1)
+            ]
+            told += [repeated(step, repeats) for step in together]
+        return told
+
+
+def asked_of(arguments: argparse.Namespace) -> Asked:
+    runtime = arguments.runtime
+    rows = words(arguments.engines) or timeline_plan.default_rows(runtime)
+    if not rows:
+        raise BadPlan(f"No row of {releases.RUNTIMES[runtime]} can run here. See: python -m src engines")
+    timeline_plan.check_rows(runtime, rows)
+    lengths = numbers(arguments.seq_len) or timeline_plan.LENGTHS
+    model = source.parse(arguments.model)
+    return Asked(open_store(), runtime, rows, lengths, arguments.threads, model, arguments.settings)
+
+
+def run_timeline(arguments: argparse.Namespace) -> int:
+    check_files(arguments)
+    if arguments.run:
+        store = open_store()
+        record = runs.record(store, arguments.run)
+        told = timeline(record)
+        repeats = [timeline(runs.record(store, id)) for id in runs.confirming(store, arguments.run)]
+        found = steps(repeated(step, repeats) for step in candidates(told))
+        return show(arguments, record, told, found)
+    asked = asked_of(arguments)
+    versions = [offer.version for offer in offers_of(arguments)]
+    there = make_environments(arguments, versions)
+    if len(there) < 2:
+        raise BadPlan("A time line needs two releases, and fewer can be used here. The reasons are above.")
+    try:
+        record = asked.measure(there)
+    except Interrupted as end:
+        say(str(end))
+        return INTERRUPTED
+    assert record.begun
+    told = timeline(record)
+    found = candidates(told)
+    code = 0
+    if found and not arguments.no_confirm:
+        try:
+            found = asked.confirm(found, record.begun.id, say)
+        except Interrupted as end:
+            say(str(end))
+            code = INTERRUPTED
+    show(arguments, record, told, steps(found))
+    say(f"Kept as {record.begun.id}: python -m src timeline {asked.runtime} --run {record.begun.id}")
+    return code or (0 if told.lines else 1)
+
+
+def check_files(arguments: argparse.Namespace) -> None:
+    for path in (arguments.json, arguments.csv, arguments.markdown):
+        if path not in (None, "-") and not Path(path).absolute().parent.is_dir():
+            raise BadPlan(f"{Path(path).absolute().parent} is no folder. Make it first.")
+
+
+def show(arguments: argparse.Namespace, record: Record, told: Timeline, found: Sequence[Step]) -> int:
+    """Print a time line and write its files, and a report of each confirmed step where that is asked for."""
+    if arguments.json:
+        text = json.dumps(timeline_report.to_json(told, found), ensure_ascii=False, indent=2)
+        write(arguments.json, text + "\n")
+    write(arguments.csv, timeline_report.to_csv(told))
+    write(arguments.markdown, timeline_report.to_markdown(told, found))
+    if "-" not in (arguments.json, arguments.csv, arguments.markdown):
+        print_timeline(told, found)
+    if arguments.report:
+        report(Path(arguments.report), record, told, found, source.parse(arguments.model))
+    return 0 if told.lines else 1
+
+
+def report(folder: Path, record: Record, told: Timeline, found: Sequence[Step], model: ModelSource) -> None:
+    assert record.begun
+    confirmed = [step for step in found if step.confirmed]
+    if not confirmed:
+        say("No step is confirmed, so there is nothing to report.")
+    for step in confirmed:
+        place = folder / upstream.folder_name(step)
+        upstream.write(upstream.files(step, told, record.begun.host, record.begun.id, model), place)
+        say(f"{place}: {timeline_report.sentence(step)}")
+
+
+def run_bisect(arguments: argparse.Namespace) -> int:
+    asked = asked_of(arguments)
+    if len(asked.rows) != 1:
+        raise BadPlan(f"One engine is bisected. Name it with --engine: {', '.join(asked.rows)}.")
+    versions = [offer.version for offer in offers_of(arguments)]
+    say(
+        f"{len(versions)} releases: at most {bisection.most_releases(len(versions), 1)} are measured for one "
+        "step. Steps that cancel between the ends cannot be seen so."
+    )
+
+    def measure(some: Sequence[str]) -> Timeline:
+        there = make_environments(arguments, some)
+        if len(there) < 2:
+            raise BadPlan("Fewer than two of these releases can be used here. The reasons are above.")
+        return timeline(asked.measure(there, preset=timeline_plan.BISECT))
+
+    try:
+        found = bisection.bisect(versions, measure)
+        confirmed = asked.confirm(found.steps, "", say)
+    except Interrupted as end:
+        say(str(end))
+        return INTERRUPTED
+    print_found(replace(found, steps=tuple(confirmed)), len(versions))
+    return 0
+
+
+def add_commands(
+    command: Callable[..., argparse.ArgumentParser], model: Callable[[argparse.ArgumentParser], None]
+) -> None:
+    """Add the two commands to a parser."""
+    parser = command(
+        "timeline", run_timeline, "Measure an engine's file in every release of its runtime.", json_flag=False
+    )
+    common(parser)
+    model(parser)
+    parser.add_argument("--run", metavar="RUN", help="show a time line that is kept, and measure nothing")
+    parser.add_argument("--no-confirm", action="store_true", help="do not repeat steps in fresh processes")
+    parser.add_argument(
+        "--report", metavar="DIR", help="write a folder to send upstream for each confirmed step"
+    )
+    for flag, text in (
+        ("--json", "write points and steps (- for standard output)"),
+        ("--csv", "write a row for each release, engine and case"),
+        ("--markdown", "write Markdown tables"),
+    ):
+        parser.add_argument(flag, metavar="FILE", help=text)
+    parser = command(
+        "bisect", run_bisect, "Find the releases that made an engine slower or faster.", json_flag=False
+    )
+    common(parser)
+    parser.add_argument("--engine", dest="engines", metavar="ENGINE", help="the row that is measured")
+    parser.add_argument("--model", metavar="MODEL", help="embedded, hub, or a checkpoint's folder")
+    parser.set_defaults(json=None)
+
+
+def common(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("runtime", choices=list(releases.RUNTIMES))
+    parser.add_argument("--from", dest="first", default="", metavar="VERSION", help="the oldest release")
+    parser.add_argument("--to", dest="last", default="", metavar="VERSION", help="the newest release")
+    parser.add_argument("--minor", action="store_true", help="only the last release of each minor version")
+    parser.add_argument("--installed", action="store_true", help="only releases that are installed here")
+    parser.add_argument("--ask", action="store_true", help="ask the package index again what it offers")
+    parser.add_argument("--seq-len", metavar="16,128", help="sequence lengths in tokens")
+    parser.add_argument("--threads", type=int, metavar="N", help="threads of each engine")

@@ -1,0 +1,86 @@
+"""Which releases a time line has: as the package index offers them, made where they are missing."""
+
+import argparse
+from collections.abc import Sequence
+
+from rich.markup import escape
+
+from src import environments, releases
+from src.bench import catalogue, timeline_plan
+from src.bench import environments as making
+from src.bench.environment_space import VARIABLE, most_gb, size_mb
+from src.bench.plan import BadPlan
+from src.cli.console import err, progress_bar
+from src.model import source
+from src.ui.format import duration
+
+MAKING_S = 30.0  # an environment of a release, from nothing; seen here
+USUAL_GB = 0.3  # of one, where none is here to tell
+
+
+def say(text: str) -> None:
+    err.print(text, highlight=False, markup=False)
+
+
+def offers_of(arguments: argparse.Namespace) -> list[catalogue.Offer]:
+    """Return the releases that were asked for, oldest first: as the index answered last, or answers now.
+
+    Offline, those that are installed.
+    """
+    runtime = arguments.runtime
+    known = None if arguments.ask else catalogue.kept(runtime)
+    if known is None and not arguments.installed:
+        with progress_bar() as tell:
+            known = catalogue.ask(runtime, tell)
+    if arguments.installed or known is None:
+        here = [release for release in map(releases.parse, names_here()) if release]
+        offers = [catalogue.Offer(release.version, ()) for release in here if release.runtime == runtime]
+        known = catalogue.Catalogue(runtime, "", tuple(reversed(offers)))
+    elif not arguments.ask:
+        say(f"Releases as the index offered them on {known.asked_at[:10]}; --ask asks it again.")
+    return timeline_plan.chosen(known, arguments.first, arguments.last, arguments.minor)
+
+
+def names_here() -> list[str]:
+    return [one.name for one in environments.of_releases() if not environments.trouble(one.name)]
+
+
+def make_environments(arguments: argparse.Namespace, versions: Sequence[str]) -> list[str]:
+    """Make what is missing, after telling what that takes; return the releases that are there then.
+
+    Raises BadPlan where they do not all fit.
+    """
+    runtime = arguments.runtime
+    missing = timeline_plan.absent(versions, runtime)
+    sizes = [size_mb(environments.folder(name)) / 1000 for name in names_here()]
+    each_gb = max(sizes, default=USUAL_GB)
+    if missing:
+        needed_gb = each_gb * len(versions)
+        if needed_gb > most_gb():
+            raise BadPlan(
+                f"{len(versions)} releases take about {needed_gb:.1f} GB, and releases may take "
+                f"{most_gb():g} GB here. Set {VARIABLE}={needed_gb + 1:.0f}, or ask for fewer: "
+                "--minor takes the last of each minor version, --from and --to bound them."
+            )
+        say(
+            f"{len(missing)} of {len(versions)} releases are to be installed: about "
+            f"{duration(MAKING_S * len(missing))} and {each_gb * len(missing):.1f} GB."
+        )
+    there = []
+    for version in versions:
+        if version in missing and not made(arguments, version):
+            continue
+        there.append(version)
+    return there
+
+
+def made(arguments: argparse.Namespace, version: str) -> bool:
+    """Make the environment of one release; tell why not where that fails."""
+    name = releases.Release(arguments.runtime, version).name
+    try:
+        with progress_bar() as tell:
+            making.create(name, source.parse(arguments.model), tell)
+    except (making.EnvironmentFailed, catalogue.CatalogueFailed) as error:
+        err.print(f"[yellow]{escape(name)}[/] is left out: {escape(str(error))}", highlight=False)
+        return False
+    return True

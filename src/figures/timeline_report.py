@@ -1,0 +1,138 @@
+"""A time line as CSV, Markdown and JSON, and its steps in words."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from src.facts import Facts
+from src.figures.report import harmless
+from src.figures.run import ratio_text
+from src.figures.steps import Step
+from src.figures.timeline import Line, Point, Timeline
+
+COLUMNS = (
+    *("runtime", "release", "engine", "sequence_length", "batch_size", "threads", "scope"),
+    *("median_ms", "median_low_ms", "median_high_ms", "ratio_to_newest", "ratio_low", "ratio_high"),
+    *("newest", "noise_floor", "rounds", "verdict", "max_abs_delta_logit", "agreement"),
+)
+
+
+def to_csv(timeline: Timeline) -> str:
+    """Return a row for each release, engine and case. What is not known stays empty."""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    for line in timeline.lines:
+        for point in line.points:
+            values = csv_row(timeline, line, point)
+            writer.writerow(
+                {name: harmless("" if value is None else value) for name, value in values.items()}
+            )
+    return out.getvalue()
+
+
+def csv_row(timeline: Timeline, line: Line, point: Point) -> Facts:
+    low_ms, high_ms = point.ci95_ms or (None, None)
+    ratio = point.ratio
+    low, high = (ratio and ratio.ci95) or (None, None)
+    return {
+        "runtime": timeline.runtime,
+        "release": point.version,
+        "engine": line.row,
+        **asdict(line.case),
+        "median_ms": point.median_ms,
+        "median_low_ms": low_ms,
+        "median_high_ms": high_ms,
+        "ratio_to_newest": ratio and ratio.ratio,
+        "ratio_low": low,
+        "ratio_high": high,
+        "newest": line.newest,
+        "noise_floor": line.floor,
+        "rounds": len(point.rounds),
+        "verdict": point.verdict,
+        "max_abs_delta_logit": point.answers and point.answers.delta,
+        "agreement": point.answers and point.answers.agreement,
+    }
+
+
+def to_json(timeline: Timeline, found: Sequence[Step]) -> Facts:
+    """Return {runtime, points: rows as in the CSV, absent, steps}."""
+    return {
+        "runtime": timeline.runtime,
+        "points": [csv_row(timeline, line, point) for line in timeline.lines for point in line.points],
+        "absent": [asdict(absent) for absent in timeline.absent],
+        "steps": [step_to_json(step) for step in found],
+    }
+
+
+def step_to_json(step: Step) -> Facts:
+    return {
+        "engine": step.row,
+        **asdict(step.case),
+        "before": step.before,
+        "after": step.after,
+        "ratio": step.ratio,
+        "ci95": step.ci95,
+        "noise_floor": step.floor,
+        "seen_first": asdict(step.seen),
+        "repeats": [asdict(repeat) for repeat in step.repeats],
+        "confirmed": step.confirmed,
+        "answers_changed": step.answers_changed,
+    }
+
+
+def state(step: Step) -> str:
+    """Return what a step rests on, in words."""
+    if step.confirmed is None:
+        return "seen once"
+    return "confirmed" if step.confirmed else "did not repeat"
+
+
+def sentence(step: Step) -> str:
+    """Return a step in words."""
+    ratio = step.ratio
+    change = f"×{ratio:.2f} as long" if ratio >= 1 else f"×{ratio:.2f}, which is faster"
+    with_answers = ", and its answers changed" if step.answers_changed else ""
+    return (
+        f"{step.title}, {step.case.sequence_length} tokens: {step.after} takes {change} as {step.before} "
+        f"[{ratio_text(ratio, step.ci95)}], {state(step)}{with_answers}"
+    )
+
+
+def to_markdown(timeline: Timeline, found: Sequence[Step]) -> str:
+    """Return a table for each case, a row for each release, and the steps."""
+    parts = [f"# {timeline.name} through its releases", ""]
+    for case in dict.fromkeys(line.case for line in timeline.lines):
+        lines = [line for line in timeline.lines if line.case == case]
+        parts += [f"## {case.sequence_length} tokens, batch {case.batch_size}, {case.threads} threads", ""]
+        parts.append(
+            "Latency in ms and, in brackets, its ratio to the newest release with its 95 % interval."
+        )
+        parts += ["", "| release | " + " | ".join(line.title for line in lines) + " |"]
+        parts.append("|---|" + "---|" * len(lines))
+        for version in timeline.versions:
+            parts.append(f"| {version} | " + " | ".join(cell(line, version) for line in lines) + " |")
+        floors = ", ".join(f"{100 * floor:.1f} %" for floor in dict.fromkeys(line.floor for line in lines))
+        parts += ["", f"Differences below {floors} cannot be seen (A/A pair).", ""]
+    parts += ["## Steps", ""]
+    parts += [f"- {sentence(step)}" for step in found] or ["None beyond the noise floor."]
+    if timeline.absent:
+        parts += ["", "## Not measured", ""]
+        parts += [
+            f"- {absent.row} {absent.version}: {' '.join(absent.reason.split())}"
+            for absent in timeline.absent
+        ]
+    return "\n".join(parts) + "\n"
+
+
+def cell(line: Line, version: str) -> str:
+    """Return what a table says of one release in one line."""
+    point = next((point for point in line.points if point.version == version), None)
+    if point is None or point.median_ms is None:
+        return "–"
+    ratio = point.ratio
+    told = f" ({ratio_text(ratio.ratio, ratio.ci95)})" if ratio and version != line.newest else ""
+    return f"{point.median_ms:.3g}{told}" + ("" if point.verdict == "valid" else f" {point.verdict}")

@@ -1,0 +1,153 @@
+"""The form that asks for a time line, and the button that repeats its steps."""
+
+from dataclasses import replace
+
+import streamlit as st
+
+from src import environments, releases
+from src.bench import catalogue, plan, timeline_plan
+from src.engines import registry
+from src.errors import Explained
+from src.figures.steps import CONFIRMATIONS, Step, pairs_of
+from src.jobs import queue
+from src.jobs.tokens import new_token
+from src.limits import limits, told
+from src.model import source
+from src.progress import Progress
+from src.store import costs, runs
+from src.store.database import Store
+from src.ui.format import duration, many, moment, plain
+from src.ui.plan_form import asker, submit
+from src.ui.shell import explained
+
+LENGTHS = (16, 32, 64, 128)
+
+
+def draw_form(store: Store, opened: bool) -> None:
+    """Draw the form: a runtime, its releases that are here, its rows, lengths; a click queues the run."""
+    with st.expander("Measure a time line", icon=":material/add:", expanded=opened):
+        runtime = st.segmented_control(
+            "Runtime",
+            list(releases.RUNTIMES),
+            default=next(iter(releases.RUNTIMES)),
+            required=True,
+            format_func=releases.RUNTIMES.__getitem__,
+            key="t_runtime",
+        )
+        here = versions_here(runtime)
+        draw_offered(runtime, here)
+        if len(here) < 2:
+            st.info(
+                f"A time line needs two releases of {releases.RUNTIMES[runtime]}, and {len(here)} can be "
+                "used here. This installs them and measures them: "
+                f"`python -m src timeline {runtime} --minor`",
+                icon=":material/download:",
+            )
+            return
+        chosen = st.multiselect("Releases", here, default=here, key=f"t_versions_{runtime}")
+        rows = st.pills(
+            "Engines",
+            [spec.id for spec in registry.available() if timeline_plan.has_row(runtime, spec)],
+            selection_mode="multi",
+            default=list(timeline_plan.default_rows(runtime)),
+            format_func=lambda id: registry.get(id).title,
+            key=f"t_rows_{runtime}",
+        )
+        lengths = st.pills(
+            "Tokens", LENGTHS, selection_mode="multi", default=list(timeline_plan.LENGTHS), key="t_lengths"
+        )
+        if len(chosen) < 2 or not rows or not lengths:
+            st.info("Choose two releases, an engine and a length.", icon=":material/rule:")
+            return
+        ordered = sorted(chosen, key=releases.order)
+        draw_run_button(store, timeline_plan.plan_for(rows, ordered, runs.typical_ms(store), lengths))
+
+
+def versions_here(runtime: str) -> list[str]:
+    """Return the releases of a runtime whose environments can be used, oldest first."""
+    there = [
+        releases.parse(one.name) for one in environments.of_releases() if not environments.trouble(one.name)
+    ]
+    return [release.version for release in there if release and release.runtime == runtime]
+
+
+def draw_offered(runtime: str, here: list[str]) -> None:
+    """Tell what the package index offers beside what is here, as it answered last; a click asks it."""
+    known = catalogue.kept(runtime)
+    if known:
+        others = [offer.version for offer in known.offers if offer.version not in here]
+        st.caption(
+            f"{many(len(here), 'release')} here; the package index offered {len(others)} more on "
+            f"{moment(known.asked_at)[:10]}, {plain(', '.join(others[:6]))}"
+            f"{' …' if len(others) > 6 else ''}. "
+            f"`python -m src envs create {runtime}@VERSION` installs one."
+        )
+    else:
+        st.caption(f"{many(len(here), 'release')} here. What the package index offers was not asked yet.")
+    if limits().changes and st.button("Ask the package index", key="t_ask", icon=":material/cloud_sync:"):
+        bar = st.progress(0.0, "Asking the package index")
+
+        def tell(step: Progress) -> None:
+            bar.progress(step.done / max(1, step.total), plain(step.text))
+
+        with explained():
+            catalogue.ask(runtime, tell)
+            st.rerun()
+
+
+def draw_run_button(store: Store, asked: plan.Plan) -> None:
+    """Draw what a time line costs, and Run; or why it cannot be run."""
+    try:
+        asked = replace(asked, budget_s=min(asked.budget_s, limits().budget_s))
+        accepted, _ = plan.accept(asked)
+        queue.check_size(asked)
+        seconds = costs.accept(store, accepted)
+        model = source.parse()
+    except Explained as error:
+        st.warning(plain(told(error)), icon=":material/rule:")
+        st.button("Run", disabled=True, key="t_go", icon=":material/play_arrow:")
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        clicked = st.button("Run", key="t_go", icon=":material/play_arrow:")
+        st.markdown(
+            f"About **{duration(seconds)}**, at most {duration(accepted.budget_s)} · "
+            f"{many(len(accepted.engines), 'engine')}"
+        )
+    if clicked:
+        with explained():
+            submit(store, asked, model.to_text(), seconds)
+
+
+def draw_repeat(store: Store, listed: runs.Listed, found: list[Step]) -> None:
+    """Offer to repeat steps in fresh processes: a few runs for each pair of releases, in the queue."""
+    if not found:
+        return
+    pairs = pairs_of(found)
+    plans = [
+        timeline_plan.plan_for(
+            tuple(dict.fromkeys(step.row for step in together)),
+            pair,
+            runs.typical_ms(store),
+            sorted({step.case.sequence_length for step in together}),
+            together[0].case.threads,
+            timeline_plan.REPEAT,
+            seed,
+            listed.id,
+        )
+        for pair, together in pairs.items()
+        for seed in range(1, CONFIRMATIONS + 1)
+    ]
+    clicked = st.button(
+        f"Repeat {many(len(pairs), 'step')} in fresh processes",
+        key="t_repeat",
+        icon=":material/replay:",
+        help=f"{many(len(plans), 'run')} in the queue: each step again, {CONFIRMATIONS} times.",
+    )
+    if not clicked:
+        return
+    with explained():
+        model = source.parse().to_text()
+        for asked in plans:
+            seconds = costs.accept(store, plan.accept(asked)[0])
+            queue.ask(store, asked, model, seconds, new_token(), new_token(), asker())
+        st.success(f"{many(len(plans), 'run')} asked for: see Benchmark.", icon=":material/check:")

@@ -1,0 +1,92 @@
+"""The page Timeline on a real store: what is kept is drawn, and the form says what is missing."""
+
+import json
+from dataclasses import replace
+
+from src import environments
+from src.jobs import queue
+from src.store.database import Store
+from tests.app.test_pages import FIRST, page, spec, store
+from tests.release_fakes import FakeRuntime, factors
+from tests.rows import MODEL
+from tests.unit.test_store import kept
+
+__all__ = ["store"]  # a fixture
+
+VERSIONS = ["1.23.2", "1.24.4", "1.25.0", "1.26.0"]
+
+
+def fill(store: Store, repeats: int) -> None:
+    """Keep a time line with a step at 1.25.0, and so many runs that repeat it."""
+    runtime = FakeRuntime(factors({"1.25.0": 1.8}, VERSIONS), 5, fails=("1.23.2",), lengths=(16, 128))
+    record = runtime.record(VERSIONS, FIRST)
+    assert record.begun
+    record.add(replace(record.begun, model=MODEL))
+    kept(store, record)
+    for number in range(repeats):
+        kept(store, runtime.record(VERSIONS[1:3], f"2026112{number}-000000-abcd", confirms=FIRST))
+
+
+def test_without_one_it_says_how_to_get_one(store: Store):
+    at = page("timeline")
+    told = [one.value for one in at.info]
+    assert "No time line is kept yet." in told
+    assert any("python -m src timeline onnxruntime --minor" in one for one in told)
+
+
+def test_a_kept_one_is_drawn_with_its_steps(store: Store):
+    fill(store, repeats=3)
+    at = page("timeline")
+    chart = spec(at)
+    assert chart["layout"]["xaxis"]["categoryarray"] == VERSIONS
+    assert chart["layout"]["yaxis"]["type"] == "log"
+    (line,) = chart["data"]
+    assert line["x"] == VERSIONS[1:], "what did not run has no point"
+    assert abs(line["y"][0] - 1 / 1.8) < 0.05
+    (note,) = [one for one in chart["layout"]["annotations"] if one.get("x")]
+    assert note["x"] == "1.25.0"
+    assert 1.75 < float(note["text"].removeprefix("×")) < 1.85
+    frame = at.dataframe[0].value
+    assert list(frame["State"]) == ["confirmed"] * 2
+    assert any("Unsupported model IR version" in one.value.replace("\\", "") for one in at.markdown)
+    assert not [one for one in at.button if one.key == "t_repeat"]
+    assert [one for one in at.toggle if one.key == "t_report"]
+
+
+def test_latency_has_milliseconds_and_no_number_that_encloses_more(store: Store):
+    fill(store, repeats=0)
+    at = page("timeline", t_view="Latency")
+    chart = spec(at)
+    assert "ms" in chart["layout"]["yaxis"]["title"]["text"]
+    assert not chart["layout"].get("shapes"), "Infinity's numbers are of scope pipeline"
+    assert any("none stands here" in one.value for one in at.caption)
+
+
+def test_a_step_seen_once_is_repeated_at_a_click(store: Store, monkeypatch):
+    fill(store, repeats=0)
+    at = page("timeline")
+    assert list(at.dataframe[0].value["State"]) == ["seen once"] * 2
+    assert spec(at)["layout"]["annotations"][0]["text"].endswith("?")
+    monkeypatch.setattr(environments, "trouble", lambda name: None)  # as if both releases were here
+    at = page("timeline")
+    next(one for one in at.button if one.key == "t_repeat").click().run()
+    assert not at.exception
+    jobs = queue.waiting(store)
+    assert len(jobs) == 3
+    assert {job.plan.confirms for job in jobs} == {FIRST}
+    assert len({job.plan.seed for job in jobs}) == 3
+
+
+def test_its_form_asks_for_the_releases_that_are_here(store: Store, monkeypatch):
+    folders = [environments.folder(f"onnxruntime@{version}") for version in VERSIONS[1:3]]
+    for folder in folders:
+        folder.mkdir(parents=True)
+        (folder / environments.MANIFEST).write_text(json.dumps({"python": "3.13"}))
+    monkeypatch.setattr(environments, "trouble", lambda name: None)
+    at = page("timeline")
+    next(one for one in at.button if one.key == "t_go").click().run()
+    assert not at.exception
+    (job,) = queue.waiting(store)
+    assert {engine.partition("@")[2] for engine in job.plan.engines} == set(VERSIONS[1:3])
+    assert job.plan.preset == "timeline"
+    assert all(anchor.endswith("@1.25.0") for anchor in job.plan.anchors)
