@@ -99,11 +99,11 @@ def asked_of(arguments: argparse.Namespace) -> Asked:
 
 def run_timeline(arguments: argparse.Namespace) -> int:
     check_files(arguments)
-    if arguments.run:
+    if arguments.kept:
         store = open_store()
-        record = runs.record(store, arguments.run)
+        record = runs.record(store, arguments.kept)
         told = timeline(record)
-        repeats = [timeline(runs.record(store, id)) for id in runs.confirming(store, arguments.run)]
+        repeats = [timeline(runs.record(store, id)) for id in runs.confirming(store, arguments.kept)]
         found = steps(repeated(step, repeats) for step in candidates(told))
         return show(arguments, record, told, found)
     asked = asked_of(arguments)
@@ -197,7 +197,9 @@ def add_commands(
     )
     common(parser)
     model(parser)
-    parser.add_argument("--run", metavar="RUN", help="show a time line that is kept, and measure nothing")
+    parser.add_argument(
+        "--run", dest="kept", metavar="RUN", help="show a time line that is kept, and measure nothing"
+    )
     parser.add_argument("--no-confirm", action="store_true", help="do not repeat steps in fresh processes")
     parser.add_argument(
         "--report", metavar="DIR", help="write a folder to send upstream for each confirmed step"
