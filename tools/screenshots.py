@@ -45,6 +45,7 @@ def pages(base: str, new: str) -> dict[str, str]:
         "methodology": "/methodology",
         "verdict": "/verdict",
         "cost": "/cost",
+        "timeline": "/timeline",
     }
     if base:
         found |= {

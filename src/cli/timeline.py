@@ -8,7 +8,7 @@ from pathlib import Path
 
 from src import releases
 from src.bench import plan, timeline_plan
-from src.bench.plan import BadPlan
+from src.bench.plan import BadPlan, Plan
 from src.bench.record import Record
 from src.bench.settings import Settings
 from src.cli.bench import INTERRUPTED, numbers, words
@@ -24,7 +24,7 @@ from src.model import source
 from src.model.source import ModelSource
 from src.store import costs, runs
 from src.store.database import Store, open_store
-from src.ui.format import duration
+from src.ui.format import duration, many
 
 
 class Interrupted(Explained):
@@ -52,16 +52,7 @@ class Asked:
         confirms: str = "",
     ) -> Record:
         """Measure rows (all) through releases, oldest first, in fresh processes. Raises Interrupted."""
-        asked = timeline_plan.plan_for(
-            rows or self.rows,
-            versions,
-            runs.typical_ms(self.store),
-            self.lengths,
-            self.threads,
-            preset,
-            seed,
-            confirms,
-        )
+        asked = self.plan(versions, rows, preset, seed, confirms)
         about_s = costs.accept(self.store, plan.accept(asked)[0])
         what = ", ".join(versions) if len(versions) < 4 else f"{len(versions)} releases"
         err.print(f"{what}: about {duration(about_s)}, at most {duration(asked.budget_s)}.", highlight=False)
@@ -71,19 +62,41 @@ class Asked:
             raise Interrupted(f"Stopped. What was measured is kept as {record.begun.id}.")
         return record
 
-    def confirm(self, found: Sequence[Step], of: str, progress: Callable[[str], None]) -> list[Step]:
+    def plan(
+        self,
+        versions: Sequence[str],
+        rows: Sequence[str] = (),
+        preset: str = timeline_plan.PRESET,
+        seed: int = 0,
+        confirms: str = "",
+    ) -> Plan:
+        typical = runs.typical_ms(self.store)
+        return timeline_plan.plan_for(
+            rows or self.rows, versions, typical, self.lengths, self.threads, preset, seed, confirms
+        )
+
+    def confirm(self, found: Sequence[Step], of: str) -> list[Step]:
         """Repeat steps in fresh processes, those of the same two releases together."""
         told = []
-        pairs = pairs_of(found)
-        for number, ((before, after), together) in enumerate(pairs.items(), 1):
-            progress(f"Repeating {before} → {after} in fresh processes ({number} of {len(pairs)})")
-            rows = tuple(dict.fromkeys(step.row for step in together))
+        pairs = {pair: (rows_of(together), together) for pair, together in pairs_of(found).items()}
+        most_s = CONFIRMATIONS * sum(self.plan(pair, rows).budget_s for pair, (rows, _) in pairs.items())
+        if pairs:
+            say(
+                f"Changes between {many(len(pairs), 'pair')} of releases are repeated in fresh processes, "
+                f"{CONFIRMATIONS} times each: at most {duration(most_s)}."
+            )
+        for number, ((before, after), (rows, together)) in enumerate(pairs.items(), 1):
+            say(f"{before} → {after} ({number} of {len(pairs)})")
             repeats = [
                 timeline(self.measure((before, after), rows, timeline_plan.REPEAT, seed, of))
                 for seed in range(1, CONFIRMATIONS + 1)
             ]
             told += [repeated(step, repeats) for step in together]
         return told
+
+
+def rows_of(found: Sequence[Step]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(step.row for step in found))
 
 
 def asked_of(arguments: argparse.Namespace) -> Asked:
@@ -122,7 +135,7 @@ def run_timeline(arguments: argparse.Namespace) -> int:
     code = 0
     if found and not arguments.no_confirm:
         try:
-            found = asked.confirm(found, record.begun.id, say)
+            found = asked.confirm(found, record.begun.id)
         except Interrupted as end:
             say(str(end))
             code = INTERRUPTED
@@ -180,7 +193,7 @@ def run_bisect(arguments: argparse.Namespace) -> int:
 
     try:
         found = bisection.bisect(versions, measure)
-        confirmed = asked.confirm(found.steps, "", say)
+        confirmed = asked.confirm(found.steps, "")
     except Interrupted as end:
         say(str(end))
         return INTERRUPTED

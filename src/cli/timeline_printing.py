@@ -27,10 +27,8 @@ def print_timeline(told: Timeline, found: Sequence[Step]) -> None:
 
 
 def print_steps(found: Sequence[Step]) -> None:
-    if not found:
-        out.print("No step lies beyond the noise floor.")
-    for step in found:
-        out.print(timeline_report.sentence(step), highlight=False, markup=False)
+    for text in timeline_report.sentences(found):
+        out.print(f"{text}.", highlight=False, markup=False)
 
 
 def print_found(found: Found, count: int) -> None:

@@ -14,6 +14,7 @@ FILES = ("model.xml", "model.onnx")  # the quantised file is OpenVINO's own, the
 # Left to itself it may compute FP32 models in BF16 where the CPU can.
 PRECISIONS = {"fp32": "f32", "bf16": "bf16", "int8": "f32"}  # of INT8: what is not quantised
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")
+ANY_SHAPE = (-1, -1)
 SPARE_SHAPES = 8  # compiled ones that are kept: each takes some 55 MB, as it holds its weights anew
 
 
@@ -35,7 +36,7 @@ class OpenVinoEngine(Engine):
             # The process is pinned already, to as many CPUs as threads.
             "ENABLE_CPU_PINNING": False,
         }
-        self.compiled: "OrderedDict[Tuple[int, int], Tuple[Any, Any]]" = OrderedDict()
+        self.compiled: "OrderedDict[Tuple[int, ...], Tuple[Any, Any]]" = OrderedDict()
 
     def prepare(self, shapes: Sequence[Tuple[int, int]]) -> None:
         for shape in shapes:
@@ -55,13 +56,16 @@ class OpenVinoEngine(Engine):
     def infer(
         self, input_ids: np.ndarray, attention_mask: np.ndarray, token_type_ids: np.ndarray
     ) -> np.ndarray:
-        _, request = self.compiled[input_ids.shape]
         given = {
             "input_ids": input_ids,
             "attention_mask": attention_mask,
             "token_type_ids": token_type_ids,
         }
-        return request.infer(given, share_inputs=True)[0]
+        return self.answering(input_ids.shape).infer(given, share_inputs=True)[0]
+
+    def answering(self, shape: Tuple[int, ...]) -> Any:
+        """Return what answers inputs of a shape that was prepared."""
+        return self.compiled[shape][1]
 
     def facts(self) -> Dict[str, Any]:
         found: Dict[str, Any] = {
@@ -88,6 +92,20 @@ class OpenVinoEngine(Engine):
             found["precisions"] = counted(nodes, "runtimePrecision")
             found["kernels"] = counted(nodes, "primitiveType")
         return found
+
+
+class OpenVinoDynamicEngine(OpenVinoEngine):
+    """Compiled once, for any batch and length."""
+
+    def prepare(self, shapes: Sequence[Tuple[int, int]]) -> None:
+        if not self.compiled:
+            self.compiled[ANY_SHAPE] = self.compile(ANY_SHAPE)
+
+    def answering(self, shape: Tuple[int, ...]) -> Any:
+        return self.compiled[ANY_SHAPE][1]
+
+    def facts(self) -> Dict[str, Any]:
+        return {**super().facts(), "shapes": ["any"]}
 
 
 def counted(nodes: Any, name: str) -> Dict[str, int]:

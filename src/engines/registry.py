@@ -20,6 +20,7 @@ from src.engines.rows import (
 from src.engines.rows_2021 import STACK_2021
 from src.engines.rows_gpu import ON_GPU
 from src.engines.rows_portable import PORTABLE
+from src.engines.rows_vendors import VENDORS
 from src.engines.spec import EngineSpec, Missing
 from src.errors import Explained
 from src.releases import SEPARATOR
@@ -206,6 +207,7 @@ ENGINES: Tuple[EngineSpec, ...] = (
     ),
     *STACK_2021,
     *PORTABLE,
+    *VENDORS,
     *ON_GPU,
     row(
         NULL,

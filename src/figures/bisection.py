@@ -1,8 +1,8 @@
 """Finding the releases that made each step without installing all: halve what lies between two that differ.
 
 The ends are compared first. Where they differ by more than the noise floor, the release in the middle is
-measured beside both, and so on in each half that differs. Steps which cancel between the ends (slower, then
-as much faster) cannot be seen so.
+measured beside both, which so have to differ again in fresh processes, and so on in each half. Steps which
+cancel between the ends (slower, then as much faster) cannot be seen so.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from src.figures.steps import Step, candidates, steps
+from src.figures.steps import CHANGES, Step, between, candidates, steps
 from src.figures.timeline import Timeline
+from src.stats import verdict
 
 Measure = Callable[[Sequence[str]], Timeline]  # releases, oldest first, in fresh processes
 
@@ -73,6 +74,8 @@ def bisect(versions: Sequence[str], measure: Measure) -> Found:
         if middle not in left:  # it does not run here
             divide(step)
             return
+        if not still_there(timeline, step):  # it was those processes, not the releases
+            return
         halves = changes(timeline, step)
         if not halves:
             spreads.append(Spread(step, middle))
@@ -106,6 +109,16 @@ def by_interval(found: Sequence[Step]) -> list[Step]:
 def clearness(step: Step) -> float:
     ratio = step.seen.ratio
     return max(ratio, 1 / ratio)
+
+
+def still_there(timeline: Timeline, step: Step) -> bool:
+    """Tell whether fresh processes of the two releases of a step differ again."""
+    for line in timeline.lines:
+        points = {point.version: point for point in line.points if point.counts}
+        if (line.row, line.case) == (step.row, step.case) and {step.before, step.after} <= points.keys():
+            ratio = between(points[step.before], points[step.after])
+            return ratio is not None and verdict(ratio, line.floor) in CHANGES
+    return False
 
 
 def changes(timeline: Timeline, step: Step) -> list[Step]:

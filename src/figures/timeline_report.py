@@ -88,18 +88,31 @@ def state(step: Step) -> str:
     """Return what a step rests on, in words."""
     if step.confirmed is None:
         return "seen once"
-    return "confirmed" if step.confirmed else "did not repeat"
+    return "confirmed" if step.confirmed else "not confirmed"
 
 
 def sentence(step: Step) -> str:
     """Return a step in words."""
-    ratio = step.ratio
-    change = f"×{ratio:.2f} as long" if ratio >= 1 else f"×{ratio:.2f}, which is faster"
     with_answers = ", and its answers changed" if step.answers_changed else ""
     return (
-        f"{step.title}, {step.case.sequence_length} tokens: {step.after} takes {change} as {step.before} "
-        f"[{ratio_text(ratio, step.ci95)}], {state(step)}{with_answers}"
+        f"{step.title}, {step.case.sequence_length} tokens: {step.after} takes {step.ratio:.2f} times as "
+        f"long as {step.before}: {ratio_text(step.ratio, step.ci95)}, {state(step)}{with_answers}"
     )
+
+
+def sentences(found: Sequence[Step]) -> list[str]:
+    """Return steps in words: each that may be one, and in one sentence those that fresh processes did not
+    confirm.
+    """
+    lines = [sentence(step) for step in found if step.confirmed is not False]
+    others = [step for step in found if step.confirmed is False]
+    if others:
+        named = ", ".join(
+            f"{step.row} at {step.after} (×{step.seen.ratio:.2f}, {step.case.sequence_length} tokens)"
+            for step in others
+        )
+        lines.append(f"Seen once, and not confirmed by fresh processes: {named}")
+    return lines or ["No step lies beyond the noise floor"]
 
 
 def to_markdown(timeline: Timeline, found: Sequence[Step]) -> str:
@@ -118,7 +131,7 @@ def to_markdown(timeline: Timeline, found: Sequence[Step]) -> str:
         floors = ", ".join(f"{100 * floor:.1f} %" for floor in dict.fromkeys(line.floor for line in lines))
         parts += ["", f"Differences below {floors} cannot be seen (A/A pair).", ""]
     parts += ["## Steps", ""]
-    parts += [f"- {sentence(step)}" for step in found] or ["None beyond the noise floor."]
+    parts += [f"- {text}" for text in sentences(found)]
     if timeline.absent:
         parts += ["", "## Not measured", ""]
         parts += [
@@ -134,5 +147,5 @@ def cell(line: Line, version: str) -> str:
     if point is None or point.median_ms is None:
         return "–"
     ratio = point.ratio
-    told = f" ({ratio_text(ratio.ratio, ratio.ci95)})" if ratio and version != line.newest else ""
+    told = f" [{ratio_text(ratio.ratio, ratio.ci95)}]" if ratio and version != line.newest else ""
     return f"{point.median_ms:.3g}{told}" + ("" if point.verdict == "valid" else f" {point.verdict}")

@@ -92,7 +92,7 @@ def readme(step: Step, timeline: Timeline, about: Facts) -> str:
     ]
     return "\n".join(
         [
-            f"# {timeline.name} {step.after} takes ×{step.ratio:.2f} as long as {step.before} on this file",
+            f"# {timeline.name} {step.after} takes {step.ratio:.2f} times as long as {step.before} here",
             "",
             f"{timeline_report.sentence(step)}. Its answers {told}.",
             "",

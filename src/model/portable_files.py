@@ -10,6 +10,7 @@ from pathlib import Path
 from src.facts import Facts
 from src.model import ModelError
 from src.model.onnx_files import FILE, describe
+from src.model.onnx_tensor_files import per_tensor
 from src.model.recipe import recipe
 from src.model.source import ModelSource
 
@@ -18,7 +19,7 @@ FUSED_INT8 = "src.model.stack_2021_files:fused_int8_2021"
 # What the oldest release reads that a file here is for: onnxruntime.ai/docs/reference/compatibility.html has
 # for 1.10 ONNX 1.10, whose files are of IR version 8 and opset 15 at most.
 OLDEST, IR_VERSION, OPSET = "1.10", 8, 15
-READERS = (Path(__file__).with_name("onnx_files.py"),)
+READERS = tuple(Path(__file__).with_name(name) for name in ("onnx_files.py", "onnx_tensor_files.py"))
 
 
 def told(path: Path) -> Facts:
@@ -54,14 +55,5 @@ def portable_u8(model: ModelSource, folder: Path, inputs: dict[str, Path]) -> Fa
 )
 def portable_s8(model: ModelSource, folder: Path, inputs: dict[str, Path]) -> Facts:
     """Per tensor, as the other is, so that the two differ in the type of their weights only."""
-    from onnx import TensorProto
-    from onnxruntime.quantization import QuantType, quantize_dynamic
-
-    quantize_dynamic(
-        inputs[FUSED] / FILE,
-        folder / FILE,
-        per_channel=False,
-        weight_type=QuantType.QInt8,
-        extra_options={"DefaultTensorType": TensorProto.FLOAT},
-    )
+    per_tensor(inputs[FUSED], folder)
     return {"per_channel": False, **told(folder / FILE)}

@@ -1,6 +1,6 @@
 """The chart of a time line: releases from left to right, a line a file or engine, its steps named."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import plotly.graph_objects as go
 
@@ -13,8 +13,8 @@ from src.ui.format import interval, ms, unmarked
 
 RATIO, LATENCY = "Ratio to the newest", "Latency"
 TICKS = (0.25, 0.5, 0.67, 0.8, 0.9, 1, 1.1, 1.25, 1.5, 2, 3, 4)
-HEIGHT_PX = 460
-RISE_PX = 26  # of a step's words above its point; those of other lines at the same release stand higher
+HEIGHT_PX = 500
+STEPS_PX = 60  # above the lines, for what is written of steps
 
 
 def chart(
@@ -29,7 +29,7 @@ def chart(
     latency in ms. `days` tell when releases came out, where that is known; `stored` may stand beside latency.
     """
     figure = go.Figure()
-    for line in lines:
+    for number, line in enumerate(lines):
         points = [point for point in line.points if point.counts and point.ratio and point.median_ms]
         if view == RATIO:
             ratios = [point.ratio for point in points if point.ratio]
@@ -39,16 +39,15 @@ def chart(
             values = [point.median_ms or 0.0 for point in points]
             spans = [point.ci95_ms or (value, value) for point, value in zip(points, values, strict=True)]
         spec = style.known(line.row)
-        colour = style.COLOURS[list(lines).index(line) % len(style.COLOURS)]  # all are of one runtime
         figure.add_scatter(
             name=unmarked(line.title),
             x=[point.version for point in points],
             y=values,
             mode="lines+markers",
-            line={"color": colour, "width": 2, "shape": "hvh"},
+            line={"color": colour(number), "width": 2, "shape": "hvh"},
             marker={
                 "size": 8,
-                "color": colour,
+                "color": colour(number),
                 "symbol": [
                     style.marker(spec) if point.verdict == "valid" else f"{style.marker(spec)}-open"
                     for point in points
@@ -67,9 +66,7 @@ def chart(
             )
             + ", %{customdata[2]}<extra>%{fullData.name}</extra>",
         )
-        own = [step for step in found if (step.row, step.case) == (line.row, line.case)]
-        at = dict(zip((point.version for point in points), values, strict=True))
-        name_steps(figure, own, at, colour, len([other for other in lines if other.row < line.row]))
+    name_steps(figure, lines, found, versions)
     for reference in stored if view == LATENCY else ():
         figure.add_hline(
             y=reference.value,
@@ -78,8 +75,8 @@ def chart(
         )
     figure.update_layout(
         height=HEIGHT_PX,
-        margin={"l": 0, "r": 8, "t": 8, "b": 0},
-        legend=LEGEND_ABOVE,
+        margin={"l": 0, "r": 8, "t": STEPS_PX, "b": 0},
+        legend={**LEGEND_ABOVE, "y": 1.02 + STEPS_PX / HEIGHT_PX},
         xaxis={
             "type": "category",
             "categoryorder": "array",
@@ -98,23 +95,48 @@ def chart(
 
 
 def name_steps(
-    figure: go.Figure, found: Sequence[Step], at: Mapping[str, float], colour: str, height: int
+    figure: go.Figure, lines: Sequence[Line], found: Sequence[Step], versions: Sequence[str]
 ) -> None:
-    """Write at each step what it took; what did not repeat is not named."""
-    from math import log10
-
-    for step in found:
-        if step.confirmed is False or step.after not in at:
-            continue
+    """Write above each release with steps what they took, in the colours of their lines; “?” where that was
+    not repeated yet. What fresh processes did not confirm is not named.
+    """
+    words: dict[str, list[str]] = {}
+    for number, line in enumerate(lines):
+        for step in found:
+            if (step.row, step.case) == (line.row, line.case) and step.confirmed is not False:
+                text = f"×{step.ratio:.2f}" if step.confirmed else "?"
+                words.setdefault(step.after, []).append(f'<span style="color:{colour(number)}">{text}</span>')
+    for version, texts in words.items():
         figure.add_annotation(
-            x=step.after,
-            y=log10(at[step.after]),
-            text=f"×{step.ratio:.2f}" + ("" if step.confirmed else "?"),
-            showarrow=True,
-            arrowhead=0,
-            arrowwidth=1,
-            arrowcolor=colour,
-            ax=0,
-            ay=-RISE_PX * (1 + height),
-            font={"color": colour},
+            x=version,
+            y=1,
+            yref="paper",
+            yanchor="bottom",
+            xanchor=anchor(version, words, versions),
+            text="<br>".join(texts),
+            showarrow=False,
+            font={"size": 11},
         )
+        figure.add_shape(
+            type="line",
+            x0=version,
+            x1=version,
+            y0=0,
+            y1=1,
+            yref="paper",
+            line={"color": style.NEUTRAL, "width": 1, "dash": "dot"},
+            layer="below",
+        )
+
+
+def anchor(version: str, words: Collection[str], versions: Sequence[str]) -> str:
+    """Return on which side of a release its words end, so that they leave room for those of its neighbour."""
+    place = list(versions).index(version)
+    if versions[place + 1 : place + 2] and versions[place + 1] in words:
+        return "right"
+    return "left" if place and versions[place - 1] in words else "center"
+
+
+def colour(number: int) -> str:
+    """Return the colour of a line: all are of one runtime, whose colour would tell none from another."""
+    return style.COLOURS[number % len(style.COLOURS)]

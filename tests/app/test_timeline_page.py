@@ -1,6 +1,7 @@
 """The page Timeline on a real store: what is kept is drawn, and the form says what is missing."""
 
 import json
+import re
 from dataclasses import replace
 
 from src import environments
@@ -45,7 +46,8 @@ def test_a_kept_one_is_drawn_with_its_steps(store: Store):
     assert abs(line["y"][0] - 1 / 1.8) < 0.05
     (note,) = [one for one in chart["layout"]["annotations"] if one.get("x")]
     assert note["x"] == "1.25.0"
-    assert 1.75 < float(note["text"].removeprefix("×")) < 1.85
+    (ratio,) = re.findall(r"×([\d.]+)", note["text"])
+    assert 1.75 < float(ratio) < 1.85
     frame = at.dataframe[0].value
     assert list(frame["State"]) == ["confirmed"] * 2
     assert any("Unsupported model IR version" in one.value.replace("\\", "") for one in at.markdown)
@@ -58,7 +60,9 @@ def test_latency_has_milliseconds_and_no_number_that_encloses_more(store: Store)
     at = page("timeline", t_view="Latency")
     chart = spec(at)
     assert "ms" in chart["layout"]["yaxis"]["title"]["text"]
-    assert not chart["layout"].get("shapes"), "Infinity's numbers are of scope pipeline"
+    names = [shape.get("name", "") for shape in chart["layout"]["shapes"]]
+    assert not any("Infinity" in name for name in names), "its numbers are of scope pipeline"
+    assert not any("Infinity" in note["text"] for note in chart["layout"]["annotations"])
     assert any("none stands here" in one.value for one in at.caption)
 
 
@@ -66,7 +70,7 @@ def test_a_step_seen_once_is_repeated_at_a_click(store: Store, monkeypatch):
     fill(store, repeats=0)
     at = page("timeline")
     assert list(at.dataframe[0].value["State"]) == ["seen once"] * 2
-    assert spec(at)["layout"]["annotations"][0]["text"].endswith("?")
+    assert ">?<" in spec(at)["layout"]["annotations"][0]["text"]
     monkeypatch.setattr(environments, "trouble", lambda name: None)  # as if both releases were here
     at = page("timeline")
     next(one for one in at.button if one.key == "t_repeat").click().run()

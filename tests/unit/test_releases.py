@@ -1,5 +1,6 @@
 """Releases of a runtime as environments: their names, what an index offers, and one that is installed."""
 
+import csv
 import os
 from pathlib import Path
 
@@ -8,11 +9,15 @@ import pytest
 from src import environments, releases
 from src.bench import catalogue, environment_space, sentence
 from src.bench import environments as making
+from src.cli.main import main
 from src.engines import registry
 from src.model.source import ModelSource
 from src.progress import Progress
+from src.store import runs
+from src.store.database import open_store
 from src.workers.pool import Pool
 from tests.conftest import DEMO
+from tests.fast import FAST
 
 MODEL = ModelSource("embedded")
 RELEASE = "onnxruntime@1.24.4"
@@ -160,3 +165,28 @@ def test_the_same_file_runs_on_both_releases(made: making.State, pool: Pool):
     assert facts["onnxruntime-fp32"]["onnxruntime"] != "1.24.4"
     assert facts["onnxruntime-fp32"]["built"]["files"] == facts["onnxruntime-fp32@1.24.4"]["built"]["files"]
     assert all(rows[id].agrees for id in asked)
+
+
+def test_a_time_line_of_two_releases_is_measured_printed_and_kept(
+    made: making.State, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    assert not made.trouble
+    older = making.create("onnxruntime@1.23.2", MODEL, nobody)
+    assert not older.trouble
+    assert older.released_on
+    assert older.released_on < (made.released_on or "")
+    table = tmp_path / "timeline.csv"
+    command = ["timeline", "onnxruntime", "--installed", "--engines", "onnxruntime-fp32"]
+    options = ["--seq-len", "16", "--no-confirm", "--csv", str(table)]
+    assert main([*command, *options], settings=FAST) == 0
+    told = capsys.readouterr().out
+    assert "1.23.2" in told
+    assert "1.24.4" in told
+    rows = list(csv.DictReader(table.open()))
+    assert [row["release"] for row in rows] == ["1.23.2", "1.24.4"]
+    assert float(rows[0]["median_ms"]) > 0
+    assert float(rows[1]["ratio_to_newest"]) == 1
+    assert 0 <= float(rows[0]["max_abs_delta_logit"]) < 1e-3
+    (kept,) = [run for run in runs.listed(open_store()) if run.preset == "timeline"]
+    assert main([*command, "--run", kept.id]) == 0
+    assert capsys.readouterr().out == told, "what is kept says the same"

@@ -96,7 +96,7 @@ def test_its_files_have_every_point_and_step():
     assert (step["before"], step["after"], step["confirmed"]) == ("1.24.4", "1.25.0", True)
     assert len(step["repeats"]) == 3
     text = timeline_report.to_markdown(told, found)
-    assert "1.25.0 takes ×1.5" in text
+    assert "1.25.0 takes 1.5" in text
     assert "confirmed" in text
     assert f"{ROW} 1.23.2: Unsupported model IR version: 9." in text
 

@@ -134,7 +134,7 @@ def draw_steps(store: Store, listed: runs.Listed, line: Timeline, found: list[St
                 "State": timeline_report.state(step),
                 "Answers": {True: "changed", False: "alike", None: "–"}[step.answers_changed],
             }
-            for step in found
+            for step in sorted(found, key=lambda step: step.confirmed is False)
         ]
     )
     st.dataframe(
@@ -144,7 +144,8 @@ def draw_steps(store: Store, listed: runs.Listed, line: Timeline, found: list[St
         alt="Steps: releases, engine, ratio and whether fresh processes repeated it",
         column_config={
             "State": st.column_config.TextColumn(
-                help="confirmed: three runs in fresh processes show it again. seen once: those are missing."
+                help="confirmed: three runs in fresh processes show it again; not confirmed: they do not, "
+                "beyond their noise floor; seen once: they are missing."
             ),
             "Answers": st.column_config.TextColumn(
                 help="changed: the logits differ from before by more than rounding, or a label does."
