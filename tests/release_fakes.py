@@ -7,7 +7,7 @@ processes those of its A/A pairs. What finds steps must find what was planted, a
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from statistics import median
 
@@ -61,6 +61,7 @@ class FakeRuntime:
         fails: Sequence[str] = (),
         group: int = 99,
         lengths: Sequence[int] = (16,),
+        threads: int = 2,
     ) -> None:
         self.factors = factors
         self.rng = np.random.default_rng(seed)
@@ -68,6 +69,7 @@ class FakeRuntime:
         self.fails = fails
         self.group = group
         self.lengths = lengths
+        self.threads = threads
         self.measured: list[tuple[str, ...]] = []
 
     def measure(self, versions: Sequence[str]) -> Timeline:
@@ -78,7 +80,7 @@ class FakeRuntime:
         """Return the record of one run: each release in a process of its own, all in the same rounds."""
         preset = timeline_plan.REPEAT if confirms else timeline_plan.PRESET
         plan = timeline_plan.plan_for(
-            (ROW,), versions, {}, self.lengths, threads=2, preset=preset, confirms=confirms
+            (ROW,), versions, {}, self.lengths, threads=self.threads, preset=preset, confirms=confirms
         )
         record = Record()
         model = {"name": "M", "architecture": "MiniLM-L6-H384"}
@@ -91,7 +93,7 @@ class FakeRuntime:
         for number, members in enumerate(groups):
             names = [newest, newest + TWIN, *members]
             for length in self.lengths:
-                self.fill(record, number, Case(1, length, 2, "model"), names)
+                self.fill(record, number, Case(1, length, self.threads, "model"), names)
         for version in self.fails:
             if version in versions:
                 record.add(Failed(timeline_plan.engine(ROW, version), "Unsupported model IR version: 9."))
@@ -99,6 +101,7 @@ class FakeRuntime:
         return record
 
     def fill(self, record: Record, group: int, case: Case, names: Sequence[str]) -> None:
+        quiet = replace(QUIET, effective_threads=0.99 * case.threads, threads_ran=case.threads)
         start = int(self.rng.integers(len(NOISE[0])))
         for name in names:
             version = name.removesuffix(TWIN)
@@ -107,7 +110,21 @@ class FakeRuntime:
             title = f"ONNX Runtime INT8, {version}"
             environment = f"onnxruntime@{version}"
             record.add(
-                Loaded(group, engine, 2, title, "int8", "cpu", environment, 0.5, 90.0, 80.0, 40.0, "a", told)
+                Loaded(
+                    group,
+                    engine,
+                    case.threads,
+                    title,
+                    "int8",
+                    "cpu",
+                    environment,
+                    0.5,
+                    90.0,
+                    80.0,
+                    40.0,
+                    "a",
+                    told,
+                )
             )
             delta = self.delta.get(version, 0.0)
             answers = {"texts": 16, "agreement": 1.0, "max_abs_delta_logit": delta}
@@ -117,7 +134,7 @@ class FakeRuntime:
             for number in range(1, ROUNDS + 1):
                 off = noise[(start + number) % len(noise)] + process
                 ns = int(BASE_NS * case.sequence_length / 16 * self.factors[version] * math.exp(off))
-                record.add(Slice(group, number, 1, engine, case, float(number), (ns,) * 6, 10, QUIET, ()))
+                record.add(Slice(group, number, 1, engine, case, float(number), (ns,) * 6, 10, quiet, ()))
 
 
 def factors(steps: Mapping[str, float], versions: Sequence[str]) -> dict[str, float]:

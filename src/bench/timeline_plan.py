@@ -67,9 +67,10 @@ def chosen(catalogue: Catalogue, first: str = "", last: str = "", minor: bool = 
         offers = list({releases.order(offer.version)[:2]: offer for offer in offers}.values())
     if len(offers) < 2:
         raise NoReleases(
-            f"A time line needs two releases, and of {releases.RUNTIMES[catalogue.runtime]} the index offers "
-            f"{', '.join(offer.version for offer in offers) or 'none'} from {first or 'the first'} to "
-            f"{last or 'the last'}. All of them: python -m src envs offered {catalogue.runtime}"
+            f"A time line needs two releases, and of {releases.RUNTIMES[catalogue.runtime]}, from "
+            f"{first or 'the first'} to {last or 'the last'}, there are only: "
+            f"{', '.join(offer.version for offer in offers) or 'none'}. All of them: "
+            f"python -m src envs offered {catalogue.runtime}"
         )
     return offers
 

@@ -25,20 +25,31 @@ def say(text: str) -> None:
 def offers_of(arguments: argparse.Namespace) -> list[catalogue.Offer]:
     """Return the releases that were asked for, oldest first: as the index answered last, or answers now.
 
-    Offline, those that are installed.
+    Where it cannot be asked, that is said, and those that are installed are taken.
     """
-    runtime = arguments.runtime
-    known = None if arguments.ask else catalogue.kept(runtime)
-    if known is None and not arguments.installed:
-        with progress_bar() as tell:
-            known = catalogue.ask(runtime, tell)
-    if arguments.installed or known is None:
+    known = None if arguments.installed else of_index(arguments)
+    if known is None:
         here = [release for release in map(releases.parse, names_here()) if release]
-        offers = [catalogue.Offer(release.version, ()) for release in here if release.runtime == runtime]
-        known = catalogue.Catalogue(runtime, "", tuple(reversed(offers)))
-    elif not arguments.ask:
-        say(f"Releases as the index offered them on {known.asked_at[:10]}; --ask asks it again.")
+        versions = [release.version for release in here if release.runtime == arguments.runtime]
+        offers = [
+            catalogue.Offer(version, ()) for version in sorted(versions, key=releases.order, reverse=True)
+        ]
+        known = catalogue.Catalogue(arguments.runtime, "", tuple(offers))
     return timeline_plan.chosen(known, arguments.first, arguments.last, arguments.minor)
+
+
+def of_index(arguments: argparse.Namespace) -> catalogue.Catalogue | None:
+    """Return what the index offers: as it answered last, or answers now; None where it cannot be asked."""
+    known = catalogue.kept(arguments.runtime)
+    if known and not arguments.ask:
+        say(f"Releases as the index offered them on {known.asked_at[:10]}; --ask asks it again.")
+        return known
+    try:
+        with progress_bar() as tell:
+            return catalogue.ask(arguments.runtime, tell)
+    except catalogue.CatalogueFailed as error:
+        say(f"{error} Going on with what is installed.")
+        return None
 
 
 def names_here() -> list[str]:

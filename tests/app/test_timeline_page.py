@@ -5,6 +5,7 @@ import re
 from dataclasses import replace
 
 from src import environments
+from src.host import machine
 from src.jobs import queue
 from src.store.database import Store
 from tests.app.test_pages import FIRST, page, spec, store
@@ -19,7 +20,10 @@ VERSIONS = ["1.23.2", "1.24.4", "1.25.0", "1.26.0"]
 
 def fill(store: Store, repeats: int) -> None:
     """Keep a time line with a step at 1.25.0, and so many runs that repeat it."""
-    runtime = FakeRuntime(factors({"1.25.0": 1.8}, VERSIONS), 5, fails=("1.23.2",), lengths=(16, 128))
+    threads = machine.default_threads()  # tests may have one CPU each
+    runtime = FakeRuntime(
+        factors({"1.25.0": 1.8}, VERSIONS), 5, fails=("1.23.2",), lengths=(16, 128), threads=threads
+    )
     record = runtime.record(VERSIONS, FIRST)
     assert record.begun
     record.add(replace(record.begun, model=MODEL))
@@ -76,7 +80,7 @@ def test_a_step_seen_once_is_repeated_at_a_click(store: Store, monkeypatch):
     next(one for one in at.button if one.key == "t_repeat").click().run()
     assert not at.exception
     jobs = queue.waiting(store)
-    assert len(jobs) == 3
+    assert len(jobs) == 3, [one.value for one in at.error]
     assert {job.plan.confirms for job in jobs} == {FIRST}
     assert len({job.plan.seed for job in jobs}) == 3
 

@@ -13,6 +13,8 @@ from src import cpu, environments
 from src.bench import sentence
 from src.bench.sentence_result import SentenceResult
 from src.engines import registry
+from src.engines.rows_portable import PORTABLE
+from src.model import cache
 from src.model.source import ModelSource
 from src.workers.pool import Pool
 from tests.conftest import DEMO, OWN_HOME
@@ -31,7 +33,7 @@ def answer(shared_home: Path) -> Iterator[SentenceResult]:
         link.symlink_to(folder)
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("AWIY_ENGINES")
-        ids = [spec.id for spec in ISOLATED if not registry.availability(spec)]
+        ids = [spec.id for spec in (*ISOLATED, *PORTABLE) if not registry.availability(spec)]
         pool = Pool()
         if not ids:
             pytest.skip("not tested: no isolated environment can be used here")
@@ -54,6 +56,24 @@ def test_it_answers_infinitys_demo(answer: SentenceResult, spec: registry.Engine
     assert found.label == "positive"
     if spec.precision == "fp32":
         assert abs(found.probability - baseline.probability) < 1e-3
+
+
+@pytest.mark.parametrize("spec", PORTABLE, ids=lambda spec: spec.id)
+def test_portable_files_are_of_versions_that_old_releases_read(
+    answer: SentenceResult, spec: registry.EngineSpec
+):
+    if environments.trouble("2021"):
+        pytest.skip("not tested: the environment 2021 does not exist here")
+    rows = {one.engine: one for one in answer.engines}
+    assert rows[spec.id].label == "positive"
+    assert spec.recipe
+    facts = cache.required(spec.recipe, ModelSource("embedded")).manifest["facts"]
+    assert facts["ir_version"] <= 8
+    assert facts["opset"]["ai.onnx"] <= 15
+    kinds = facts["initialisers"]
+    expected = {"fp32": (), "u8": ("UINT8",), "s8": ("INT8",)}[spec.id.rpartition("-")[2]]
+    quantised = {kind for kind in ("UINT8", "INT8") if kinds.get(kind, 0) >= 24}
+    assert quantised == set(expected)
 
 
 def test_facts_of_2021_are_of_2021(answer: SentenceResult):

@@ -122,6 +122,17 @@ def test_without_a_network_it_says_so_and_what_to_do(index: Path, monkeypatch: p
     assert catalogue.kept("onnxruntime") is None
 
 
+def test_a_time_line_without_a_network_takes_what_is_installed(
+    index: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setenv("PIP_FIND_LINKS", "http://127.0.0.1:9/")
+    monkeypatch.setenv("PIP_RETRIES", "0")
+    assert main(["timeline", "onnxruntime", "--engines", "onnxruntime-fp32"]) == 1
+    told = " ".join(capsys.readouterr().err.split())
+    assert "Going on with what is installed." in told
+    assert "A time line needs two releases" in told
+
+
 # --- disk
 
 
