@@ -118,6 +118,14 @@ def plan_for(
     return replace(plan, budget_s=min(LONGEST_S, float(round(seconds))))
 
 
+def here(runtime: str) -> list[str]:
+    """Return the releases of a runtime whose environments can be used, oldest first."""
+    there = [
+        releases.parse(one.name) for one in environments.of_releases() if not environments.trouble(one.name)
+    ]
+    return [release.version for release in there if release and release.runtime == runtime]
+
+
 def absent(versions: Sequence[str], runtime: str) -> list[str]:
     """Return the releases that have no environment here which can be used."""
     names = {version: releases.Release(runtime, version).name for version in versions}

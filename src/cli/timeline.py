@@ -12,13 +12,13 @@ from src.bench.plan import BadPlan, Plan
 from src.bench.record import Record
 from src.bench.settings import Settings
 from src.cli.bench import INTERRUPTED, numbers, words
-from src.cli.console import err, write
+from src.cli.console import write
 from src.cli.live_run import carry_out
 from src.cli.timeline_printing import print_found, print_timeline
 from src.cli.timeline_releases import make_environments, offers_of, say
 from src.errors import Explained
 from src.figures import bisection, timeline_report, upstream
-from src.figures.steps import CONFIRMATIONS, Step, candidates, pairs_of, repeated, steps
+from src.figures.steps import CONFIRMATIONS, Step, candidates, pairs_of, repeated, rows_of, steps
 from src.figures.timeline import Timeline, timeline
 from src.model import source
 from src.model.source import ModelSource
@@ -43,19 +43,12 @@ class Asked:
     model: ModelSource
     settings: Settings
 
-    def measure(
-        self,
-        versions: Sequence[str],
-        rows: Sequence[str] = (),
-        preset: str = timeline_plan.PRESET,
-        seed: int = 0,
-        confirms: str = "",
-    ) -> Record:
-        """Measure rows (all) through releases, oldest first, in fresh processes. Raises Interrupted."""
-        asked = self.plan(versions, rows, preset, seed, confirms)
+    def measure(self, asked: Plan) -> Record:
+        """Carry out a plan of this in fresh processes. Raises Interrupted."""
         about_s = costs.accept(self.store, plan.accept(asked)[0])
+        versions = list(dict.fromkeys(id.partition(releases.SEPARATOR)[2] for id in asked.engines))
         what = ", ".join(versions) if len(versions) < 4 else f"{len(versions)} releases"
-        err.print(f"{what}: about {duration(about_s)}, at most {duration(asked.budget_s)}.", highlight=False)
+        say(f"{what}: about {duration(about_s)}, at most {duration(asked.budget_s)}.")
         record = carry_out(self.store, asked, self.model, self.settings)
         if record.ended and record.ended.stopped == "interrupted":
             assert record.begun
@@ -70,6 +63,7 @@ class Asked:
         seed: int = 0,
         confirms: str = "",
     ) -> Plan:
+        """Return the plan of rows (all) through releases, oldest first."""
         typical = runs.typical_ms(self.store)
         return timeline_plan.plan_for(
             rows or self.rows, versions, typical, self.lengths, self.threads, preset, seed, confirms
@@ -88,15 +82,11 @@ class Asked:
         for number, ((before, after), (rows, together)) in enumerate(pairs.items(), 1):
             say(f"{before} → {after} ({number} of {len(pairs)})")
             repeats = [
-                timeline(self.measure((before, after), rows, timeline_plan.REPEAT, seed, of))
+                timeline(self.measure(self.plan((before, after), rows, timeline_plan.REPEAT, seed, of)))
                 for seed in range(1, CONFIRMATIONS + 1)
             ]
             told += [repeated(step, repeats) for step in together]
         return told
-
-
-def rows_of(found: Sequence[Step]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(step.row for step in found))
 
 
 def asked_of(arguments: argparse.Namespace) -> Asked:
@@ -125,7 +115,7 @@ def run_timeline(arguments: argparse.Namespace) -> int:
     if len(there) < 2:
         raise BadPlan("A time line needs two releases, and fewer can be used here. The reasons are above.")
     try:
-        record = asked.measure(there)
+        record = asked.measure(asked.plan(there))
     except Interrupted as end:
         say(str(end))
         return INTERRUPTED
@@ -189,7 +179,7 @@ def run_bisect(arguments: argparse.Namespace) -> int:
         there = make_environments(arguments, some)
         if len(there) < 2:
             raise BadPlan("Fewer than two of these releases can be used here. The reasons are above.")
-        return timeline(asked.measure(there, preset=timeline_plan.BISECT))
+        return timeline(asked.measure(asked.plan(there, preset=timeline_plan.BISECT)))
 
     try:
         found = bisection.bisect(versions, measure)

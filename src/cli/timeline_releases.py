@@ -29,11 +29,8 @@ def offers_of(arguments: argparse.Namespace) -> list[catalogue.Offer]:
     """
     known = None if arguments.installed else of_index(arguments)
     if known is None:
-        here = [release for release in map(releases.parse, names_here()) if release]
-        versions = [release.version for release in here if release.runtime == arguments.runtime]
-        offers = [
-            catalogue.Offer(version, ()) for version in sorted(versions, key=releases.order, reverse=True)
-        ]
+        versions = reversed(timeline_plan.here(arguments.runtime))
+        offers = [catalogue.Offer(version, ()) for version in versions]
         known = catalogue.Catalogue(arguments.runtime, "", tuple(offers))
     return timeline_plan.chosen(known, arguments.first, arguments.last, arguments.minor)
 
@@ -52,10 +49,6 @@ def of_index(arguments: argparse.Namespace) -> catalogue.Catalogue | None:
         return None
 
 
-def names_here() -> list[str]:
-    return [one.name for one in environments.of_releases() if not environments.trouble(one.name)]
-
-
 def make_environments(arguments: argparse.Namespace, versions: Sequence[str]) -> list[str]:
     """Make what is missing, after telling what that takes; return the releases that are there then.
 
@@ -63,7 +56,8 @@ def make_environments(arguments: argparse.Namespace, versions: Sequence[str]) ->
     """
     runtime = arguments.runtime
     missing = timeline_plan.absent(versions, runtime)
-    sizes = [size_mb(environments.folder(name)) / 1000 for name in names_here()]
+    names = [releases.Release(runtime, version).name for version in timeline_plan.here(runtime)]
+    sizes = [size_mb(environments.folder(name)) / 1000 for name in names]
     each_gb = max(sizes, default=USUAL_GB)
     if missing:
         needed_gb = each_gb * len(versions)

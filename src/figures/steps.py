@@ -185,3 +185,8 @@ def pairs_of(found: Sequence[Step]) -> dict[tuple[str, str], list[Step]]:
     for step in found:
         pairs.setdefault((step.before, step.after), []).append(step)
     return pairs
+
+
+def rows_of(found: Sequence[Step]) -> tuple[str, ...]:
+    """Return the rows of steps, each once."""
+    return tuple(dict.fromkeys(step.row for step in found))

@@ -222,7 +222,7 @@ def draw_missing() -> None:
             st.table(tables.missing(absent), alt="Engines that cannot run here, with reason and remedy")
 
 
-def draw_run_button(store: Store, form_plan: Plan) -> None:
+def draw_run_button(store: Store, form_plan: Plan, key: str = "run") -> None:
     """Draw what the plan costs, and Run; or why it cannot be run."""
     try:
         accepted, _ = plan.accept(form_plan)
@@ -231,11 +231,11 @@ def draw_run_button(store: Store, form_plan: Plan) -> None:
         model = source.parse()
     except Explained as error:
         st.warning(plain(told(error)), icon=":material/rule:")
-        st.button("Run", disabled=True, key="run", icon=":material/play_arrow:")
+        st.button("Run", disabled=True, key=key, icon=":material/play_arrow:")
         return
     cells = (len(accepted.engines)) * len(accepted.cases)
     with st.container(horizontal=True, vertical_alignment="center"):
-        clicked = st.button("Run", key="run", icon=":material/play_arrow:")
+        clicked = st.button("Run", key=key, icon=":material/play_arrow:")
         st.markdown(
             f"About **{duration(seconds)}**, at most {duration(accepted.budget_s)} · {many(cells, 'cell')} · "
             f"{plain(model.name)}"

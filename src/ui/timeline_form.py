@@ -4,20 +4,19 @@ from dataclasses import replace
 
 import streamlit as st
 
-from src import environments, releases
+from src import releases
 from src.bench import catalogue, plan, timeline_plan
 from src.engines import registry
-from src.errors import Explained
-from src.figures.steps import CONFIRMATIONS, Step, pairs_of
+from src.figures.steps import CONFIRMATIONS, Step, pairs_of, rows_of
 from src.jobs import queue
 from src.jobs.tokens import new_token
-from src.limits import limits, told
+from src.limits import limits
 from src.model import source
 from src.progress import Progress
 from src.store import costs, runs
 from src.store.database import Store
-from src.ui.format import duration, many, moment, plain
-from src.ui.plan_form import asker, submit
+from src.ui.format import many, moment, plain
+from src.ui.plan_form import asker, draw_run_button
 from src.ui.shell import explained
 
 LENGTHS = (16, 32, 64, 128)
@@ -34,7 +33,7 @@ def draw_form(store: Store, opened: bool) -> None:
             format_func=releases.RUNTIMES.__getitem__,
             key="t_runtime",
         )
-        here = versions_here(runtime)
+        here = timeline_plan.here(runtime)
         draw_offered(runtime, here)
         if len(here) < 2:
             st.info(
@@ -60,15 +59,8 @@ def draw_form(store: Store, opened: bool) -> None:
             st.info("Choose two releases, an engine and a length.", icon=":material/rule:")
             return
         ordered = sorted(chosen, key=releases.order)
-        draw_run_button(store, timeline_plan.plan_for(rows, ordered, runs.typical_ms(store), lengths))
-
-
-def versions_here(runtime: str) -> list[str]:
-    """Return the releases of a runtime whose environments can be used, oldest first."""
-    there = [
-        releases.parse(one.name) for one in environments.of_releases() if not environments.trouble(one.name)
-    ]
-    return [release.version for release in there if release and release.runtime == runtime]
+        asked = timeline_plan.plan_for(rows, ordered, runs.typical_ms(store), lengths)
+        draw_run_button(store, replace(asked, budget_s=min(asked.budget_s, limits().budget_s)), key="t_go")
 
 
 def draw_offered(runtime: str, here: list[str]) -> None:
@@ -95,29 +87,6 @@ def draw_offered(runtime: str, here: list[str]) -> None:
             st.rerun()
 
 
-def draw_run_button(store: Store, asked: plan.Plan) -> None:
-    """Draw what a time line costs, and Run; or why it cannot be run."""
-    try:
-        asked = replace(asked, budget_s=min(asked.budget_s, limits().budget_s))
-        accepted, _ = plan.accept(asked)
-        queue.check_size(asked)
-        seconds = costs.accept(store, accepted)
-        model = source.parse()
-    except Explained as error:
-        st.warning(plain(told(error)), icon=":material/rule:")
-        st.button("Run", disabled=True, key="t_go", icon=":material/play_arrow:")
-        return
-    with st.container(horizontal=True, vertical_alignment="center"):
-        clicked = st.button("Run", key="t_go", icon=":material/play_arrow:")
-        st.markdown(
-            f"About **{duration(seconds)}**, at most {duration(accepted.budget_s)} · "
-            f"{many(len(accepted.engines), 'engine')}"
-        )
-    if clicked:
-        with explained():
-            submit(store, asked, model.to_text(), seconds)
-
-
 def draw_repeat(store: Store, listed: runs.Listed, found: list[Step]) -> None:
     """Offer to repeat steps in fresh processes: a few runs for each pair of releases, in the queue."""
     if not found:
@@ -125,7 +94,7 @@ def draw_repeat(store: Store, listed: runs.Listed, found: list[Step]) -> None:
     pairs = pairs_of(found)
     plans = [
         timeline_plan.plan_for(
-            tuple(dict.fromkeys(step.row for step in together)),
+            rows_of(together),
             pair,
             runs.typical_ms(store),
             sorted({step.case.sequence_length for step in together}),

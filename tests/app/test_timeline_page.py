@@ -97,4 +97,6 @@ def test_its_form_asks_for_the_releases_that_are_here(store: Store, monkeypatch)
     (job,) = queue.waiting(store)
     assert {engine.partition("@")[2] for engine in job.plan.engines} == set(VERSIONS[1:3])
     assert job.plan.preset == "timeline"
+    assert at.query_params["job"] in (job.id, [job.id])
+    assert any("You may close this page" in one.value for one in at.caption), "it is shown while it waits"
     assert all(anchor.endswith("@1.25.0") for anchor in job.plan.anchors)

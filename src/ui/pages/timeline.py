@@ -15,7 +15,9 @@ from src.store import runs
 from src.store.database import Store, open_store
 from src.ui import charts, timeline_chart
 from src.ui.format import many, moment, plain
+from src.ui.job_panel import draw_job
 from src.ui.kept_runs import finished_run, state_of
+from src.ui.pages.benchmark import the_job
 from src.ui.shell import explained, the_store
 from src.ui.timeline_chart import LATENCY, RATIO
 from src.ui.timeline_form import draw_form, draw_repeat
@@ -239,6 +241,8 @@ def draw() -> None:
     st.markdown(INTRODUCTION)
     store = the_store()
     with explained():
+        if job := the_job(store):
+            draw_job(store, job)
         listed = [
             run
             for run in runs.listed(store)
