@@ -31,6 +31,7 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--sizes", default="2,12", help="about how many engines a plan has, or all")
     options.add_argument("--pairs", type=int, default=6, help="an even number, as loading alternates")
     options.add_argument("--scope", default="model", help=f"{' or '.join(SCOPES)}, comma separated")
+    options.add_argument("--visits", type=int, default=4, help="hot loops of an engine and length in a pair")
     options.add_argument("--seconds", type=float, default=1.0, help="that a hot loop is timed for")
     options.add_argument("--within", action="store_true", help="the worker's own continuous calls instead")
     options.add_argument("--predict", action="store_true", help="one sentence, as the home page measures it")
@@ -50,6 +51,7 @@ def settings_of(arguments: argparse.Namespace) -> fidelity.Settings:
         tuple(fidelity.ALL if size == "all" else int(size) for size in arguments.sizes.split(",")),
         arguments.pairs,
         scopes,
+        arguments.visits,
         arguments.seconds,
         arguments.within,
     )

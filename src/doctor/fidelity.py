@@ -17,7 +17,6 @@ from src.bench.plan import BadPlan, Plan
 from src.bench.record import Record
 from src.doctor.continuous import own_loops
 from src.doctor.fidelity_ratios import (
-    VISITS,
     Figure,
     Key,
     Observation,
@@ -49,7 +48,8 @@ BUDGET_FACTOR, LEAST_BUDGET_S = 4, 120.0  # of a plan, should the host be distur
 @dataclass(frozen=True)
 class Settings:
     """What is compared: engines at sequence lengths (tokens) and scopes, in plans of about `sizes` engines
-    (ALL: in one), `pairs` times. A hot loop is timed for `seconds`.
+    (ALL: in one), `pairs` times. In each, a cell's hot loop is timed `visits` times for `seconds`: the more
+    visits, the less the moment counts in which a slice was timed.
     """
 
     engines: tuple[str, ...]
@@ -57,6 +57,7 @@ class Settings:
     sizes: tuple[int, ...] = (2, 12)
     pairs: int = 6  # an even number, as every other pair loads hot loops first
     scopes: tuple[str, ...] = ("model",)
+    visits: int = 4
     seconds: float = 1.0
     within: bool = False  # the workers' own continuous calls instead of hot loops
 
@@ -82,8 +83,9 @@ def default_engines() -> tuple[str, ...]:
 
 def accept(settings: Settings) -> None:
     """Raise BadPlan or UnknownEngine for settings that cannot be carried out here."""
-    if not settings.engines or not settings.sizes or not settings.cells or settings.pairs < 1:
-        raise BadPlan("Nothing was asked for. Name at least one engine, length, scope, plan size and pair.")
+    asked_for = (settings.engines, settings.sizes, settings.cells, settings.pairs > 0, settings.visits > 0)
+    if not all(asked_for):
+        raise BadPlan("Nothing was asked for. Name at least one engine, length, scope, size, pair and visit.")
     if min(settings.sizes) < 0:
         raise BadPlan(f"A plan of {min(settings.sizes)} engines was asked for. Ask for at least one.")
     for id in settings.engines:
@@ -106,7 +108,7 @@ def plan_s(engines: int, settings: Settings) -> float:
     answers are compared with, and with the hot loops between its rounds.
     """
     cells = settings.cells
-    loops_s = engines * cells * VISITS * visit_s(settings)
+    loops_s = engines * cells * settings.visits * visit_s(settings)
     return (engines + 2) * LOAD_S + (engines + 1) * cells * (WARM_UP_S + ROUNDS * ROUND_S) + loops_s
 
 
@@ -133,7 +135,8 @@ def plans(settings: Settings, model: source.ModelSource, tell: Tell) -> Iterator
                     if first:
                         with lock(tell):
                             load()
-                    gaps = Gaps(loops, keys(settings, part), pair, None if first else load)
+                    order = schedule(keys(settings, part), ROUNDS, settings.visits, pair)
+                    gaps = Gaps(loops, keys(settings, part), order, None if first else load)
                     measure_plan(settings, part, pair, model, gaps)
                     loops.unload()
                     yield from gaps.observations(pair, size)
@@ -147,12 +150,16 @@ class Gaps:
     """What happens between the rounds of one plan: hot loops, which `load` loads in the first gap."""
 
     def __init__(
-        self, loops: HotLoops, cells: Sequence[Key], seed: int, load: Callable[[], None] | None = None
+        self,
+        loops: HotLoops,
+        cells: Sequence[Key],
+        order: dict[int, list[Key]],
+        load: Callable[[], None] | None = None,
     ) -> None:
         self.loops = loops
         self.load = load
         self.cells = cells
-        self.schedule = schedule(cells, ROUNDS, seed)
+        self.schedule = order
         self.rounds = 0
         self.figures: dict[Key, Figure] = {}
         self.loops_ms: dict[Key, list[tuple[int, float]]] = {cell: [] for cell in cells}

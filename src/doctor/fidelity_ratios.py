@@ -9,7 +9,6 @@ from statistics import fmean
 from src.facts import Facts
 from src.stats import median
 
-VISITS = 2  # hot loops of an engine, length and scope between the rounds of a plan
 LEFT = "It was not measured: not all engines of the plan fit in memory together."
 APART = "None of its hot loops ran beside a round that counts."
 LEAST, MOST = 0.98, 1.02  # of a faithful figure: the worker's ÷ the hot loop's
@@ -35,15 +34,15 @@ def partition(engines: tuple[str, ...], size: int, seed: int) -> list[tuple[str,
     return [tuple(order[start:end]) for start, end in pairwise(ends)]
 
 
-def schedule(cells: Sequence[Key], rounds: int, seed: int) -> dict[int, list[Key]]:
-    """Return the hot loops to run after each of so many rounds but the last: equally many, in random order,
-    all cells once before any is run again.
+def schedule(cells: Sequence[Key], rounds: int, visits: int, seed: int) -> dict[int, list[Key]]:
+    """Return the hot loops to run after each of so many rounds but the last: `visits` of each cell, equally
+    many each time, in random order, all cells once before any is run again.
     """
     order = random.Random(seed)
-    visits = [cell for _ in range(VISITS) for cell in order.sample(cells, len(cells))]
+    loops = [cell for _ in range(visits) for cell in order.sample(cells, len(cells))]
     gaps: dict[int, list[Key]] = {number: [] for number in range(1, rounds)}
-    for number, cell in enumerate(visits):
-        gaps[1 + int((number + 0.5) * len(gaps) / len(visits))].append(cell)
+    for number, cell in enumerate(loops):
+        gaps[1 + int((number + 0.5) * len(gaps) / len(loops))].append(cell)
     return gaps
 
 

@@ -17,7 +17,6 @@ from src.workers import asking
 from src.workers.pool import Pool
 
 DEMO = "This Live-event is great. I will sign up for Infinity."  # Infinity's: 16 tokens
-SENTENCES = 4  # of a pair, each between two hot loops of every engine
 SENTENCE_S = 0.5  # an engine's part of a sentence, for the estimate
 
 
@@ -25,7 +24,7 @@ def estimate_sentences_s(settings: Settings) -> float:
     """Return about how many seconds the sentences and their hot loops take on a quiet host."""
     engines = len(settings.engines)
     loading_s = engines * (LOAD_S + HOT_WARM_UP_S) + (engines + 1) * LOAD_S
-    return settings.pairs * (loading_s + (1 + SENTENCES) * engines * (SENTENCE_S + visit_s(settings)))
+    return settings.pairs * (loading_s + (1 + settings.visits) * engines * (SENTENCE_S + visit_s(settings)))
 
 
 def sentences(settings: Settings, model: source.ModelSource, tell: Tell, text: str) -> Iterator[Observation]:
@@ -48,7 +47,7 @@ def sentences(settings: Settings, model: source.ModelSource, tell: Tell, text: s
 def measure_sentences(
     settings: Settings, loops: HotLoops, pair: int, text: str, model: source.ModelSource, tell: Tell
 ) -> list[Observation]:
-    """Measure the text again and again by workers of their own, hot loops before and after each time.
+    """Measure the text `visits` times by workers of their own, hot loops before and after each time.
 
     The order of those is turned round each time, so that each is as long before the worker's turn as after
     it. The first time loads and warms up, and does not count; hot loops are loaded before or after it.
@@ -69,7 +68,7 @@ def measure_sentences(
 
     first = loops_first(pair) and not settings.within
     with closing(Pool()) as pool:
-        for number in range(1 + SENTENCES):
+        for number in range(1 + settings.visits):
             if not number and first:
                 load(pool)
             answer = sentence.answer(pool, text, list(settings.engines), model)

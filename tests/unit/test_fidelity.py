@@ -95,20 +95,21 @@ def test_sizes_that_make_the_same_plans_are_one():
 
 def test_hot_loops_are_spread_over_the_rounds():
     cells = [(id, 16, "model") for id in ENGINES]
-    gaps = schedule(cells, 12, 1)
+    gaps = schedule(cells, 12, 2, 1)
     assert list(gaps) == list(range(1, 12)), "a round follows each"
     assert {len(visits) for visits in gaps.values()} == {3, 4}
     order = [cell for visits in gaps.values() for cell in visits]
     assert sorted(order[:19]) == sorted(order[19:]) == sorted(cells)
     assert order[:19] != order[19:]
-    assert gaps != schedule(cells, 12, 2)
-    assert [number for number, visits in schedule(cells[:1], 12, 1).items() if visits] == [3, 9]
+    assert gaps != schedule(cells, 12, 2, 2)
+    assert [number for number, visits in schedule(cells[:1], 12, 2, 1).items() if visits] == [3, 9]
 
 
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
         (Settings(()), "at least one engine"),
+        (Settings(("pytorch-fp32",), visits=0), "at least one engine.*visit"),
         (Settings(("pytorch-fp32",), sizes=(-1,)), "plan of -1 engines"),
         (Settings(("onnxruntime-cuda-fp32",)), "cannot run here"),
         (Settings((registry.NULL,)), "no hot loop"),
