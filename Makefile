@@ -14,7 +14,7 @@ OLD_ZONE := src/__init__.py src/cpu.py src/environments.py src/errors.py src/hom
 marked = $(shell grep -rl --include=*.py "mark\.$(1)" tests/unit tests/app)
 TORCH := $(shell grep '^torch==' requirements.txt)
 
-.PHONY: app dev test lint format unit measuring soak browser ipex 2021 screenshots clean
+.PHONY: app dev test lint format unit measuring soak browser ipex 2021 zentorch onnxruntime-openvino screenshots clean
 
 app: $(VENV)/.app
 	@test "$(HOST)" = 127.0.0.1 || echo "Listening on $(HOST): whoever reaches this machine can run, upload, delete and build here. For others: docs/hosting.md"
@@ -69,7 +69,7 @@ format: $(VENV)/.dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-ipex 2021: $(VENV)/.app
+ipex 2021 zentorch onnxruntime-openvino: $(VENV)/.app
 	$(BIN)/python -m src envs create $@
 
 clean:

@@ -57,6 +57,20 @@ ENVIRONMENTS: Tuple[Environment, ...] = (
         8.0,
         "ipex-*",
     ),
+    Environment(
+        "zentorch",
+        "AMD's zentorch 2.13 and torchao 0.18 with torch 2.13",
+        ("3.11", "3.12", "3.13"),
+        8.0,
+        "zentorch-*, torchao-*",
+    ),
+    Environment(
+        "onnxruntime-openvino",
+        "ONNX Runtime 1.24.1 built with OpenVINO",
+        ("3.11", "3.12", "3.13"),
+        0.8,
+        "onnxruntime-openvino-*",
+    ),
     Environment("2021", "The stack of 2021: torch 1.9.0, onnxruntime 1.10.0", ("3.9",), 2.5, "2021-*"),
 )
 
@@ -187,7 +201,8 @@ def trouble(name: str) -> Optional[Trouble]:
         return Trouble("The Python of its environment “%s” is gone." % name, remedy(name))
     there = installed_versions(name)
     for package, version in asked_versions(name).items():
-        if there.get(package) != version:
+        # A build's label, as of 2.13.0+cpu, is no other version (PEP 440).
+        if there.get(package, "").partition("+")[0] != version.partition("+")[0]:
             has = "lacks %s" % package
             if package in there:
                 has = "has %s %s" % (package, there[package])

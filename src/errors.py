@@ -11,3 +11,9 @@ class OfTheMachine(Explained):
     """One that only the machine's owner can mend: its message may name files, processes and versions."""
 
     for_strangers = False
+
+
+def first_words(error: Exception) -> str:
+    """Return the first line of an error's message; with the next where that only announces it by a colon."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or ["no message"]
+    return " ".join(lines[:2] if lines[0].endswith(":") else lines[:1])

@@ -46,7 +46,7 @@ def settings_of(arguments: argparse.Namespace) -> fidelity.Settings:
     if set(scopes) - set(SCOPES):
         raise BadPlan(f"There is no scope “{arguments.scope}”. Ask for {' or '.join(SCOPES)}.")
     return fidelity.Settings(
-        tuple(dict.fromkeys(arguments.engines)) or fidelity.default_engines(),
+        tuple(dict.fromkeys(arguments.engines)) or fidelity.default_engines(arguments.within),
         tuple(dict.fromkeys(int(length) for length in arguments.lengths.split(","))),
         tuple(fidelity.ALL if size == "all" else int(size) for size in arguments.sizes.split(",")),
         arguments.pairs,

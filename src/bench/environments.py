@@ -49,6 +49,7 @@ class State:
     versions: dict[str, str]
     best_python: str | None = None  # the newest that its packages have a wheel for
     released_on: str | None = None  # the day on which a release's wheel was made, where it tells
+    yanked: str | None = None  # why its publisher took the release back, where that happened
 
 
 def state(environment: Environment) -> State:
@@ -69,6 +70,7 @@ def state(environment: Environment) -> State:
         manifest.get("versions", {}),
         manifest.get("best_python"),
         manifest.get("released_on"),
+        manifest.get("yanked"),
     )
 
 
@@ -150,13 +152,13 @@ def create(
             check_disk(environment)
             try:
                 discard(folder)
-                released_on = install(environment, path, folder, progress, lock)
+                installed = install(environment, path, folder, progress, lock)
             except OSError as error:
                 raise EnvironmentFailed(explain(error, home())) from error
             except CommandFailed as error:
                 raise EnvironmentFailed(f"{error} Mend that and run the command again.") from error
             best = environment.pythons[0]
-            write_manifest(name, python=version, best_python=best, released_on=released_on)
+            write_manifest(name, python=version, best_python=best, **installed._asdict())
         write_manifest(name, failed={})  # what failed last time is checked again
     write_manifest(name, failed=check(name, model, progress))
     return state(environment)

@@ -5,6 +5,7 @@ import zipfile
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
+from typing import NamedTuple
 
 from src import environments, releases
 from src.environments import Environment
@@ -14,13 +15,24 @@ from src.workers.long_command import run
 
 TELL_S = 0.5
 OLDEST_TOLD = date(2000, 1, 1)  # a wheel whose members are older was packed with no clock
+# What pip says before it installs a release that its publisher took back, and before the reason for that.
+IS_YANKED, WHY_YANKED = "is a yanked version", "Reason for being yanked:"
+NO_REASON = "<none given>"  # in pip's words
+
+
+class Installed(NamedTuple):
+    """What installing told of a release: the day (ISO) on which its wheel was made, and why its publisher
+    took it back. Both are None where that is not told, and for other environments.
+    """
+
+    released_on: str | None = None
+    yanked: str | None = None
 
 
 def install(
     environment: Environment, python: str, folder: Path, progress: Callable[[Progress], None], lock: HostLock
-) -> str | None:
-    """Make the virtual environment and install its requirements; return the day (ISO) on which a release's
-    wheel was made, None for one that does not tell and for other environments. Raises CommandFailed.
+) -> Installed:
+    """Make the virtual environment and install its requirements. Raises CommandFailed.
 
     Of a release only what a worker imports is installed, not what its package asks for beside.
     """
@@ -35,7 +47,7 @@ def install(
         release = releases.parse(environment.name)
         if not release:
             run([*pip, "install", *quiet, "-r", str(wanted)], told, lock)
-            return None
+            return Installed()
         wheels = folder / "wheel"
         first = environment.packages[0]
         run(
@@ -50,7 +62,7 @@ def install(
         for wheel in wheels.iterdir():
             wheel.unlink()
         wheels.rmdir()
-        return day or None
+        return Installed(day or None, told.yanked)
 
 
 class Telling:
@@ -65,12 +77,18 @@ class Telling:
         self.total = len(environments.asked_versions(environment.name))
         self.collected: set[str] = set()
         self.told_at = 0.0
+        self.yanked: str | None = None
 
     def __call__(self, line: str) -> None:
         self.keep(line)
         text = line.strip()
         if text.startswith("Collecting "):
             self.collected.add(text.split()[1])
+        if IS_YANKED in text and not self.yanked:
+            self.yanked = "no reason given"
+        if WHY_YANKED in text:
+            reason = text.partition(WHY_YANKED)[2].strip()
+            self.yanked = self.yanked if reason == NO_REASON else reason
         now = time.monotonic()
         if text and now - self.told_at > TELL_S:
             self.told_at = now

@@ -9,6 +9,7 @@ from src.bench.events import Loaded, engine_id
 from src.bench.record import Cell
 from src.engines import registry
 from src.engines.spec import EngineSpec
+from src.environments import MAIN, manifest
 from src.host import machine
 from src.workers.handle import Handle
 
@@ -52,6 +53,7 @@ def loaded(group: int, seat: Seat, worker: Handle, folder: Path | None) -> Loade
     """Return the event of a worker that has answered: `folder` is what it loaded."""
     size = None if folder is None else sum(one.stat().st_size for one in folder.iterdir() if one.is_file())
     known = known_accuracy.of(worker.fingerprint)
+    day = None if seat.spec.environment == MAIN else manifest(seat.spec.environment).get("released_on")
     return Loaded(
         group=group,
         engine=seat.engine,
@@ -65,5 +67,9 @@ def loaded(group: int, seat: Seat, worker: Handle, folder: Path | None) -> Loade
         pss_mb=worker.pss_mb,
         artifact_mb=None if size is None else size / 1e6,
         artifact=folder.name if folder else None,
-        facts={**worker.facts, "accuracy": known and asdict(known)},
+        facts={
+            **worker.facts,
+            "accuracy": known and asdict(known),
+            **({"released_on": day} if day else {}),
+        },
     )

@@ -54,6 +54,8 @@ def print_environments(states: list[environments.State]) -> None:
         )
         for engine, reason in state.failed.items():
             text += f"\n[red]{engine}[/] failed its check: {escape(reason)}"
+        if state.yanked:
+            text += f"\n[yellow]Its publisher took it back:[/] {escape(state.yanked)}"
         size = "" if state.size_mb is None else f"{state.size_mb:,.0f}"
         table.add_row(
             f"{state.name}\n[dim]{escape(state.title)}[/]",

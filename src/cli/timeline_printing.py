@@ -24,6 +24,8 @@ def print_timeline(told: Timeline, found: Sequence[Step]) -> None:
     for absent in told.absent:
         out.print(f"[yellow]{absent.row} {absent.version}[/] was not measured: {escape(absent.reason)}")
     print_steps(found)
+    if changed := timeline_report.answers_sentence(told):
+        out.print(f"{changed}.", highlight=False, markup=False)
 
 
 def print_steps(found: Sequence[Step]) -> None:

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import importlib
 import json
 import os
 import signal
@@ -42,7 +43,7 @@ Inputs = Sequence[tuple[Any, ...]]
 # --- one function a runtime: load, and return what calls it
 
 
-def load_onnxruntime(request: Request, providers: Sequence[str] = ("CPUExecutionProvider",)) -> Call:
+def load_onnxruntime(request: Request, providers: Sequence[Any] = ("CPUExecutionProvider",)) -> Call:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -58,9 +59,11 @@ def load_onnxruntime(request: Request, providers: Sequence[str] = ("CPUExecution
     return call
 
 
-def load_torchscript(request: Request) -> Call:
+def load_torchscript(request: Request, registers: str = "") -> Call:
     import torch
 
+    if registers:  # the operators that the file names
+        importlib.import_module(registers)
     torch.set_num_threads(request["threads"])
     torch.set_grad_enabled(False)
     module = torch.jit.load(os.path.join(request["folder"], "model.pt")).eval()
@@ -73,27 +76,18 @@ def load_torchscript(request: Request) -> Call:
     return call
 
 
-def load_ipex(request: Request) -> Call:
-    import intel_extension_for_pytorch  # registers the operators that the file names
-
-    assert intel_extension_for_pytorch
-    return load_torchscript(request)
-
-
-def load_pytorch(request: Request, compiled: bool = False) -> Call:
+def load_pytorch(request: Request, compiled: bool = False, dynamic: bool = True) -> Call:
     import torch
     from transformers import BertForSequenceClassification
 
     torch.set_num_threads(request["threads"])
     torch.set_grad_enabled(False)
+    dtype = torch.bfloat16 if request["precision"] == "bf16" else torch.float32
     model = BertForSequenceClassification.from_pretrained(
-        request["folder"],
-        attn_implementation="sdpa",
-        dtype=torch.bfloat16 if request["precision"] == "bf16" else torch.float32,
-        local_files_only=True,
+        request["folder"], attn_implementation="sdpa", dtype=dtype, local_files_only=True
     ).eval()
     if compiled:
-        model = torch.compile(model, dynamic=True)
+        model = torch.compile(model, dynamic=dynamic)
     tensor, inference_mode = torch.from_numpy, torch.inference_mode
 
     def call(ids: Any, mask: Any, types: Any) -> Any:
@@ -104,7 +98,7 @@ def load_pytorch(request: Request, compiled: bool = False) -> Call:
     return call
 
 
-def load_torch_compile(request: Request) -> Call:
+def load_torch_compile(request: Request, dynamic: bool = True) -> Call:
     import numpy as np
 
     # What is compiled is kept where the engine keeps it, so that both run the same kernels.
@@ -112,15 +106,16 @@ def load_torch_compile(request: Request) -> Call:
     os.environ["TORCHINDUCTOR_COMPILE_THREADS"] = "1"
     import torch._inductor.config
 
-    torch._inductor.config.freezing = True
-    call = load_pytorch(request, compiled=True)
-    for length in (16, 17):  # the second shows that the length stays open
+    torch._inductor.config.freezing, torch._inductor.config.cpp_wrapper = True, not dynamic
+    call = load_pytorch(request, True, dynamic)
+    # Of two lengths the second shows that the length stays open.
+    for length in (16, 17) if dynamic else map(int, request["texts"]):
         ids = np.full((1, length), 1037, dtype=np.int64)
         call(ids, np.ones_like(ids), np.zeros_like(ids))
     return call
 
 
-def load_openvino(request: Request) -> Call:
+def load_openvino(request: Request, any_length: bool = False) -> Call:
     import openvino
 
     core = openvino.Core()
@@ -136,7 +131,7 @@ def load_openvino(request: Request) -> Call:
     requests = {}
     for length in map(int, request["texts"]):
         static = model.clone()
-        static.reshape({name: openvino.PartialShape([1, length]) for name in NAMES})
+        static.reshape({name: openvino.PartialShape([1, -1 if any_length else length]) for name in NAMES})
         requests[length] = core.compile_model(static, "CPU", settings).create_infer_request()
 
     def call(ids: Any, mask: Any, types: Any) -> Any:
@@ -146,16 +141,19 @@ def load_openvino(request: Request) -> Call:
     return call
 
 
+def load_onnxruntime_openvino(request: Request) -> Call:
+    settings = {"device_type": "CPU", "precision": "FP32", "num_streams": "1"}
+    settings["num_of_threads"] = str(request["threads"])
+    return load_onnxruntime(request, (("OpenVINOExecutionProvider", settings), "CPUExecutionProvider"))
+
+
 def load_ctranslate2(request: Request) -> Call:
     import ctranslate2
     import numpy as np
 
+    kind = "int8_float32" if request["precision"] == "int8" else "float32"
     encoder = ctranslate2.Encoder(
-        request["folder"],
-        device="cpu",
-        compute_type="int8_float32" if request["precision"] == "int8" else "float32",
-        intra_threads=request["threads"],
-        inter_threads=1,
+        request["folder"], "cpu", compute_type=kind, intra_threads=request["threads"], inter_threads=1
     )
     with np.load(os.path.join(request["folder"], "head.npz")) as head:
         weight, bias = np.ascontiguousarray(head["weight"].T), head["bias"]
@@ -173,10 +171,13 @@ LOADERS: dict[str, Callable[[Request], Call]] = {
     "onnxruntime": load_onnxruntime,
     "onednn": partial(load_onnxruntime, providers=("DnnlExecutionProvider", "CPUExecutionProvider")),
     "torchscript": load_torchscript,
-    "ipex": load_ipex,
+    "ipex": partial(load_torchscript, registers="intel_extension_for_pytorch"),
     "pytorch": load_pytorch,
     "torch_compile": load_torch_compile,
+    "torch_static": partial(load_torch_compile, dynamic=False),
     "openvino": load_openvino,
+    "openvino_dynamic": partial(load_openvino, any_length=True),
+    "onnxruntime_openvino": load_onnxruntime_openvino,
     "ctranslate2": load_ctranslate2,
 }
 
@@ -250,8 +251,8 @@ class Loop:
             samples = time_calls(self.call, self.inputs, seconds, FEWEST_CALLS)
         finally:
             gc.enable()
-        p05_ns = sorted(samples)[len(samples) // 20]
-        return {"median_ns": median(samples), "p05_ns": p05_ns, "calls": len(samples)}
+        samples.sort()
+        return {"median_ns": median(samples), "p05_ns": samples[len(samples) // 20], "calls": len(samples)}
 
 
 def prepare(request: Request) -> tuple[dict[tuple[int, str], Loop], int]:

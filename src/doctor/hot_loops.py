@@ -32,7 +32,13 @@ from src.workers.wire import Message
 
 PROGRAM = ROOT / "src" / "doctor" / "hot_loop.py"
 # Rows whose runtime is another's and whose call is not.
-LOADER_OF_CLASS = {"TorchCompileEngine": "torch_compile", "OneDnnEngine": "onednn"}
+LOADER_OF_CLASS = {
+    "TorchCompileEngine": "torch_compile",
+    "StaticCompileEngine": "torch_static",
+    "OneDnnEngine": "onednn",
+    "OpenVinoProviderEngine": "onnxruntime_openvino",
+    "OpenVinoDynamicEngine": "openvino_dynamic",
+}
 WARM_UP_S = 0.5  # of each length and scope, once
 SETTLE_S = 0.4  # of untimed calls before each timed loop: others ran before it
 REPEATS = 2  # of a loop in a disturbed moment

@@ -40,7 +40,7 @@ class PyTorchEngine(Engine):
         self.model = bert.from_pretrained(
             artifact,
             attn_implementation="sdpa",
-            dtype={"fp32": torch.float32, "bf16": torch.bfloat16}[self.spec.precision],
+            dtype=torch.bfloat16 if self.spec.precision == "bf16" else torch.float32,
             local_files_only=True,
         ).eval()
 

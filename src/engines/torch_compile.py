@@ -16,8 +16,15 @@ from src.engines.pytorch import PyTorchEngine
 from src.engines.spec import EngineSpec, Missing
 from src.home import home
 
+TOKEN = 1037  # any word
 # One of them compiles what inductor writes; CXX names another.
 COMPILERS = ("g++", "clang++", "c++")
+
+
+def example(shape: Tuple[int, ...]) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the three int64 arrays of some text of a shape (batch, sequence)."""
+    ids = np.full(shape, TOKEN, dtype=np.int64)
+    return ids, np.ones_like(ids), np.zeros_like(ids)
 
 
 class TorchCompileEngine(PyTorchEngine):
@@ -38,12 +45,14 @@ class TorchCompileEngine(PyTorchEngine):
         # Compiling in this process: a pool of compilers would stay, and count as threads of the engine.
         os.environ["TORCHINDUCTOR_COMPILE_THREADS"] = "1"
         super().load(artifact, threads)
-        import torch._inductor.config
+        from torch._inductor import config
 
-        torch = self.torch
-        torch._inductor.config.freezing = True
+        config.freezing = True
         self.eager = self.model
-        self.model = torch.compile(self.eager, dynamic=True)
+        self.compile()
+
+    def compile(self) -> None:
+        self.model = self.torch.compile(self.eager, dynamic=True)
         self.ready: Set[bool] = set()  # for one text, for several
         self.prepare([(1, 16)])
 
@@ -53,8 +62,7 @@ class TorchCompileEngine(PyTorchEngine):
                 continue
             self.ready.add(batch > 1)
             for length in (sequence, sequence + 1):  # the second shows that the length stays open
-                ids = np.full((batch, length), 1037, dtype=np.int64)
-                self.infer(ids, np.ones_like(ids), np.zeros_like(ids))
+                self.infer(*example((batch, length)))
 
     def facts(self) -> Dict[str, Any]:
         from torch._dynamo.utils import counters

@@ -37,6 +37,7 @@ class Answers:
 class Point:
     """One release of a line. `rounds` are its figures by round in ms, `anchor` those of the newest release in
     the same memory group. `verdict` is that of the cell; an invalid one has a reason and is no evidence.
+    `released_on` is the day (ISO) on which its wheel was made, None where that was not recorded.
     """
 
     version: str
@@ -46,6 +47,7 @@ class Point:
     verdict: str
     reasons: tuple[str, ...] = ()
     answers: Answers | None = None
+    released_on: str | None = None
 
     @property
     def median_ms(self) -> float | None:
@@ -177,4 +179,5 @@ def point_of(record: Record, cell: Cell, anchor: str, version: str) -> Point:
         verdict,
         tuple(reasons),
         Answers(told["max_abs_delta_logit"], told["agreement"]) if told else None,
+        record.loaded[cell.group, cell.engine, cell.case.threads].facts.get("released_on"),
     )

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
 from src.facts import Facts
 from src.figures.report import harmless
 from src.figures.run import ratio_text
-from src.figures.steps import Step
+from src.figures.steps import Step, changed_answers
 from src.figures.timeline import Line, Point, Timeline
 
 COLUMNS = (
     *("runtime", "release", "engine", "sequence_length", "batch_size", "threads", "scope"),
     *("median_ms", "median_low_ms", "median_high_ms", "ratio_to_newest", "ratio_low", "ratio_high"),
     *("newest", "noise_floor", "rounds", "verdict", "max_abs_delta_logit", "agreement"),
+    "answers_changed",
 )
 
 
@@ -25,16 +26,20 @@ def to_csv(timeline: Timeline) -> str:
     out = io.StringIO()
     writer = csv.DictWriter(out, COLUMNS, lineterminator="\n")
     writer.writeheader()
-    for line in timeline.lines:
-        for point in line.points:
-            values = csv_row(timeline, line, point)
-            writer.writerow(
-                {name: harmless("" if value is None else value) for name, value in values.items()}
-            )
+    for values in rows(timeline):
+        writer.writerow({name: harmless("" if value is None else value) for name, value in values.items()})
     return out.getvalue()
 
 
-def csv_row(timeline: Timeline, line: Line, point: Point) -> Facts:
+def rows(timeline: Timeline) -> Iterator[Facts]:
+    """Yield a row of COLUMNS for each release of each line."""
+    for line in timeline.lines:
+        changed_at = {after for _, after in changed_answers(line)}
+        for point in line.points:
+            yield {**row(timeline, line, point), "answers_changed": point.version in changed_at}
+
+
+def row(timeline: Timeline, line: Line, point: Point) -> Facts:
     low_ms, high_ms = point.ci95_ms or (None, None)
     ratio = point.ratio
     low, high = (ratio and ratio.ci95) or (None, None)
@@ -62,7 +67,7 @@ def to_json(timeline: Timeline, found: Sequence[Step]) -> Facts:
     """Return {runtime, points: rows as in the CSV, absent, steps}."""
     return {
         "runtime": timeline.runtime,
-        "points": [csv_row(timeline, line, point) for line in timeline.lines for point in line.points],
+        "points": list(rows(timeline)),
         "absent": [asdict(absent) for absent in timeline.absent],
         "steps": [step_to_json(step) for step in found],
     }
@@ -115,6 +120,22 @@ def sentences(found: Sequence[Step]) -> list[str]:
     return lines or ["No step lies beyond the noise floor"]
 
 
+def answers_sentence(timeline: Timeline) -> str:
+    """Return in which releases which row answers otherwise than in the release before, whatever became of its
+    latency; "" for none.
+    """
+    places: dict[str, set[str]] = {}
+    for line in timeline.lines:
+        for _, after in changed_answers(line):
+            places.setdefault(after, set()).add(line.row)
+    named = [
+        f"{', '.join(sorted(places[version]))} at {version}"
+        for version in timeline.versions
+        if version in places
+    ]
+    return f"Answers changed beyond rounding: {'; '.join(named)}" if named else ""
+
+
 def to_markdown(timeline: Timeline, found: Sequence[Step]) -> str:
     """Return a table for each case, a row for each release, and the steps."""
     parts = [f"# {timeline.name} through its releases", ""]
@@ -122,7 +143,8 @@ def to_markdown(timeline: Timeline, found: Sequence[Step]) -> str:
         lines = [line for line in timeline.lines if line.case == case]
         parts += [f"## {case.sequence_length} tokens, batch {case.batch_size}, {case.threads} threads", ""]
         parts.append(
-            "Latency in ms and, in brackets, its ratio to the newest release with its 95 % interval."
+            "Latency in ms and, in brackets, its ratio to the newest release with its 95 % interval. ≠: its "
+            "answers changed against the release before."
         )
         parts += ["", "| release | " + " | ".join(line.title for line in lines) + " |"]
         parts.append("|---|" + "---|" * len(lines))
@@ -131,7 +153,7 @@ def to_markdown(timeline: Timeline, found: Sequence[Step]) -> str:
         floors = ", ".join(f"{100 * floor:.1f} %" for floor in dict.fromkeys(line.floor for line in lines))
         parts += ["", f"Differences below {floors} cannot be seen (A/A pair).", ""]
     parts += ["## Steps", ""]
-    parts += [f"- {text}" for text in sentences(found)]
+    parts += [f"- {text}" for text in (*sentences(found), answers_sentence(timeline)) if text]
     if timeline.absent:
         parts += ["", "## Not measured", ""]
         parts += [
@@ -148,4 +170,5 @@ def cell(line: Line, version: str) -> str:
         return "–"
     ratio = point.ratio
     told = f" [{ratio_text(ratio.ratio, ratio.ci95)}]" if ratio and version != line.newest else ""
-    return f"{point.median_ms:.3g}{told}" + ("" if point.verdict == "valid" else f" {point.verdict}")
+    changed = " ≠" if version in {after for _, after in changed_answers(line)} else ""
+    return f"{point.median_ms:.3g}{told}{changed}" + ("" if point.verdict == "valid" else f" {point.verdict}")

@@ -14,7 +14,10 @@ from src.model import source
 from src.model.cache import Artifact
 
 # A runtime tells its release in its engine's facts under its own name.
-RUNTIMES = ("onnxruntime", "openvino", "ctranslate2", "torch", "ipex", "transformers", "cuda", "gpu")
+RUNTIMES = (
+    *("onnxruntime", "openvino", "ctranslate2", "torch", "ipex", "zentorch", "torchao", "transformers"),
+    *("cuda", "gpu"),
+)
 DIGITS = 12  # hexadecimal, of a fingerprint
 NOT_RECORDED = "not recorded"  # what a reader sees where an earlier version kept nothing
 

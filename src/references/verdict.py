@@ -13,6 +13,11 @@ from src.references.comparison import Comparison
 from src.references.reference import Reference, by_id
 
 LENGTHS = (16, 128)
+# The file of 2021's engine in today's release: beside both it tells the release from the file.
+SAME_FILE = {
+    "onnxruntime-fp32": "onnxruntime-portable-fp32",
+    "onnxruntime-int8": "onnxruntime-portable-u8",
+}
 THREADS = 2  # of Infinity's demo and of the write-up
 
 
@@ -99,7 +104,8 @@ class PublishedCell:
 @dataclass(frozen=True)
 class Split:
     """What five years changed for one runtime, in ms: 2021's software on 2021's hardware (published), 2021's
-    on this host, today's on this host. The factors multiply to the whole.
+    on this host, 2021's file in today's release (None where that was not measured), today's on this host.
+    The factors multiply to the whole: hardware × software, and software is release × file.
     """
 
     runtime: str
@@ -107,6 +113,7 @@ class Split:
     length: int
     published_ms: float
     then_ms: float
+    same_file_ms: float | None
     now_ms: float
 
     @property
@@ -116,6 +123,14 @@ class Split:
     @property
     def software(self) -> float:
         return self.now_ms / self.then_ms
+
+    @property
+    def release(self) -> float | None:
+        return self.same_file_ms / self.then_ms if self.same_file_ms else None
+
+    @property
+    def file(self) -> float | None:
+        return self.now_ms / self.same_file_ms if self.same_file_ms else None
 
     @property
     def whole(self) -> float:
@@ -191,11 +206,15 @@ def splits(run: Run) -> list[Split]:
         for precision in ("fp32", "int8"):
             for length in LENGTHS:
                 reference = by_id(f"{id}-{precision}-cpu-{length}-mean")
-                then, now = (
-                    divisible(run, reference, f"{age}{runtime}-{precision}", length) for age in ("2021-", "")
+                today = f"{runtime}-{precision}"
+                then, now, same_file = (
+                    divisible(run, reference, engine, length)
+                    for engine in (f"2021-{today}", today, SAME_FILE.get(today, ""))
                 )
                 if then and now and then.threads == now.threads:
-                    ms = (reference.value, then.median_ms or 0.0, now.median_ms or 0.0)
+                    between = same_file if same_file and same_file.threads == now.threads else None
+                    between_ms = between.median_ms if between else None
+                    ms = (reference.value, then.median_ms or 0.0, between_ms, now.median_ms or 0.0)
                     changes.append(Split(runtime, precision, length, *ms))
     return changes
 

@@ -20,7 +20,10 @@ from src.ui.measuring import measurer, wait
 COMMAND = "Run: "  # how a remedy begins that is one
 PRECISIONS = {"fp32": "FP32", "fp16": "FP16", "bf16": "BF16", "int8": "INT8", "none": "no precision"}
 # Facts of a runtime that people look for, in this order; the others follow in the table of all.
-VERSIONS = ("torch", "ipex", "onnxruntime", "openvino", "ctranslate2", "transformers", "python")
+VERSIONS = (
+    *("torch", "ipex", "zentorch", "torchao", "onnxruntime", "openvino", "ctranslate2", "transformers"),
+    "python",
+)
 
 
 def draw(

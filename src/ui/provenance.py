@@ -74,6 +74,6 @@ def draw_measured(side: Beside, run: Run) -> None:
 
 def versions(row: Result) -> str:
     """Return a result's libraries with their versions."""
-    names = ("torch", "ipex", "onnxruntime", "openvino", "ctranslate2")
+    names = ("torch", "ipex", "zentorch", "torchao", "onnxruntime", "openvino", "ctranslate2")
     libraries = [f"{name} {row.facts[name]}" for name in names if row.facts.get(name)]
     return plain(", ".join(libraries) or known(row.engine).runtime)

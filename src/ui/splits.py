@@ -1,10 +1,11 @@
-"""What came from hardware and what from software since 2021."""
+"""What came from hardware, from the release and from the file since 2021."""
 
 import pandas as pd
 import streamlit as st
 
 from src.figures.run import Run
 from src.references import verdict
+from src.references.verdict import SAME_FILE
 from src.ui.style import known
 
 
@@ -27,9 +28,12 @@ def draw_splits(run: Run) -> None:
                 "Tokens": split.length,
                 "2021 on 2021's host": split.published_ms,
                 "2021 on this host": split.then_ms,
+                "2021's file today": split.same_file_ms,
                 "Today on this host": split.now_ms,
                 "Hardware": split.hardware,
                 "Software": split.software,
+                "Release": split.release,
+                "File": split.file,
                 "Together": split.whole,
             }
             for split in splits
@@ -42,13 +46,21 @@ def draw_splits(run: Run) -> None:
         column_config={
             **{
                 name: number(f"{name}, ms", format="%.2f", help="Lower is better")
-                for name in frame.columns[2:5]
+                for name in frame.columns[2:6]
             },
             "Hardware": number(
                 format="×%.2f", help="2021's software here ÷ as published: below 1, this host is faster"
             ),
             "Software": number(
                 format="×%.2f", help="Today's ÷ 2021's, both here: below 1, the software got faster"
+            ),
+            "Release": number(
+                format="×%.2f",
+                help="The same file of 2021, in today's release ÷ in that of 2021: the runtime's own part",
+            ),
+            "File": number(
+                format="×%.2f",
+                help="Today's file ÷ 2021's, both in today's release: what exporting and quantising changed",
             ),
             "Together": number(format="×%.2f", help="The product of the two"),
         },
@@ -58,3 +70,10 @@ def draw_splits(run: Run) -> None:
         "both. “Hardware” holds that too, and how well libraries of 2021 know this CPU: the matrix library "
         "in torch 1.9.0 is tuned for Intel's."
     )
+    apart = [f"{split.runtime}-{split.precision}" for split in splits if split.release is None]
+    engines = [
+        id for row in dict.fromkeys(apart) if row in SAME_FILE for id in (f"2021-{row}", SAME_FILE[row], row)
+    ]
+    if engines:
+        st.caption("“Software” is “Release” × “File” where the file of 2021 ran in today's release, too:")
+        st.code(f"python -m src bench --engines {','.join(engines)} --scope model", language=None)

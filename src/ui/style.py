@@ -12,10 +12,10 @@ COLOURS = ("#2F7FE0", "#C2701E", "#1F9568", "#8B62E8", "#D4477B", "#0F8FA8", "#7
 # The first is the runtime's plain engine of that precision; its variants, in the registry's order, take the
 # next. Hollow ones are for stored numbers.
 MARKERS = {
-    "fp32": ("circle", "hexagon", "octagon", "circle-cross", "circle-x"),
+    "fp32": ("circle", "hexagon", "octagon", "circle-cross", "circle-x", "hexagon2"),
     "fp16": ("diamond", "diamond-tall", "diamond-wide"),
     "bf16": ("triangle-up", "triangle-down"),
-    "int8": ("square", "pentagon", "star", "hourglass", "square-cross", "hexagram", "square-x"),
+    "int8": ("square", "pentagon", "star", "hourglass", "square-cross", "hexagram", "square-x", "cross"),
 }
 # Stored numbers are never an engine's colour, and always dashed.
 STORED = {16: "#D97706", 128: "#DB2777"}  # Infinity's numbers, by tokens

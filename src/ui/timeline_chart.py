@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 import plotly.graph_objects as go
 
-from src.figures.steps import Step
+from src.figures.steps import Step, changed_answers
 from src.figures.timeline import Line
 from src.references.reference import Reference
 from src.ui import style
@@ -14,6 +14,7 @@ from src.ui.format import interval, ms, unmarked
 RATIO, LATENCY = "Ratio to the newest", "Latency"
 TICKS = (0.25, 0.5, 0.67, 0.8, 0.9, 1, 1.1, 1.25, 1.5, 2, 3, 4)
 HEIGHT_PX = 500
+RING_PX = 3  # around a release whose answers changed
 STEPS_PX = 60  # above the lines, for what is written of steps
 
 
@@ -39,6 +40,7 @@ def chart(
             values = [point.median_ms or 0.0 for point in points]
             spans = [point.ci95_ms or (value, value) for point, value in zip(points, values, strict=True)]
         spec = style.known(line.row)
+        changed_at = {after for _, after in changed_answers(line)}
         figure.add_scatter(
             name=unmarked(line.title),
             x=[point.version for point in points],
@@ -52,10 +54,19 @@ def chart(
                     style.marker(spec) if point.verdict == "valid" else f"{style.marker(spec)}-open"
                     for point in points
                 ],
+                "line": {
+                    "color": style.NEUTRAL,
+                    "width": [RING_PX if point.version in changed_at else 0 for point in points],
+                },
             },
             error_y=whiskers(values, spans),
             customdata=[
-                [interval(*span), ms(point.median_ms or 0.0), point.verdict, days.get(point.version, "")]
+                [
+                    interval(*span),
+                    ms(point.median_ms or 0.0),
+                    point.verdict + (", answers changed" if point.version in changed_at else ""),
+                    days.get(point.version, ""),
+                ]
                 for point, span in zip(points, spans, strict=True)
             ],
             hovertemplate="%{x} %{customdata[3]}: "
@@ -81,7 +92,9 @@ def chart(
             "type": "category",
             "categoryorder": "array",
             "categoryarray": list(versions),
-            "title": "Release, oldest first",
+            "tickvals": list(versions),
+            "ticktext": [tick(version, days) for version in versions],
+            "title": "Release and its month, oldest first" if days else "Release, oldest first",
             "tickangle": -60,
             "automargin": True,
         },
@@ -92,6 +105,11 @@ def chart(
         title = "Latency ÷ that of the newest release (below 1 is faster)"
         figure.update_yaxes(title=title, tickvals=TICKS, ticktext=[f"×{tick:g}" for tick in TICKS])
     return figure
+
+
+def tick(version: str, days: Mapping[str, str]) -> str:
+    """Return what stands at the axis for a release: its number and month, where that is known."""
+    return f"{version} · {days[version][:7]}" if version in days else version
 
 
 def name_steps(

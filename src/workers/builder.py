@@ -13,6 +13,7 @@ import os
 import shutil
 import sys
 
+from src.errors import first_words
 from src.home import explain
 from src.model import ModelError, cache, source
 from src.model import recipe as recipes
@@ -29,12 +30,8 @@ def reason_of(error: Exception) -> str:
     # Libraries that write files themselves raise errors of their own; full is what the disk says.
     if shutil.disk_usage(cache.root()).free < NEARLY_FULL_BYTES:
         return explain(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), cache.root())
-    lines = str(error).strip().splitlines()
-    return (
-        lines[0]
-        if lines and isinstance(error, ModelError)
-        else f"{type(error).__name__}: {lines[0] if lines else ''}"
-    )
+    words = first_words(error)
+    return words if isinstance(error, ModelError) else f"{type(error).__name__}: {words}"
 
 
 def main() -> None:

@@ -49,9 +49,9 @@ class Handle:
 
     # --- the worker's verbs (see worker.Worker)
 
-    def load(self, artifact: str, tokenizer: str, threads: int, timeout_s: float) -> Loaded:
+    def load(self, artifact: str, tokenizer: str, threads: int) -> Loaded:
         message = {"do": "load", "artifact": artifact, "tokenizer": tokenizer, "threads": threads}
-        return Loaded(**self.asks(self, message, timeout_s))
+        return Loaded(**self.asks(self, message, None))
 
     def tell_facts(self) -> Facts:
         return Told(**self.asks(self, {"do": "facts"}, None)).facts

@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 MEMORY_SHARE = 0.6  # of what is available, for all workers together
 LOAD_TIMEOUT_S = 180.0
 CALL_TIMEOUT_S = 30.0
+UNTIMED = ("load", "prepare")  # some engines compile in both
 LOOK_S = 0.5  # how often a worker's memory is looked at while it works
 KEPT_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", EXTRA_VARIABLE)
 # What a download needs behind a proxy or on a mirror; kept for a builder that fetches from the hub only.
@@ -189,7 +190,7 @@ class Pool:
         if not self.is_warm(spec, artifact, threads, key):
             self.drop(key)
             worker = self.spawn(spec, key, (str(artifact), threads))
-            loaded = worker.load(str(artifact), str(tokenizer), threads, LOAD_TIMEOUT_S)
+            loaded = worker.load(str(artifact), str(tokenizer), threads)
             worker.facts, worker.load_s = loaded.facts, loaded.load_s
             worker.pss_mb = machine.pss_mb(worker.process.pid)
             self.make_room(worker, keep)
@@ -230,7 +231,8 @@ class Pool:
         try:
             worker.resume()
             send(worker.channel, message)
-            self.await_answer(worker, timeout_s or CALL_TIMEOUT_S, limit_mb, message["do"] == "load")
+            usual_s = LOAD_TIMEOUT_S if message["do"] in UNTIMED else CALL_TIMEOUT_S
+            self.await_answer(worker, timeout_s or usual_s, limit_mb, message["do"] in UNTIMED)
             answer = receive(worker.channel)
             if answer is None:
                 raise EOFError

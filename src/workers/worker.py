@@ -17,6 +17,7 @@ import time
 from contextlib import contextmanager
 from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
+from src.errors import first_words
 from src.process import die_with_parent, offer_to_oom_killer
 from src.workers.own_use import OwnUse
 from src.workers.repeats import Repeats, check, other_order
@@ -288,8 +289,7 @@ def main(arguments: Sequence[str]) -> None:
         try:
             answer = verbs[verb](**message)._asdict()
         except Exception as error:  # an engine may raise anything: the parent makes a failed row of it
-            text = str(error).strip() or "no message"
-            answer = {"error": "%s: %s" % (type(error).__name__, text.splitlines()[0][:500])}
+            answer = {"error": "%s: %s" % (type(error).__name__, first_words(error)[:500])}
         send(channel, answer)
     worker.engine.close()
 

@@ -48,6 +48,15 @@ def test_torch_compile_is_frozen_one_graph_and_fused(answer: SentenceResult):
     assert facts["fusions"]["mkldnn_linear_weight_pack_matcher_count"] == 38, "every linear layer"
 
 
+def test_a_graph_a_shape_is_frozen_fused_and_called_through_cpp(answer: SentenceResult):
+    facts = row(answer, "torch-compile-static-fp32").facts
+    assert facts["frozen"]
+    assert facts["cpp_wrapper"]
+    assert facts["shapes"][-1] == "1 × 16"
+    assert facts["graphs"] == len(facts["shapes"])
+    assert facts["fusions"]["mkldnn_linear_weight_pack_matcher_count"] == 38 * facts["graphs"]
+
+
 def test_ctranslate2_computes_what_it_says_and_adds_the_head(answer: SentenceResult):
     assert row(answer, "ctranslate2-fp32").facts["compute_type"] == "float32"
     assert row(answer, "ctranslate2-int8").facts["compute_type"] == "int8_float32"

@@ -23,6 +23,7 @@ from tests.conftest import DEMO, ROOT
 OLD = Environment("old", "Python 3.9 with NumPy 1.23", ("3.9",), 0.1, "fake-old*", system=None)
 REQUIREMENTS = "# comment\nnumpy==1.23.5\ntokenizers==0.10.3\n"
 MODEL = ModelSource("embedded")
+LISTED = ["ipex", "zentorch", "onnxruntime-openvino", "2021"]
 INTERRUPTED = """
 import sys
 from pathlib import Path
@@ -211,11 +212,11 @@ def test_the_command_line_lists_them(made: Path):
         [sys.executable, "-m", "src", "envs", "list", "--json"], cwd=ROOT, capture_output=True, check=True
     )
     found = json.loads(done.stdout)
-    assert [one["name"] for one in found] == ["ipex", "2021"]
+    assert [one["name"] for one in found] == LISTED
     assert all(one["remedy"] == f"Run: python -m src envs create {one['name']}" for one in found)
 
 
-@pytest.mark.parametrize("name", ["ipex", "2021"])
+@pytest.mark.parametrize("name", LISTED)
 def test_requirements_are_exact(name: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(environments, "REQUIREMENTS", ROOT / "envs")
     text = (ROOT / "envs" / f"{name}.txt").read_text()

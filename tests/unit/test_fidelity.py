@@ -58,6 +58,9 @@ def test_every_runtime_of_today_has_its_loop():
         assert loader(spec) in hot_loop.LOADERS, spec.id
         assert covered(spec)
     assert loader(registry.get("torch-compile-fp32")) == "torch_compile"
+    assert loader(registry.get("torch-compile-static-fp32")) == "torch_static"
+    assert loader(registry.get("openvino-int8-dynamic")) == "openvino_dynamic"
+    assert loader(registry.get("onnxruntime-openvino-fp32")) == "onnxruntime_openvino"
     assert not covered(registry.get(registry.NULL))
     assert not covered(registry.get("onnxruntime-cuda-fp32"))
 

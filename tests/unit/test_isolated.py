@@ -12,7 +12,7 @@ import pytest
 from src import cpu, environments
 from src.bench import sentence
 from src.bench.sentence_result import SentenceResult
-from src.engines import registry
+from src.engines import registry, torch_static
 from src.engines.rows_portable import PORTABLE
 from src.model import cache
 from src.model.source import ModelSource
@@ -20,7 +20,8 @@ from src.workers.pool import Pool
 from tests.conftest import DEMO, OWN_HOME
 
 pytestmark = pytest.mark.one_cpu
-ISOLATED = [spec for spec in registry.ENGINES if spec.environment != "main"]
+QUANTISED_ZENTORCH = "zentorch-int8"  # which cannot run yet: it has a test of its own
+ISOLATED = [spec for spec in registry.ENGINES if spec.environment != "main" and spec.id != QUANTISED_ZENTORCH]
 
 
 @pytest.fixture(scope="module")
@@ -94,3 +95,49 @@ def test_ipex_fuses(answer: SentenceResult):
     facts = {one.engine: one.facts for one in answer.engines}
     assert facts["ipex-fp32"]["ipex"].startswith("2.8")
     assert facts["ipex-int8"]["quantised_linears"] == 38
+
+
+def test_zentorch_computes_with_its_own_operators(answer: SentenceResult):
+    if environments.trouble("zentorch"):
+        pytest.skip("not tested: the environment zentorch does not exist here")
+    facts = {one.engine: one.facts for one in answer.engines}["zentorch-fp32"]
+    assert facts["zentorch"] == environments.asked_versions("zentorch")["zentorch"]
+    assert facts["operators"]["zentorch::zentorch_sdpa"] == 6, "every layer's attention"
+    linears = [count for name, count in facts["operators"].items() if "linear" in name]
+    assert sum(linears) >= 4 * 6, "a layer has one for its three projections, and three more"
+
+
+def test_torchao_quantises_every_linear_layer(answer: SentenceResult):
+    if environments.trouble("zentorch"):
+        pytest.skip("not tested: the environment zentorch does not exist here")
+    facts = {one.engine: one.facts for one in answer.engines}["torchao-int8"]
+    assert facts["fusions"]["qlinear_weight_prepack_matcher_count"] == 38 * facts["graphs"]
+
+
+def test_zentorch_cannot_compile_int8_as_its_row_says(
+    answer: SentenceResult, monkeypatch: pytest.MonkeyPatch
+):
+    if environments.trouble("zentorch"):
+        pytest.skip("not tested: the environment zentorch does not exist here")
+    missing = registry.availability(registry.get(QUANTISED_ZENTORCH))
+    assert missing
+    assert "a set where torch wants True or False" in missing.reason
+    monkeypatch.setattr(torch_static, "CANNOT_QUANTISE", ())
+    pool = Pool()
+    ids = [registry.ACCURACY_BASELINE, QUANTISED_ZENTORCH]
+    failures = sentence.answer(pool, DEMO, ids, ModelSource("embedded")).failures
+    pool.close()
+    assert [failure.engine for failure in failures] == [QUANTISED_ZENTORCH]
+    assert "Expected bool" in failures[0].reason
+
+
+def test_openvino_computes_for_onnx_runtime(answer: SentenceResult):
+    if environments.trouble("onnxruntime-openvino"):
+        pytest.skip("not tested: the environment onnxruntime-openvino does not exist here")
+    facts = {one.engine: one.facts for one in answer.engines}
+    for id in ("onnxruntime-openvino-fp32", "onnxruntime-openvino-int8"):
+        assert facts[id]["providers"][0] == "OpenVINOExecutionProvider"
+        assert (
+            facts[id]["onnxruntime"]
+            == environments.asked_versions("onnxruntime-openvino")["onnxruntime-openvino"]
+        )

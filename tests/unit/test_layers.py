@@ -20,7 +20,10 @@ OLD_ZONE = (
     *(ROOT / f"src/workers/{name}.py" for name in ("wire", "own_use", "repeats", "verbs", "worker")),
     ROOT / "src/doctor/hot_loop.py",
 )
-RUNTIMES = {"torch", "transformers", "onnxruntime", "openvino", "ctranslate2", "intel_extension_for_pytorch"}
+RUNTIMES = {
+    *("torch", "transformers", "onnxruntime", "openvino", "ctranslate2"),
+    *("intel_extension_for_pytorch", "zentorch", "torchao"),
+}
 # platformdirs is imported in main only, onnx and safetensors where the stack of 2021 builds.
 OLD_ZONE_PACKAGES = {"numpy", "tokenizers", "src", "platformdirs", "onnx", "safetensors"} | RUNTIMES
 

@@ -37,6 +37,13 @@ DESIGNED = [
     "onnxruntime-cuda-fp32",
     "onnxruntime-cuda-fp16",
     "onnxruntime-tensorrt-fp16",
+    "torch-compile-static-fp32",
+    "torchao-int8",
+    "zentorch-fp32",
+    "zentorch-bf16",
+    "zentorch-int8",
+    "onnxruntime-openvino-fp32",
+    "onnxruntime-openvino-int8",
     "null",
 ]
 HEAVY = ("torch", "onnxruntime", "openvino", "transformers", "optimum", "onnx", "ctranslate2")

@@ -21,6 +21,7 @@ from src.figures.timeline import timeline
 from src.model.source import ModelSource
 from src.store import ort_csv, runs, transfer
 from src.store.database import open_store
+from src.ui import timeline_chart
 from tests.conftest import ROOT
 from tests.release_fakes import ROW, FakeRuntime, factors
 
@@ -101,6 +102,20 @@ def test_its_files_have_every_point_and_step():
     assert "1.25.0 takes 1.5" in text
     assert "confirmed" in text
     assert f"{ROW} 1.23.2: Unsupported model IR version: 9." in text
+
+
+def test_a_release_that_only_answers_otherwise_is_marked_too():
+    told = FakeRuntime(factors({}, VERSIONS), 4, delta={"1.24.4": 0.002}).measure(VERSIONS)
+    assert candidates(told) == []
+    sentence = f"Answers changed beyond rounding: {ROW} at 1.24.4; {ROW} at 1.25.0"
+    assert timeline_report.answers_sentence(told) == sentence
+    assert sentence in timeline_report.to_markdown(told, [])
+    rows = list(csv.DictReader(io.StringIO(timeline_report.to_csv(told))))
+    assert [row["release"] for row in rows if row["answers_changed"] == "True"] == ["1.24.4", "1.25.0"]
+    marked = [version for version in told.versions if "≠" in timeline_report.cell(told.lines[0], version)]
+    assert marked == ["1.24.4", "1.25.0"]
+    figure = timeline_chart.chart(told.lines, [], told.versions, {})
+    assert list(figure.data[0].marker.line.width) == [0, *[timeline_chart.RING_PX] * 2, 0, 0]
 
 
 def test_a_kept_run_is_the_same_time_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -152,6 +152,30 @@ def test_software_and_hardware_multiply_to_the_whole():
     assert one.hardware * one.software == pytest.approx(one.whole)
 
 
+SPLIT_IN_THREE = (
+    ("2021-onnxruntime-int8", 6.0),
+    ("onnxruntime-portable-u8", 12.0),
+    ("onnxruntime-int8", 9.0),
+)
+
+
+def test_software_is_the_release_and_the_file():
+    rows = [row(engine, 128, "model", ms) for engine, ms in SPLIT_IN_THREE]
+    (split,) = verdict.splits(run(*rows))
+    assert split.release == pytest.approx(2.0)
+    assert split.file == pytest.approx(0.75)
+    assert split.release * split.file == pytest.approx(split.software)
+
+
+@pytest.mark.parametrize("change", [{"verdict": "invalid"}, {"threads": 1}, {"median_ms": None}])
+def test_a_file_in_todays_release_that_does_not_count_splits_nothing(change: dict[str, Any]):
+    then, between, now = (row(engine, 128, "model", ms) for engine, ms in SPLIT_IN_THREE)
+    (split,) = verdict.splits(run(then, replace(between, **change), now))
+    assert split.release is None
+    assert split.file is None
+    assert split.software == pytest.approx(1.5)
+
+
 @pytest.mark.parametrize("change", [{"verdict": "invalid"}, {"threads": 1}, {"median_ms": None}])
 def test_what_is_not_comparable_is_not_split(change: dict[str, Any]):
     then = row("2021-onnxruntime-int8", 128, "model", 6.0)

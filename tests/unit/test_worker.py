@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from src.errors import first_words
 from src.host import machine
 from src.workers.own_use import thread_times
 from src.workers.repeats import check
@@ -132,3 +133,18 @@ def test_batches_are_checked_as_a_whole():
     check(np.zeros((3, 2), dtype=np.float32), 3)
     with pytest.raises(ValueError, match=r"expected float32 \[3, 2\]"):
         check(np.zeros((1, 2), dtype=np.float32), 3)
+
+
+@pytest.mark.parametrize(
+    ("message", "words"),
+    [
+        ("it broke\nat line 3", "it broke"),
+        (
+            "backend='zentorch' raised:\n\nAssertionError: a set\nmore",
+            "backend='zentorch' raised: AssertionError: a set",
+        ),
+        ("  \n", "no message"),
+    ],
+)
+def test_an_error_is_told_in_its_first_words(message: str, words: str):
+    assert first_words(RuntimeError(message)) == words

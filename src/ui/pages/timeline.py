@@ -11,6 +11,7 @@ from src.figures.steps import Step, candidates, repeated, steps
 from src.figures.timeline import Line, Timeline, timeline
 from src.limits import hosted, limits
 from src.model import source
+from src.releases import SEPARATOR
 from src.store import runs
 from src.store.database import Store, open_store
 from src.ui import charts, timeline_chart
@@ -37,14 +38,15 @@ def told(run_id: str, state: str, confirming: tuple[str, ...]) -> tuple[Timeline
     return line, steps(repeated(step, repeats) for step in candidates(line))
 
 
-def days() -> dict[str, str]:
-    """Return by release of any runtime when its wheel was made, where its environment is here and tells."""
-    return {
-        name: str(day)
-        for environment in environments.of_releases()
-        for name, day in [(environment.name, environments.manifest(environment.name).get("released_on"))]
-        if day
+def days(line: Timeline) -> dict[str, str]:
+    """Return by release when its wheel was made: as the run recorded it, or where its environment is here."""
+    recorded = {point.version: point.released_on for one in line.lines for point in one.points}
+    known = {
+        version: recorded.get(version)
+        or environments.manifest(f"{line.runtime}{SEPARATOR}{version}").get("released_on")
+        for version in line.versions
     }
+    return {version: str(day) for version, day in known.items() if day}
 
 
 def label(run: runs.Listed) -> str:
@@ -96,10 +98,8 @@ def draw_chart(listed: runs.Listed, line: Timeline, found: list[Step]) -> None:
         for reference, comparison in beside
         if comparison.comparable and reference.sequence_length == length
     ]
-    of_runtime = {release: day for release, day in days().items() if release.startswith(f"{line.runtime}@")}
-    by_version = {release.partition("@")[2]: day for release, day in of_runtime.items()}
     st.plotly_chart(
-        timeline_chart.chart(lines, found, line.versions, by_version, view, stored),
+        timeline_chart.chart(lines, found, line.versions, days(line), view, stored),
         key="t_chart",
         config=charts.CONFIG,
         alt=f"{line.name} from {line.versions[0]} to {line.versions[-1]}, {length} tokens: "
@@ -107,7 +107,8 @@ def draw_chart(listed: runs.Listed, line: Timeline, found: list[Step]) -> None:
     )
     floors = sorted({one.floor for one in lines})
     st.caption(
-        "All releases were measured in the same rounds. Whiskers: 95 % intervals; hollow: noisy. "
+        "All releases were measured in the same rounds. Whiskers: 95 % intervals; hollow: noisy; ringed: its "
+        "answers changed. "
         f"Differences below {100 * floors[-1]:.1f} % cannot be seen (A/A pair). ×: a step; with “?” it was "
         "not repeated in fresh processes yet."
         + (
@@ -120,6 +121,8 @@ def draw_chart(listed: runs.Listed, line: Timeline, found: list[Step]) -> None:
 
 def draw_steps(store: Store, listed: runs.Listed, line: Timeline, found: list[Step]) -> None:
     st.subheader("Steps", anchor=False)
+    if changed := timeline_report.answers_sentence(line):
+        st.markdown(f":material/difference: {plain(changed)}.")
     if not found:
         st.info(
             "No change from one release to the next lies beyond the noise floor.", icon=":material/check:"
@@ -195,7 +198,7 @@ def draw_table(line: Timeline) -> None:
     with st.expander("Every release", icon=":material/table:"):
         for case in dict.fromkeys(one.case for one in line.lines):
             lines = [one for one in line.lines if one.case == case]
-            st.markdown(f"**{case}**: ms, and ratio to the newest")
+            st.markdown(f"**{case}**: ms, and ratio to the newest; ≠: its answers changed")
             frame = pd.DataFrame(
                 [
                     {"Release": version, **{one.title: timeline_report.cell(one, version) for one in lines}}
