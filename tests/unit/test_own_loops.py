@@ -41,7 +41,7 @@ def test_a_workers_own_continuous_calls_stand_in_for_hot_loops(
     monkeypatch.setattr(fidelity, "ROUNDS", 6)
     monkeypatch.setattr(fidelity, "judge", lambda *_: ("valid", []))
     (pair,) = fidelity.plans(within, model, lambda _: None)
-    assert len(pair.turns) == 2, pair.reason
+    assert len(pair.turns) == within.visits, pair.reason
     assert pair.worker_ms == pytest.approx(5.1, abs=0.2)
     assert pair.ratio == pytest.approx(1.0, abs=0.02)
 
@@ -52,5 +52,5 @@ def test_and_for_those_of_a_sentence(
     quiet = SentenceNoise(0.0, 0.0, False, "")
     monkeypatch.setattr(sentence, "judge_noise", lambda *_: quiet)
     (pair,) = fidelity_sentences.sentences(within, model, lambda _: None, DEMO)
-    assert len(pair.turns) == fidelity_sentences.SENTENCES, pair.reason
+    assert len(pair.turns) == within.visits, pair.reason
     assert pair.ratio == pytest.approx(1.0, abs=0.03)
