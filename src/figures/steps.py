@@ -164,6 +164,11 @@ def changed_answers(line: Line) -> list[tuple[str, str]]:
     ]
 
 
+def changed_at(line: Line) -> set[str]:
+    """Return the releases of a line that answer otherwise than the one before."""
+    return {after for _, after in changed_answers(line)}
+
+
 def repeated(step: Step, runs: Iterable[Timeline]) -> Step:
     """Return a step with what runs of fresh processes say of it; one without both releases says nothing."""
     repeats = []

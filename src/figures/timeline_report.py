@@ -10,7 +10,7 @@ from dataclasses import asdict
 from src.facts import Facts
 from src.figures.report import harmless
 from src.figures.run import ratio_text
-from src.figures.steps import Step, changed_answers
+from src.figures.steps import Step, changed_at
 from src.figures.timeline import Line, Point, Timeline
 
 COLUMNS = (
@@ -34,9 +34,9 @@ def to_csv(timeline: Timeline) -> str:
 def rows(timeline: Timeline) -> Iterator[Facts]:
     """Yield a row of COLUMNS for each release of each line."""
     for line in timeline.lines:
-        changed_at = {after for _, after in changed_answers(line)}
+        changed = changed_at(line)
         for point in line.points:
-            yield {**row(timeline, line, point), "answers_changed": point.version in changed_at}
+            yield {**row(timeline, line, point), "answers_changed": point.version in changed}
 
 
 def row(timeline: Timeline, line: Line, point: Point) -> Facts:
@@ -126,8 +126,8 @@ def answers_sentence(timeline: Timeline) -> str:
     """
     places: dict[str, set[str]] = {}
     for line in timeline.lines:
-        for _, after in changed_answers(line):
-            places.setdefault(after, set()).add(line.row)
+        for version in changed_at(line):
+            places.setdefault(version, set()).add(line.row)
     named = [
         f"{', '.join(sorted(places[version]))} at {version}"
         for version in timeline.versions
@@ -170,5 +170,5 @@ def cell(line: Line, version: str) -> str:
         return "–"
     ratio = point.ratio
     told = f" [{ratio_text(ratio.ratio, ratio.ci95)}]" if ratio and version != line.newest else ""
-    changed = " ≠" if version in {after for _, after in changed_answers(line)} else ""
+    changed = " ≠" if version in changed_at(line) else ""
     return f"{point.median_ms:.3g}{told}{changed}" + ("" if point.verdict == "valid" else f" {point.verdict}")

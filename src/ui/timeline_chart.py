@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 import plotly.graph_objects as go
 
-from src.figures.steps import Step, changed_answers
+from src.figures.steps import Step, changed_at
 from src.figures.timeline import Line
 from src.references.reference import Reference
 from src.ui import style
@@ -40,7 +40,7 @@ def chart(
             values = [point.median_ms or 0.0 for point in points]
             spans = [point.ci95_ms or (value, value) for point, value in zip(points, values, strict=True)]
         spec = style.known(line.row)
-        changed_at = {after for _, after in changed_answers(line)}
+        changed = changed_at(line)
         figure.add_scatter(
             name=unmarked(line.title),
             x=[point.version for point in points],
@@ -56,7 +56,7 @@ def chart(
                 ],
                 "line": {
                     "color": style.NEUTRAL,
-                    "width": [RING_PX if point.version in changed_at else 0 for point in points],
+                    "width": [RING_PX if point.version in changed else 0 for point in points],
                 },
             },
             error_y=whiskers(values, spans),
@@ -64,7 +64,7 @@ def chart(
                 [
                     interval(*span),
                     ms(point.median_ms or 0.0),
-                    point.verdict + (", answers changed" if point.version in changed_at else ""),
+                    point.verdict + (", answers changed" if point.version in changed else ""),
                     days.get(point.version, ""),
                 ]
                 for point, span in zip(points, spans, strict=True)
