@@ -18,6 +18,7 @@ from src.store.database import open_store
 from src.workers.pool import Pool
 from tests.conftest import DEMO
 from tests.fast import FAST
+from tests.measured import calm  # noqa: F401 (fixture)
 
 MODEL = ModelSource("embedded")
 RELEASE = "onnxruntime@1.24.4"
@@ -178,6 +179,7 @@ def test_the_same_file_runs_on_both_releases(made: making.State, pool: Pool):
     assert all(rows[id].agrees for id in asked)
 
 
+@pytest.mark.usefixtures("calm")
 def test_a_time_line_of_two_releases_is_measured_printed_and_kept(
     made: making.State, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
