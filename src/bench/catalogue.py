@@ -96,9 +96,15 @@ def ask(runtime: str, progress: Callable[[Progress], None]) -> Catalogue:
     catalogue = Catalogue(
         runtime, utc_now(), tuple(Offer(version, tuple(pythons[version])) for version in versions)
     )
-    place_of(runtime).parent.mkdir(exist_ok=True)
-    write_whole(place_of(runtime), json.dumps(asdict(catalogue), indent=1))
+    keep(catalogue)
     return catalogue
+
+
+def keep(catalogue: Catalogue) -> None:
+    """Keep what the index answered, in the home."""
+    place = place_of(catalogue.runtime)
+    place.parent.mkdir(exist_ok=True)
+    write_whole(place, json.dumps(asdict(catalogue), indent=1))
 
 
 def offered(runtime: str, python: str) -> tuple[list[str], list[str]]:

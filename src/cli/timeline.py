@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,12 +11,13 @@ from src import releases
 from src.bench import plan, timeline_plan
 from src.bench.plan import BadPlan, Plan
 from src.bench.record import Record
+from src.bench.release_room import MAKING_S
 from src.bench.settings import Settings
 from src.cli.bench import INTERRUPTED, numbers, words
 from src.cli.console import write
 from src.cli.live_run import carry_out
 from src.cli.timeline_printing import print_found, print_timeline
-from src.cli.timeline_releases import make_environments, offers_of, say
+from src.cli.timeline_releases import make_environments, offers_of, say, say_spent
 from src.errors import Explained
 from src.figures import bisection, timeline_report, upstream
 from src.figures.steps import CONFIRMATIONS, Step, candidates, pairs_of, repeated, rows_of, steps
@@ -109,6 +111,7 @@ def run_timeline(arguments: argparse.Namespace) -> int:
         repeats = [timeline(runs.record(store, id)) for id in runs.confirming(store, arguments.kept)]
         found = steps(repeated(step, repeats) for step in candidates(told))
         return show(arguments, record, told, found)
+    begun_s = time.monotonic()
     asked = asked_of(arguments)
     versions = [offer.version for offer in offers_of(arguments)]
     there = make_environments(arguments, versions)
@@ -131,6 +134,7 @@ def run_timeline(arguments: argparse.Namespace) -> int:
             code = INTERRUPTED
     show(arguments, record, told, steps(found))
     say(f"Kept as {record.begun.id}: python -m src timeline {asked.runtime} --run {record.begun.id}")
+    say_spent(asked.runtime, begun_s)
     return code or (0 if told.lines else 1)
 
 
@@ -165,15 +169,27 @@ def report(folder: Path, record: Record, told: Timeline, found: Sequence[Step], 
         say(f"{place}: {timeline_report.sentence(step)}")
 
 
+def say_bisection(asked: Asked, versions: Sequence[str]) -> None:
+    """Tell before a bisection what it takes at most, if there is one step."""
+    most = bisection.most_releases(len(versions), 1)
+    missing = min(most, len(timeline_plan.absent(versions, asked.runtime)))
+    each_s = asked.plan(versions[:3], preset=timeline_plan.BISECT).budget_s
+    repeats_s = CONFIRMATIONS * asked.plan(versions[:2]).budget_s
+    most_s = MAKING_S * missing + each_s * (most - 1) + repeats_s
+    say(
+        f"{len(versions)} releases: at most {most} are measured for one step, of which {missing} are to be "
+        f"installed; that takes at most {duration(most_s)}, its repeats in fresh processes included. Steps "
+        "that cancel between the ends cannot be seen so."
+    )
+
+
 def run_bisect(arguments: argparse.Namespace) -> int:
+    begun_s = time.monotonic()
     asked = asked_of(arguments)
     if len(asked.rows) != 1:
         raise BadPlan(f"One engine is bisected. Name it with --engine: {', '.join(asked.rows)}.")
     versions = [offer.version for offer in offers_of(arguments)]
-    say(
-        f"{len(versions)} releases: at most {bisection.most_releases(len(versions), 1)} are measured for one "
-        "step. Steps that cancel between the ends cannot be seen so."
-    )
+    say_bisection(asked, versions)
 
     def measure(some: Sequence[str]) -> Timeline:
         there = make_environments(arguments, some)
@@ -188,6 +204,7 @@ def run_bisect(arguments: argparse.Namespace) -> int:
         say(str(end))
         return INTERRUPTED
     print_found(replace(found, steps=tuple(confirmed)), len(versions))
+    say_spent(asked.runtime, begun_s)
     return 0
 
 

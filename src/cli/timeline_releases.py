@@ -1,25 +1,32 @@
 """Which releases a time line has: as the package index offers them, made where they are missing."""
 
 import argparse
+import time
 from collections.abc import Sequence
 
 from rich.markup import escape
 
-from src import environments, releases
+from src import releases
 from src.bench import catalogue, timeline_plan
 from src.bench import environments as making
-from src.bench.environment_space import VARIABLE, most_gb, size_mb
-from src.bench.plan import BadPlan
+from src.bench.environment_space import most_gb
+from src.bench.release_room import room_for
 from src.cli.console import err, progress_bar
 from src.model import source
 from src.ui.format import duration
 
-MAKING_S = 30.0  # an environment of a release, from nothing; seen here
-USUAL_GB = 0.3  # of one, where none is here to tell
-
 
 def say(text: str) -> None:
     err.print(text, highlight=False, markup=False)
+
+
+def say_spent(runtime: str, begun_s: float) -> None:
+    """Tell what a command took that began at this time (monotonic), and what the releases here do."""
+    taken_gb = room_for(runtime, ()).taken_gb
+    say(
+        f"Took {duration(time.monotonic() - begun_s)}. Releases take {taken_gb:.1f} of at most "
+        f"{most_gb():g} GB here."
+    )
 
 
 def offers_of(arguments: argparse.Namespace) -> list[catalogue.Offer]:
@@ -55,25 +62,15 @@ def make_environments(arguments: argparse.Namespace, versions: Sequence[str]) ->
     Raises BadPlan where they do not all fit.
     """
     runtime = arguments.runtime
-    missing = timeline_plan.absent(versions, runtime)
-    names = [releases.Release(runtime, version).name for version in timeline_plan.here(runtime)]
-    sizes = [size_mb(environments.folder(name)) / 1000 for name in names]
-    each_gb = max(sizes, default=USUAL_GB)
-    if missing:
-        needed_gb = each_gb * len(versions)
-        if needed_gb > most_gb():
-            raise BadPlan(
-                f"{len(versions)} releases take about {needed_gb:.1f} GB, and releases may take "
-                f"{most_gb():g} GB here. Set {VARIABLE}={needed_gb + 1:.0f}, or ask for fewer: "
-                "--minor takes the last of each minor version, --from and --to bound them."
-            )
+    room = room_for(runtime, versions)
+    if room.missing:
         say(
-            f"{len(missing)} of {len(versions)} releases are to be installed: about "
-            f"{duration(MAKING_S * len(missing))} and {each_gb * len(missing):.1f} GB."
+            f"{len(room.missing)} of {len(versions)} releases are to be installed: about "
+            f"{duration(room.seconds)} and {room.needed_gb:.1f} GB."
         )
     there = []
     for version in versions:
-        if version in missing and not made(arguments, version):
+        if version in room.missing and not made(arguments, version):
             continue
         there.append(version)
     return there

@@ -5,19 +5,19 @@ from dataclasses import replace
 import streamlit as st
 
 from src import releases
-from src.bench import catalogue, plan, timeline_plan
+from src.bench import plan, timeline_plan
 from src.engines import registry
 from src.figures.steps import CONFIRMATIONS, Step, pairs_of, rows_of
 from src.jobs import queue
 from src.jobs.tokens import new_token
 from src.limits import limits
 from src.model import source
-from src.progress import Progress
 from src.store import costs, runs
 from src.store.database import Store
-from src.ui.format import many, moment, plain
+from src.ui.format import many
 from src.ui.plan_form import asker, draw_run_button
 from src.ui.shell import explained
+from src.ui.timeline_install import draw_offered
 
 LENGTHS = (16, 32, 64, 128)
 
@@ -61,30 +61,6 @@ def draw_form(store: Store, opened: bool) -> None:
         ordered = sorted(chosen, key=releases.order)
         asked = timeline_plan.plan_for(rows, ordered, runs.typical_ms(store), lengths)
         draw_run_button(store, replace(asked, budget_s=min(asked.budget_s, limits().budget_s)), key="t_go")
-
-
-def draw_offered(runtime: str, here: list[str]) -> None:
-    """Tell what the package index offers beside what is here, as it answered last; a click asks it."""
-    known = catalogue.kept(runtime)
-    if known:
-        others = [offer.version for offer in known.offers if offer.version not in here]
-        st.caption(
-            f"{many(len(here), 'release')} here; the package index offered {len(others)} more on "
-            f"{moment(known.asked_at)[:10]}, {plain(', '.join(others[:6]))}"
-            f"{' …' if len(others) > 6 else ''}. "
-            f"`python -m src envs create {runtime}@VERSION` installs one."
-        )
-    else:
-        st.caption(f"{many(len(here), 'release')} here. What the package index offers was not asked yet.")
-    if limits().changes and st.button("Ask the package index", key="t_ask", icon=":material/cloud_sync:"):
-        bar = st.progress(0.0, "Asking the package index")
-
-        def tell(step: Progress) -> None:
-            bar.progress(step.done / max(1, step.total), plain(step.text))
-
-        with explained():
-            catalogue.ask(runtime, tell)
-            st.rerun()
 
 
 def draw_repeat(store: Store, listed: runs.Listed, found: list[Step]) -> None:

@@ -5,8 +5,12 @@ import re
 from dataclasses import replace
 
 from src import environments
+from src.bench import catalogue
+from src.bench import environments as environment_making
+from src.bench.catalogue import Catalogue, Offer
 from src.host import machine
 from src.jobs import queue
+from src.progress import Progress
 from src.store.database import Store
 from tests.app.test_pages import FIRST, page, spec, store
 from tests.release_fakes import FakeRuntime, factors
@@ -100,3 +104,48 @@ def test_its_form_asks_for_the_releases_that_are_here(store: Store, monkeypatch)
     assert at.query_params["job"] in (job.id, [job.id])
     assert any("You may close this page" in one.value for one in at.caption), "it is shown while it waits"
     assert all(anchor.endswith("@1.25.0") for anchor in job.plan.anchors)
+
+
+def offer(*versions: str) -> None:
+    """Keep what the package index is said to offer."""
+    known = Catalogue("onnxruntime", "2026-11-26T10:00:00Z", tuple(Offer(one, ("3.13",)) for one in versions))
+    catalogue.keep(known)
+
+
+def test_releases_are_installed_at_a_click_and_what_fails_is_told(store: Store, monkeypatch):
+    offer("1.26.0", "1.25.0", "1.24.4")
+    asked = []
+
+    def create(name, model, progress):
+        asked.append(name)
+        progress(Progress("environment", "Installing"))
+        if name.endswith("1.25.0"):
+            raise environment_making.EnvironmentFailed("No Python 3.13 was found.")
+
+    monkeypatch.setattr(environment_making, "create", create)
+    at = page("timeline")
+    at.multiselect(key="t_install_onnxruntime").select("1.26.0").select("1.25.0").run()
+    assert any("About 60 s and 0.6 GB" in one.value for one in at.caption)
+    at.button(key="t_install_go_onnxruntime").click().run()
+    assert not at.exception
+    assert asked == ["onnxruntime@1.26.0", "onnxruntime@1.25.0"], "the others go on"
+    assert [one.value.replace("\\", "") for one in at.error] == [
+        "ONNX Runtime 1.25.0 is left out: No Python 3.13 was found."
+    ]
+
+
+def test_what_does_not_fit_is_told_before(store: Store, monkeypatch):
+    offer("1.26.0", "1.25.0", "1.24.4")
+    monkeypatch.setenv("AWIY_RELEASES_GB", "0.5")
+    at = page("timeline")
+    at.multiselect(key="t_install_onnxruntime").select("1.26.0").select("1.25.0").run()
+    assert any("AWIY_RELEASES_GB=2" in one.value.replace("\\", "") for one in at.warning)
+    assert not [one for one in at.button if one.key == "t_install_go_onnxruntime"]
+
+
+def test_a_demo_for_others_installs_nothing(store: Store, monkeypatch):
+    offer("1.26.0", "1.25.0", "1.24.4")
+    monkeypatch.setenv("AWIY_HOSTED", "1")
+    at = page("timeline")
+    assert not [one for one in at.multiselect if one.key == "t_install_onnxruntime"]
+    assert not [one for one in at.button if one.key == "t_ask"]
