@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 import plotly.graph_objects as go
 
+from src import releases
 from src.figures.steps import Step, changed_at
 from src.figures.timeline import Line
 from src.references.reference import Reference
@@ -14,6 +15,7 @@ from src.ui.format import interval, ms, unmarked
 RATIO, LATENCY = "Ratio to the newest", "Latency"
 TICKS = (0.25, 0.5, 0.67, 0.8, 0.9, 1, 1.1, 1.25, 1.5, 2, 3, 4)
 HEIGHT_PX = 500
+MOST_TICKS = 16  # that can be read beside each other on a phone
 RING_PX = 3  # around a release whose answers changed
 STEPS_PX = 60  # above the lines, for what is written of steps
 
@@ -84,6 +86,7 @@ def chart(
             line={"color": style.stored(reference.sequence_length), "width": 2.5, "dash": "dash"},
             annotation_text=f"{unmarked(reference.title)}: {ms(reference.value)} (stored, 2021)",
         )
+    shown = named(versions)
     figure.update_layout(
         height=HEIGHT_PX,
         margin={"l": 0, "r": 8, "t": STEPS_PX, "b": 0},
@@ -92,9 +95,9 @@ def chart(
             "type": "category",
             "categoryorder": "array",
             "categoryarray": list(versions),
-            "tickvals": list(versions),
-            "ticktext": [tick(version, days) for version in versions],
-            "title": "Release and its month, oldest first" if days else "Release, oldest first",
+            "tickvals": shown,
+            "ticktext": [tick(version, days) for version in shown],
+            "title": f"Release{' and its month' if days.keys() & set(shown) else ''}, oldest first",
             "tickangle": -60,
             "automargin": True,
         },
@@ -105,6 +108,21 @@ def chart(
         title = "Latency ÷ that of the newest release (below 1 is faster)"
         figure.update_yaxes(title=title, tickvals=TICKS, ticktext=[f"×{tick:g}" for tick in TICKS])
     return figure
+
+
+def named(versions: Sequence[str]) -> list[str]:
+    """Return which releases stand at the axis: all, or of many some first ones of a minor version, so far
+    apart that they can be read, and the newest.
+    """
+    if len(versions) <= MOST_TICKS:
+        return list(versions)
+    apart = len(versions) / MOST_TICKS
+    shown = [len(versions) - 1]  # places, from the newest to the oldest
+    for place in range(len(versions) - 2, -1, -1):
+        minor, before = (releases.order(versions[near])[:2] for near in (place, max(0, place - 1)))
+        if (not place or minor != before) and shown[-1] - place >= apart:
+            shown.append(place)
+    return [versions[place] for place in reversed(shown)]
 
 
 def tick(version: str, days: Mapping[str, str]) -> str:

@@ -3,13 +3,12 @@
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from src.bench import catalogue, environments
+from src.bench import catalogue, making_apart
 from src.bench.environment_space import VARIABLE, most_gb
 from src.bench.plan import BadPlan
-from src.bench.release_room import room_for
+from src.bench.release_room import MAKING_S, room_for
 from src.errors import Explained
 from src.limits import limits, told
-from src.model import source
 from src.progress import Progress
 from src.releases import Release
 from src.ui.format import duration, many, moment, plain
@@ -74,11 +73,13 @@ def install(runtime: str, versions: list[str]) -> None:
     for number, version in enumerate(versions):
         release = Release(runtime, version)
 
-        def tell(step: Progress, title: str = release.title, number: int = number) -> None:
-            bar.progress(number / len(versions), plain(f"{title}: {step.text}"))
+        def tell(passed_s: float, title: str = release.title, number: int = number) -> None:
+            share = min(0.95, passed_s / MAKING_S)
+            text = f"{title} ({number + 1} of {len(versions)}): {duration(passed_s)}"
+            bar.progress((number + share) / len(versions), f"{text}, usually {duration(MAKING_S)}")
 
         try:
-            environments.create(release.name, source.parse(), tell)
+            making_apart.create_apart(release.name, tell)
         except Explained as error:
             failed = True
             st.error(f"{plain(release.title)} is left out: {plain(told(error))}", icon=":material/error:")

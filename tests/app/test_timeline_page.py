@@ -5,13 +5,13 @@ import re
 from dataclasses import replace
 
 from src import environments
-from src.bench import catalogue
-from src.bench import environments as environment_making
+from src.bench import catalogue, making_apart
 from src.bench.catalogue import Catalogue, Offer
+from src.bench.environments import EnvironmentFailed
 from src.host import machine
 from src.jobs import queue
-from src.progress import Progress
 from src.store.database import Store
+from src.ui import timeline_chart
 from tests.app.test_pages import FIRST, page, spec, store
 from tests.release_fakes import FakeRuntime, factors
 from tests.rows import MODEL
@@ -106,6 +106,30 @@ def test_its_form_asks_for_the_releases_that_are_here(store: Store, monkeypatch)
     assert all(anchor.endswith("@1.25.0") for anchor in job.plan.anchors)
 
 
+def test_of_many_releases_the_first_of_each_minor_version_stands_at_the_axis():
+    few = ["1.9.0", "1.9.1", "1.10.0"]
+    assert timeline_chart.named(few) == few
+    many = [f"1.{minor}.{patch}" for minor in range(2, 12) for patch in (0, 1, 2)]
+    assert timeline_chart.named(many) == [*(f"1.{minor}.0" for minor in range(2, 12)), "1.11.2"]
+    alone = [f"1.{minor}.0" for minor in range(2, 36)]
+    assert timeline_chart.named(alone) == alone[::-1][::3][::-1], "so far apart that they can be read"
+
+
+def test_what_is_confirmed_stands_first(store: Store):
+    runtime = FakeRuntime(factors({"1.24.4": 1.5, "1.25.0": 1.8}, VERSIONS), 5, lengths=(16,))
+    record = runtime.record(VERSIONS, FIRST)
+    assert record.begun
+    record.add(replace(record.begun, model=MODEL))
+    kept(store, record)
+    for number in range(3):
+        kept(store, runtime.record(VERSIONS[1:3], f"2026112{number}-000000-abcd", confirms=FIRST))
+    frame = page("timeline").dataframe[0].value
+    assert list(zip(frame["To"], frame["State"], strict=True)) == [
+        ("1.25.0", "confirmed"),
+        ("1.24.4", "seen once"),
+    ]
+
+
 def offer(*versions: str) -> None:
     """Keep what the package index is said to offer."""
     known = Catalogue("onnxruntime", "2026-11-26T10:00:00Z", tuple(Offer(one, ("3.13",)) for one in versions))
@@ -116,13 +140,13 @@ def test_releases_are_installed_at_a_click_and_what_fails_is_told(store: Store, 
     offer("1.26.0", "1.25.0", "1.24.4")
     asked = []
 
-    def create(name, model, progress):
+    def create(name, tell):
         asked.append(name)
-        progress(Progress("environment", "Installing"))
+        tell(1.0)
         if name.endswith("1.25.0"):
-            raise environment_making.EnvironmentFailed("No Python 3.13 was found.")
+            raise EnvironmentFailed("No Python 3.13 was found.")
 
-    monkeypatch.setattr(environment_making, "create", create)
+    monkeypatch.setattr(making_apart, "create_apart", create)
     at = page("timeline")
     at.multiselect(key="t_install_onnxruntime").select("1.26.0").select("1.25.0").run()
     assert any("About 60 s and 0.6 GB" in one.value for one in at.caption)

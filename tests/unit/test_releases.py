@@ -2,12 +2,13 @@
 
 import csv
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from src import environments, releases
-from src.bench import catalogue, environment_space, sentence
+from src.bench import catalogue, environment_space, making_apart, sentence
 from src.bench import environments as making
 from src.cli.main import main
 from src.engines import registry
@@ -203,3 +204,23 @@ def test_a_time_line_of_two_releases_is_measured_printed_and_kept(
     (kept,) = [run for run in runs.listed(open_store()) if run.preset == "timeline"]
     assert main([*command, "--run", kept.id]) == 0
     assert capsys.readouterr().out == told, "what is kept says the same"
+
+
+def test_a_page_has_a_process_make_one_and_may_leave(made: making.State):
+    """From a thread, as pages run: what is sound is left, what cannot be had is told, who leaves stops it."""
+    assert not made.trouble
+    told: list[float] = []
+
+    def leave(passed_s: float) -> None:
+        raise InterruptedError
+
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(making_apart.create_apart, RELEASE, told.append).result()
+        assert told == sorted(told)
+        assert told, "it looked for an answer of an engine, which takes a while"
+        refused = thread.submit(making_apart.create_apart, "onnxruntime@0.0.1", told.append)
+        with pytest.raises(making.EnvironmentFailed, match=r"no wheel of ONNX Runtime 0\.0\.1"):
+            refused.result()
+        with pytest.raises(InterruptedError):
+            thread.submit(making_apart.create_apart, "onnxruntime@1.22.1", leave).result()
+    assert environments.trouble("onnxruntime@1.22.1"), "it is not there"

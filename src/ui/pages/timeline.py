@@ -27,6 +27,7 @@ INTRODUCTION = (
     "The same file through every release of a runtime, measured together on one host: which release made it "
     "slower or faster, and where its answers changed."
 )
+STATES = (True, None, False)  # of steps, as they are listed: confirmed, seen once, not confirmed
 
 
 @st.cache_data(max_entries=8, show_spinner="Reading the time line …")
@@ -139,7 +140,7 @@ def draw_steps(store: Store, listed: runs.Listed, line: Timeline, found: list[St
                 "State": timeline_report.state(step),
                 "Answers": {True: "changed", False: "alike", None: "–"}[step.answers_changed],
             }
-            for step in sorted(found, key=lambda step: step.confirmed is False)
+            for step in sorted(found, key=lambda step: STATES.index(step.confirmed))
         ]
     )
     st.dataframe(
