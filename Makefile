@@ -43,7 +43,7 @@ unit: $(VENV)/.dev
 	AWIY_TESTS_SHARE=1 $(BIN)/python -m pytest tests/unit tests/app -m "not measuring and not one_cpu" -n 4 --dist loadfile
 
 measuring: $(VENV)/.dev
-	AWIY_TESTS_SHARE=1 $(BIN)/python -m pytest $(call marked,one_cpu) -m one_cpu -n 2 --dist loadfile
+	AWIY_TESTS_SHARE=1 $(BIN)/python -m pytest $(call marked,one_cpu) -m "one_cpu and not measuring" -n 2 --dist loadfile
 	$(BIN)/python -m pytest $(call marked,measuring) -m measuring
 
 # Long checks, by hand.

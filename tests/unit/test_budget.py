@@ -104,14 +104,16 @@ def test_what_is_known_not_to_fit_is_refused_with_the_budget_that_would_do(store
 
 @pytest.mark.one_cpu
 def test_cells_that_cannot_be_paid_for_are_left_out_and_the_others_are_whole(pool: Pool):
-    """A hundred cells of 20 ms in 10 s: those that were begun have their figures, the rest is named."""
+    """Seventy-five cells, a third of them of 20 ms, in 16 s, of which a slow host needs six to start its
+    workers: those that were begun have their figures, the rest is named.
+    """
     lengths = tuple(range(8, 58, 2))
     record = measure(
-        pool, plan("fake-sleep-20", sequence_lengths=lengths, budget_s=10.0, precision=0.001, percentile=90)
+        pool, plan("fake-sleep-20", sequence_lengths=lengths, budget_s=16.0, precision=0.001, percentile=90)
     )
     assert record.ended
     found = summarise(record)
-    assert record.ended.seconds < 10.0 + 1.5
+    assert record.ended.seconds < 16.0 + 1.5
     left_out = found.head.left_out
     assert left_out
     assert all("no time was left" in text for text in left_out)

@@ -83,6 +83,7 @@ def test_one_worker_is_runnable_at_a_time(pool: Pool):
     assert most == 1
 
 
+@pytest.mark.measuring
 @pytest.mark.parametrize("name", ["fake-sleep-1", "fake-sleep-5", "fake-sleep-20"])
 def test_a_fixed_sleep_is_recovered_as_a_bare_loop_finds_it(pool: Pool, name: str):
     """Within 2 % of a bare loop around the same call, which runs in turn with the slices."""

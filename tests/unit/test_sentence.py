@@ -101,7 +101,8 @@ def test_artifacts_hold_what_their_names_say(demo: sentence.SentenceResult):
     assert facts("fused_fp16")["initialisers"].get("FLOAT", 0) == 0
     assert facts("fused_fp16")["initialisers"]["FLOAT16"] > 50
     assert facts("int8")["operators"]["MatMulInteger"] >= 36
-    assert facts("int8")["initialisers"]["INT8"] >= 36 or facts("int8")["initialisers"]["UINT8"] >= 36
+    kinds = facts("int8")["initialisers"]  # S8 or U8 weights, as this host's instructions want them
+    assert max(kinds.get("INT8", 0), kinds.get("UINT8", 0)) >= 36
     assert facts("int8")["configuration"] in ("avx2", "avx512", "avx512_vnni", "arm64")
 
 
