@@ -35,14 +35,18 @@ def to_remove(name: str) -> Iterator[str]:
     """
     if not releases.parse(name):
         return
-    others = [environment.name for environment in environments.of_releases() if environment.name != name]
-    sizes_gb = {other: size_mb(environments.folder(other)) / 1000 for other in others}
-    total_gb = sum(sizes_gb.values()) + releases.NEEDS_GB
-    for other in sorted(others, key=last_used_s):
+    others_gb = {other: gb for other, gb in sizes_gb().items() if other != name}
+    total_gb = sum(others_gb.values()) + releases.NEEDS_GB
+    for other in sorted(others_gb, key=last_used_s):
         if total_gb <= most_gb():
             return
-        total_gb -= sizes_gb[other]
+        total_gb -= others_gb[other]
         yield other
+
+
+def sizes_gb() -> dict[str, float]:
+    """Return what each release that is here takes on the disk, in GB, by its environment's name."""
+    return {one.name: size_mb(environments.folder(one.name)) / 1000 for one in environments.of_releases()}
 
 
 def discard(folder: Path) -> None:

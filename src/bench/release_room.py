@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from src import environments, releases
-from src.bench.environment_space import VARIABLE, most_gb, size_mb
+from src import releases
+from src.bench.environment_space import VARIABLE, most_gb, sizes_gb
 from src.bench.plan import BadPlan
 from src.bench.timeline_plan import absent
 
@@ -33,11 +33,8 @@ class Room:
 
 def room_for(runtime: str, versions: Sequence[str]) -> Room:
     """Return what these releases of a runtime take. Raises BadPlan where all of them do not fit."""
-    sizes_gb = {
-        environment.name: size_mb(environments.folder(environment.name)) / 1000
-        for environment in environments.of_releases()
-    }
-    of_runtime = [gb for name, gb in sizes_gb.items() if name.startswith(runtime + releases.SEPARATOR)]
+    here_gb = sizes_gb()
+    of_runtime = [gb for name, gb in here_gb.items() if name.startswith(runtime + releases.SEPARATOR)]
     each_gb = max(of_runtime, default=USUAL_GB)
     missing = tuple(absent(versions, runtime))
     all_gb = each_gb * len(versions)
@@ -47,4 +44,4 @@ def room_for(runtime: str, versions: Sequence[str]) -> Room:
             f"here. Set {VARIABLE}={all_gb + 1:.0f}, or ask for fewer: the last of each minor version "
             "(--minor), or those between two (--from, --to)."
         )
-    return Room(missing, each_gb, sum(sizes_gb.values()))
+    return Room(missing, each_gb, sum(here_gb.values()))

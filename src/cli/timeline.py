@@ -134,7 +134,7 @@ def run_timeline(arguments: argparse.Namespace) -> int:
             code = INTERRUPTED
     show(arguments, record, told, steps(found))
     say(f"Kept as {record.begun.id}: python -m src timeline {asked.runtime} --run {record.begun.id}")
-    say_spent(asked.runtime, begun_s)
+    say_spent(begun_s)
     return code or (0 if told.lines else 1)
 
 
@@ -204,7 +204,7 @@ def run_bisect(arguments: argparse.Namespace) -> int:
         say(str(end))
         return INTERRUPTED
     print_found(replace(found, steps=tuple(confirmed)), len(versions))
-    say_spent(asked.runtime, begun_s)
+    say_spent(begun_s)
     return 0
 
 

@@ -9,7 +9,7 @@ from rich.markup import escape
 from src import releases
 from src.bench import catalogue, timeline_plan
 from src.bench import environments as making
-from src.bench.environment_space import most_gb
+from src.bench.environment_space import most_gb, sizes_gb
 from src.bench.release_room import room_for
 from src.cli.console import err, progress_bar
 from src.model import source
@@ -20,9 +20,9 @@ def say(text: str) -> None:
     err.print(text, highlight=False, markup=False)
 
 
-def say_spent(runtime: str, begun_s: float) -> None:
+def say_spent(begun_s: float) -> None:
     """Tell what a command took that began at this time (monotonic), and what the releases here do."""
-    taken_gb = room_for(runtime, ()).taken_gb
+    taken_gb = sum(sizes_gb().values())
     say(
         f"Took {duration(time.monotonic() - begun_s)}. Releases take {taken_gb:.1f} of at most "
         f"{most_gb():g} GB here."

@@ -116,11 +116,11 @@ def named(versions: Sequence[str]) -> list[str]:
     """
     if len(versions) <= MOST_TICKS:
         return list(versions)
-    apart = len(versions) / MOST_TICKS
-    shown = [len(versions) - 1]  # places, from the newest to the oldest
-    for place in range(len(versions) - 2, -1, -1):
-        minor, before = (releases.order(versions[near])[:2] for near in (place, max(0, place - 1)))
-        if (not place or minor != before) and shown[-1] - place >= apart:
+    minors = [releases.order(version)[:2] for version in versions]
+    firsts = [place for place, minor in enumerate(minors) if minor not in minors[:place]]
+    shown = [len(versions) - 1]
+    for place in reversed(firsts):
+        if shown[-1] - place >= len(versions) / MOST_TICKS:
             shown.append(place)
     return [versions[place] for place in reversed(shown)]
 

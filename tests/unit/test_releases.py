@@ -2,6 +2,7 @@
 
 import csv
 import os
+import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from src import environments, releases
 from src.bench import catalogue, environment_space, making_apart, sentence
 from src.bench import environments as making
 from src.cli.main import main
+from src.cli.timeline import Asked, say_bisection
 from src.engines import registry
 from src.model.source import ModelSource
 from src.progress import Progress
@@ -193,7 +195,8 @@ def test_a_time_line_of_two_releases_is_measured_printed_and_kept(
     command = ["timeline", "onnxruntime", "--installed", "--engines", "onnxruntime-fp32"]
     options = ["--seq-len", "16", "--no-confirm", "--csv", str(table)]
     assert main([*command, *options], settings=FAST) == 0
-    told = capsys.readouterr().out
+    told, said = capsys.readouterr()
+    assert "Releases take" in said, "what it took, and what they do on the disk"
     assert "1.23.2" in told
     assert "1.24.4" in told
     rows = list(csv.DictReader(table.open()))
@@ -204,6 +207,14 @@ def test_a_time_line_of_two_releases_is_measured_printed_and_kept(
     (kept,) = [run for run in runs.listed(open_store()) if run.preset == "timeline"]
     assert main([*command, "--run", kept.id]) == 0
     assert capsys.readouterr().out == told, "what is kept says the same"
+
+
+def test_a_bisection_tells_beforehand_what_it_takes(capsys: pytest.CaptureFixture[str]):
+    asked = Asked(open_store(), "onnxruntime", ("onnxruntime-fp32",), (16,), 1, MODEL, FAST)
+    say_bisection(asked, [f"2.{number}.0" for number in range(18)])
+    said = " ".join(capsys.readouterr().err.split())
+    assert "18 releases: at most 7 are measured for one step, of which 7 are to be installed" in said
+    assert re.search(r"that takes at most \d+ min", said)
 
 
 def test_a_page_has_a_process_make_one_and_may_leave(made: making.State):
