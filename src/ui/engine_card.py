@@ -70,13 +70,10 @@ def badge(available: bool) -> str:
 
 
 def draw_missing(missing: Missing) -> None:
-    """Say why an engine cannot run here, with the command that mends it ready to copy."""
-    st.markdown(f"**Why not:** {plain(missing.reason)}")
+    """Say why an engine cannot run here, with what mends it."""
     text, prefix, command = missing.remedy.partition(COMMAND)
-    if prefix:
-        st.code(command, language=None)
-    else:
-        st.markdown(f"**What to do:** {plain(text)}")
+    todo = f"Run `{command}`" if prefix else plain(text)
+    st.markdown(f"**Why not:** {plain(missing.reason)}\n\n**What to do:** {todo}")
 
 
 def draw_artifact(spec: EngineSpec, model: ModelSource) -> None:
