@@ -57,6 +57,15 @@ class NeverSteady(Ramping):
         return math.exp(-self.position / 150)
 
 
+class FallingSteeply(Ramping):
+    """Gets faster by far more than noise with each of the few calls that a sentence's visit has."""
+
+    HEIGHT = 4.0
+
+    def share(self):
+        return math.exp(-self.position / 40)
+
+
 class CrashingWhenPaced(Plausible):
     """Ends its process in the first call after a rest in which it was not stopped."""
 
@@ -84,5 +93,6 @@ ENGINES = (
     row("ramp-100", Ramping100),
     row("ramp-little", RampingLittle),
     row("never-steady", NeverSteady),
+    row("falls-steeply", FallingSteeply),
     row("crash-paced", CrashingWhenPaced),
 )

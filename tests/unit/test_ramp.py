@@ -196,12 +196,19 @@ def test_a_lead_in_that_was_not_measured_is_found_in_the_rounds(pool: Pool, monk
 @pytest.mark.usefixtures("fakes")
 def test_a_sentence_begins_each_visit_with_a_lead_in(pool: Pool, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(registry, "ACCURACY_BASELINE", "fake-plausible")
-    answer = sentence.answer(pool, DEMO, ["fake-ramp-20", "fake-never-steady", "fake-sleep-1"], threads=1)
+    answer = sentence.answer(pool, DEMO, ["fake-ramp-5", "fake-falls-steeply", "fake-sleep-1"], threads=1)
     rows = {row.engine: row for row in answer.engines}
-    ramping = rows["fake-ramp-20"]
+    ramping = rows["fake-ramp-5"]
     assert ramping.model.median_ms == pytest.approx(1.0, rel=0.02)
-    assert ramping.model.median_ms < ramping.pipeline.median_ms < 1.15, "and the tokenizer"
-    assert 1.2 < ramping.pipeline.switch_ms < 1.5, "the tokenizer is cold, too"
+    # What the tokenizer takes on this host, and takes longer after a switch, an engine without a ramp tells,
+    # but for a host that is twice as fast at one moment as at another. With its ramp it would be 0.3 ms more.
+    other = rows["fake-sleep-1"]
+    tokenizer = other.pipeline.median_ms - other.model.median_ms
+    cold = other.pipeline.switch_ms - other.pipeline.median_ms
+    assert tokenizer > 0
+    assert ramping.pipeline.median_ms == pytest.approx(ramping.model.median_ms + tokenizer, abs=0.15)
+    height = ramp_fakes.Ramping.HEIGHT
+    assert 0.9 * height < ramping.pipeline.switch_ms - ramping.pipeline.median_ms < height + 2 * cold + 0.2
     assert ramping.pipeline.steady
     assert ramping.model.steady
-    assert not rows["fake-never-steady"].pipeline.steady
+    assert not rows["fake-falls-steeply"].pipeline.steady
