@@ -44,6 +44,7 @@ class Asked:
     threads: int | None
     model: ModelSource
     settings: Settings
+    budget_s: float | None = None  # of each run; else what its releases should take, and half as much again
 
     def measure(self, asked: Plan) -> Record:
         """Carry out a plan of this in fresh processes. Raises Interrupted."""
@@ -67,9 +68,10 @@ class Asked:
     ) -> Plan:
         """Return the plan of rows (all) through releases, oldest first."""
         typical = runs.typical_ms(self.store)
-        return timeline_plan.plan_for(
+        asked = timeline_plan.plan_for(
             rows or self.rows, versions, typical, self.lengths, self.threads, preset, seed, confirms
         )
+        return replace(asked, budget_s=self.budget_s or asked.budget_s)
 
     def confirm(self, found: Sequence[Step], of: str) -> list[Step]:
         """Repeat steps in fresh processes, those of the same two releases together."""
@@ -99,7 +101,8 @@ def asked_of(arguments: argparse.Namespace) -> Asked:
     timeline_plan.check_rows(runtime, rows)
     lengths = numbers(arguments.seq_len) or timeline_plan.LENGTHS
     model = source.parse(arguments.model)
-    return Asked(open_store(), runtime, rows, lengths, arguments.threads, model, arguments.settings)
+    asked = (rows, lengths, arguments.threads, model, arguments.settings, arguments.budget)
+    return Asked(open_store(), runtime, *asked)
 
 
 def run_timeline(arguments: argparse.Namespace) -> int:
@@ -248,3 +251,9 @@ def common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--ask", action="store_true", help="ask the package index again what it offers")
     parser.add_argument("--seq-len", metavar="16,128", help="sequence lengths in tokens")
     parser.add_argument("--threads", type=int, metavar="N", help="threads of each engine")
+    parser.add_argument(
+        "--budget",
+        type=float,
+        metavar="SECONDS",
+        help="each run takes at most so long (default: what it should take here, and half as much again)",
+    )

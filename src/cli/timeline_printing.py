@@ -21,15 +21,17 @@ def print_timeline(told: Timeline, found: Sequence[Step]) -> None:
         for version in told.versions:
             table.add_row(version, *(timeline_report.cell(line, version) for line in lines))
         out.print(table)
+        if limit := timeline_report.sight_sentence(lines):
+            out.print(f"{limit}.", highlight=False, markup=False)
     for absent in told.absent:
         out.print(f"[yellow]{absent.row} {absent.version}[/] was not measured: {escape(absent.reason)}")
-    print_steps(found)
+    print_steps(found, timeline_report.no_step(told.lines))
     if changed := timeline_report.answers_sentence(told):
         out.print(f"{changed}.", highlight=False, markup=False)
 
 
-def print_steps(found: Sequence[Step]) -> None:
-    for text in timeline_report.sentences(found):
+def print_steps(found: Sequence[Step], none: str) -> None:
+    for text in timeline_report.sentences(found, none):
         out.print(f"{text}.", highlight=False, markup=False)
 
 
@@ -37,7 +39,15 @@ def print_found(found: Found, count: int) -> None:
     """Print what a bisection of so many releases found."""
     measured = ", ".join(found.measured)
     out.print(f"Measured {len(found.measured)} of {count} releases: {measured}.", highlight=False)
-    print_steps(found.steps)
+    if found.passed_over:
+        out.print(
+            f"Nothing that counts was measured of {', '.join(found.passed_over)}: passed over.",
+            highlight=False,
+            markup=False,
+        )
+    unknown = "Whether there is a step cannot be told: nothing that counts was measured of an end."
+    unknown += " Measure again on a quieter host or for longer (--budget)"
+    print_steps(found.steps, timeline_report.NO_STEP if found.ends_count else unknown)
     for spread in found.spreads:
         step = spread.step
         out.print(

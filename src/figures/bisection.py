@@ -28,12 +28,15 @@ class Spread:
 @dataclass(frozen=True)
 class Found:
     """What a bisection found: the steps between neighbouring releases, oldest first; differences that no
-    single release made; and the releases that were measured.
+    single release made; the releases that were measured, and those of them without a figure that counts,
+    which were passed over. Only where `ends_count` does it say something that no step was found.
     """
 
     steps: tuple[Step, ...]
     spreads: tuple[Spread, ...]
     measured: tuple[str, ...]
+    passed_over: tuple[str, ...] = ()
+    ends_count: bool = True
 
 
 def most_releases(count: int, steps: int) -> int:
@@ -91,6 +94,8 @@ def bisect(versions: Sequence[str], measure: Measure) -> Found:
         tuple(sorted(dict.fromkeys(found), key=lambda step: order[step.after])),
         tuple(spreads),
         tuple(sorted(measured, key=lambda version: order[version])),
+        tuple(version for version in versions if version in measured and version not in left),
+        set(ends) <= set(left),
     )
 
 

@@ -124,6 +124,22 @@ def candidates_of(line: Line) -> list[Step]:
     return found
 
 
+def sight(lines: Sequence[Line]) -> float | None:
+    """Return the least change from one release to the next that could be seen at half of the places, as a
+    share: it must be larger than the interval of their ratio reaches, and the noise floor beyond that. Of
+    several lines it is that of the worst; None without any interval.
+    """
+    seen = []
+    for line in lines:
+        points = [point for point in line.points if point.counts]
+        ratios = [between(before, after) for before, after in pairwise(points)]
+        known = [(ratio.ratio, *ratio.ci95) for ratio in ratios if ratio and ratio.ci95]
+        if known:
+            reach = median([max(ratio / low, high / ratio) for ratio, low, high in known])
+            seen.append((1 + line.floor) * reach - 1)
+    return max(seen, default=None)
+
+
 def level(points: Sequence[Point]) -> float:
     """Return the ratio to the newest that is typical of some releases."""
     return median([point.ratio.ratio for point in points if point.ratio])

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from src.facts import Facts
 from src.figures.report import harmless
 from src.figures.run import ratio_text
-from src.figures.steps import Step, changed_at
+from src.figures.steps import Step, changed_at, sight
 from src.figures.timeline import Line, Point, Timeline
 
 COLUMNS = (
@@ -19,6 +19,7 @@ COLUMNS = (
     *("newest", "noise_floor", "rounds", "verdict", "max_abs_delta_logit", "agreement"),
     "answers_changed",
 )
+NO_STEP = "No step lies beyond the noise floor"
 
 
 def to_csv(timeline: Timeline) -> str:
@@ -105,9 +106,9 @@ def sentence(step: Step) -> str:
     )
 
 
-def sentences(found: Sequence[Step]) -> list[str]:
+def sentences(found: Sequence[Step], none: str) -> list[str]:
     """Return steps in words: each that may be one, and in one sentence those that fresh processes did not
-    confirm.
+    confirm. Where there are none at all, `none` is said.
     """
     lines = [sentence(step) for step in found if step.confirmed is not False]
     others = [step for step in found if step.confirmed is False]
@@ -117,7 +118,19 @@ def sentences(found: Sequence[Step]) -> list[str]:
             for step in others
         )
         lines.append(f"Seen once, and not confirmed by fresh processes: {named}")
-    return lines or ["No step lies beyond the noise floor"]
+    return lines or [none]
+
+
+def no_step(lines: Sequence[Line]) -> str:
+    """Return what is to be said where lines have no step: that none was seen, or that none could be."""
+    points = [point for line in lines for point in line.points]
+    if sight(lines) is not None:
+        return NO_STEP
+    counting = sum(point.counts for point in points)
+    return (
+        f"Whether there is a step cannot be told: {counting} of {len(points)} results count, and too few of "
+        "neighbouring releases. Measure again on a quieter host or for longer (--budget), or fewer releases"
+    )
 
 
 def answers_sentence(timeline: Timeline) -> str:
@@ -136,6 +149,21 @@ def answers_sentence(timeline: Timeline) -> str:
     return f"Answers changed beyond rounding: {'; '.join(named)}" if named else ""
 
 
+def sight_sentence(lines: Sequence[Line]) -> str:
+    """Return how small a change these lines can show; "" where that is not known."""
+    least = sight(lines)
+    if least is None:
+        return ""
+    floor = max(line.floor for line in lines)
+    points = [point for line in lines for point in line.points]
+    counting = sum(point.counts for point in points)
+    of_all = "" if counting == len(points) else f"; {counting} of {len(points)} results count"
+    return (
+        f"At half of the releases a change below {100 * least:.1f} % against the one before cannot be seen "
+        f"in this run (A/A pair: {100 * floor:.1f} %{of_all})"
+    )
+
+
 def to_markdown(timeline: Timeline, found: Sequence[Step]) -> str:
     """Return a table for each case, a row for each release, and the steps."""
     parts = [f"# {timeline.name} through its releases", ""]
@@ -150,10 +178,10 @@ def to_markdown(timeline: Timeline, found: Sequence[Step]) -> str:
         parts.append("|---|" + "---|" * len(lines))
         for version in timeline.versions:
             parts.append(f"| {version} | " + " | ".join(cell(line, version) for line in lines) + " |")
-        floors = ", ".join(f"{100 * floor:.1f} %" for floor in dict.fromkeys(line.floor for line in lines))
-        parts += ["", f"Differences below {floors} cannot be seen (A/A pair).", ""]
+        parts += ["", f"{sight_sentence(lines)}.", ""] if sight(lines) is not None else [""]
+    told = sentences(found, no_step(timeline.lines))
     parts += ["## Steps", ""]
-    parts += [f"- {text}" for text in (*sentences(found), answers_sentence(timeline)) if text]
+    parts += [f"- {text}" for text in (*told, answers_sentence(timeline)) if text]
     if timeline.absent:
         parts += ["", "## Not measured", ""]
         parts += [

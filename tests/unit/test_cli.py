@@ -1,36 +1,18 @@
 """The command line as people and machines use it: a new process each time."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from src.cli.console import listed
+from tests.command_line import run, run_json
 from tests.conftest import DEMO, ROOT
 from tests.unit.test_registry import DESIGNED
 
 THREE = ("pytorch-fp32", "onnxruntime-fp32", "onnxruntime-int8")
-
-
-def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "src", *arguments],
-        cwd=ROOT,
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        timeout=200,
-    )
-
-
-def run_json(*arguments: str, **environment: str) -> Any:
-    done = run(*arguments, "--json", **environment)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
 
 
 def test_engines_lists_each_with_state_and_remedy():

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from src import environments, releases
-from src.bench import catalogue, environment_space, making_apart, sentence
+from src.bench import catalogue, environment_space, making_apart, sentence, timeline_plan
 from src.bench import environments as making
 from src.cli.main import main
 from src.cli.timeline import Asked, say_bisection
@@ -184,8 +184,12 @@ def test_the_same_file_runs_on_both_releases(made: making.State, pool: Pool):
 
 @pytest.mark.usefixtures("calm")
 def test_a_time_line_of_two_releases_is_measured_printed_and_kept(
-    made: making.State, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    made: making.State,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ):
+    monkeypatch.setattr(timeline_plan, "LONGEST_S", 15.0)  # as precise as can be until then
     assert not made.trouble
     older = making.create("onnxruntime@1.23.2", MODEL, nobody)
     assert not older.trouble
@@ -217,7 +221,7 @@ def test_a_bisection_tells_beforehand_what_it_takes(capsys: pytest.CaptureFixtur
     assert re.search(r"that takes at most \d+ min", said)
 
 
-def test_a_page_has_a_process_make_one_and_may_leave(made: making.State):
+def test_a_page_has_a_process_make_one_and_may_leave(made: making.State, monkeypatch: pytest.MonkeyPatch):
     """From a thread, as pages run: what is sound is left, what cannot be had is told, who leaves stops it."""
     assert not made.trouble
     told: list[float] = []
@@ -229,6 +233,7 @@ def test_a_page_has_a_process_make_one_and_may_leave(made: making.State):
         thread.submit(making_apart.create_apart, RELEASE, told.append).result()
         assert told == sorted(told)
         assert told, "it looked for an answer of an engine, which takes a while"
+        monkeypatch.setenv("PIP_NO_INDEX", "1")  # which has none, and says so at once
         refused = thread.submit(making_apart.create_apart, "onnxruntime@0.0.1", told.append)
         with pytest.raises(making.EnvironmentFailed, match=r"no wheel of ONNX Runtime 0\.0\.1"):
             refused.result()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from src.figures.report import CSV_COLUMNS
-from tests.unit.test_cli import run, run_json
+from tests.command_line import run, run_json
 from tests.unit.test_results import FIELDS
 
 pytestmark = pytest.mark.measuring

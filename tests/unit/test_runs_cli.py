@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from src.cli.console import write
+from tests.command_line import run
 from tests.conftest import ROOT
-from tests.unit.test_cli import run
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,20 @@
 import numpy as np
 import pytest
 
-from src.figures import bisection
-from src.figures.steps import CONFIRMATIONS, Step, candidates, changed_answers, pairs_of, repeated
+from src.cli.timeline_printing import print_found
+from src.figures import bisection, timeline_report
+from src.figures.steps import (
+    CONFIRMATIONS,
+    Step,
+    candidates,
+    changed_answers,
+    pairs_of,
+    repeated,
+    sight,
+    steps,
+)
 from src.figures.timeline import Timeline
+from tests import release_fakes
 from tests.release_fakes import FakeRuntime, factors
 
 VERSIONS = [f"1.{number}.0" for number in range(24)]
@@ -89,6 +100,42 @@ def test_many_small_changes_are_no_single_release(monkeypatch: pytest.MonkeyPatc
     found = bisection.bisect(VERSIONS, runtime.measure)
     assert not [step for step in found.steps if step.after == "1.23.0" and step.before == "1.0.0"]
     assert found.spreads or not found.steps
+
+
+def test_how_small_a_change_can_be_seen_is_told():
+    """Planted so large it is seen about every second time; twice as large, nearly always; a third, rarely."""
+    quiet = FakeRuntime(factors({}, VERSIONS), 20).measure(VERSIONS)
+    least = sight(quiet.lines)
+    assert least
+    shares = {}
+    for times in (1 / 3, 1, 2):
+        races = [FakeRuntime(factors({"1.12.0": 1 + times * least}, VERSIONS), seed) for seed in range(40)]
+        told = [{step.after for step in steps(candidates(race.measure(VERSIONS)))} for race in races]
+        shares[times] = sum("1.12.0" in seen for seen in told) / len(told)
+    assert shares[1 / 3] < 0.3 < shares[1] < 0.9 < shares[2] + 0.05, shares
+    sentence = f"a change below {100 * least:.1f} % against the one before cannot be seen"
+    assert sentence in timeline_report.sight_sentence(quiet.lines)
+    assert sentence in timeline_report.to_markdown(quiet, [])
+
+
+def test_where_too_little_was_measured_nobody_says_that_there_is_no_step(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setattr(release_fakes, "ROUNDS", 4)
+    runtime = FakeRuntime(factors({"1.12.0": 2.0}, VERSIONS), 21)
+    told = runtime.measure(VERSIONS)
+    assert not candidates(told), "it is there, and not seen"
+    text = timeline_report.to_markdown(told, [])
+    assert timeline_report.NO_STEP not in text
+    assert "Whether there is a step cannot be told: 0 of 24 results count" in text
+    found = bisection.bisect(VERSIONS, runtime.measure)
+    assert not found.ends_count
+    assert found.passed_over == ("1.0.0", "1.23.0")
+    print_found(found, len(VERSIONS))
+    printed = " ".join(capsys.readouterr().out.split())
+    assert timeline_report.NO_STEP not in printed
+    assert "Nothing that counts was measured of 1.0.0, 1.23.0: passed over." in printed
+    assert "cannot be told: nothing that counts was measured of an end" in printed
 
 
 def test_two_releases_at_least():

@@ -13,8 +13,8 @@ import pytest
 
 from src.store import database, runs, writing
 from src.store.database import StoreError, open_store
+from tests.command_line import run
 from tests.conftest import ROOT
-from tests.unit.test_cli import run
 from tests.unit.test_results import made
 from tests.unit.test_store import TIMES, kept, later_version, store, with_id
 

@@ -9,7 +9,7 @@ from rich.console import Console
 from src.cli import run_printing, terminal
 from src.engines import registry
 from src.figures import results
-from tests.unit.test_cli import run, run_json
+from tests.command_line import run, run_json
 from tests.unit.test_results import made
 from tests.unit.test_store import TIMES
 

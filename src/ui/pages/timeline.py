@@ -106,12 +106,11 @@ def draw_chart(listed: runs.Listed, line: Timeline, found: list[Step]) -> None:
         alt=f"{line.name} from {line.versions[0]} to {line.versions[-1]}, {length} tokens: "
         f"{len(lines)} lines, {many(len([step for step in found if step.confirmed]), 'confirmed step')}.",
     )
-    floors = sorted({one.floor for one in lines})
+    limit = timeline_report.sight_sentence(lines)
     st.caption(
         "All releases were measured in the same rounds. Whiskers: 95 % intervals; hollow: noisy; ringed: its "
-        "answers changed. "
-        f"Differences below {100 * floors[-1]:.1f} % cannot be seen (A/A pair). ×: a step; with “?” it was "
-        "not repeated in fresh processes yet."
+        "answers changed. ×: a step; with “?” it was not repeated in fresh processes yet."
+        + (f" {limit}." if limit else "")
         + (
             ""
             if stored
@@ -125,9 +124,9 @@ def draw_steps(store: Store, listed: runs.Listed, line: Timeline, found: list[St
     if changed := timeline_report.answers_sentence(line):
         st.markdown(f":material/difference: {plain(changed)}.")
     if not found:
-        st.info(
-            "No change from one release to the next lies beyond the noise floor.", icon=":material/check:"
-        )
+        said = [timeline_report.no_step(line.lines), timeline_report.sight_sentence(line.lines)]
+        icon = ":material/check:" if said[0] == timeline_report.NO_STEP else ":material/help:"
+        st.info(" ".join(f"{plain(text)}." for text in said if text), icon=icon)
         return
     frame = pd.DataFrame(
         [
