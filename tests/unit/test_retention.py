@@ -1,8 +1,6 @@
 """What nobody needs is found, shown, and removed only when asked; the hosted demo keeps the newest itself."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,7 +11,7 @@ from src.model import cache, obsolete
 from src.model.source import ModelSource
 from src.store import retention, runs
 from src.store.database import Store
-from tests.conftest import ROOT
+from tests.command_line import run, run_json
 from tests.unit.test_results import made
 from tests.unit.test_store import TIMES, asked_for_on_a_page, kept, store, with_id
 
@@ -82,8 +80,8 @@ def test_an_artifact_of_other_libraries_is_obsolete(artifacts: Path):
         "small-0123456789abcdef": "it was made from other sources",
     }
     for yes in (False, True):
-        command = [sys.executable, "-m", "src", "clean", *(["--yes"] if yes else [])]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+        done = run("clean", *(["--yes"] if yes else []))
+        assert done.returncode == 0
         assert "small-0123456789abcdef, 2 MB: it was made from other sources" in done.stdout
         assert ("Nothing was removed: add --yes" in done.stdout) != yes
         assert old.exists() != yes
@@ -105,10 +103,10 @@ def test_an_artifact_of_another_model_stays(artifacts: Path):
 
 def test_runs_are_removed_when_so_many_are_to_stay(store: Store):
     ids = some_runs(store, 3, asked_on_page=False)
-    command = [sys.executable, "-m", "src", "clean", "--keep-runs", "1", "--json"]
-    dry = json.loads(subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout)
+    command = ("clean", "--keep-runs", "1")
+    dry = run_json(*command)
     assert [one["name"] for one in dry["items"]] == ids[:2]
     assert not dry["removed"]
     assert len(runs.listed(store)) == 3
-    subprocess.run([*command, "--yes"], cwd=ROOT, capture_output=True, check=True)
+    assert run_json(*command, "--yes")["removed"]
     assert [one.id for one in runs.listed(store)] == ids[2:]
