@@ -12,7 +12,15 @@ from src.engines import registry
 from src.figures.results import Floors, cells, floors, round_medians_ms
 from src.figures.run import Head, Noise, OfCase, Result, Run
 from src.model.fingerprint import NOT_RECORDED
-from src.stats import FEWEST_ROUNDS, LEAST_NOISE_FLOOR, Ratio, median, verdict
+from src.stats import (
+    FEWEST_ROUNDS,
+    LEAST_NOISE_FLOOR,
+    Ratio,
+    autocorrelation,
+    median,
+    median_error,
+    verdict,
+)
 
 RESAMPLES = 4000
 HOST_FACTS = (
@@ -28,7 +36,8 @@ PROTOCOL_FACTS = ("lead_in", "slice")
 def ratio_of_medians(new: list[float], base: list[float]) -> Ratio | None:
     """Return the ratio of the medians of two independent runs' round figures, with its 95 % percentile
     bootstrap interval (Efron & Tibshirani 1993, ch. 13), or None where a run has too few rounds. The interval
-    is drawn out to the ratio itself where resampling happens to miss it.
+    is drawn out to the ratio itself where resampling happens to miss it, and, in logarithms, as much as the
+    rounds of either run are alike (stats.median_error): resampling takes them for independent.
     """
     if min(len(new), len(base)) < FEWEST_ROUNDS:
         return None
@@ -41,7 +50,9 @@ def ratio_of_medians(new: list[float], base: list[float]) -> Ratio | None:
         (new, base), statistic, vectorized=True, n_resamples=RESAMPLES, method="percentile", rng=0
     ).confidence_interval
     ratio = median(new) / median(base)
-    interval = min(ratio, float(bounds.low)), max(ratio, float(bounds.high))
+    wider = max(median_error(autocorrelation(rounds), len(rounds)) for rounds in (new, base))
+    low, high = min(ratio, float(bounds.low)), max(ratio, float(bounds.high))
+    interval = ratio * (low / ratio) ** wider, ratio * (high / ratio) ** wider
     return Ratio(ratio, interval, min(len(new), len(base)))
 
 

@@ -37,6 +37,7 @@ from src.figures.run import (
 from src.model import fingerprint
 from src.stats import (
     Ratio,
+    autocorrelation,
     geometric_mean,
     median,
     median_interval,
@@ -142,12 +143,13 @@ def row(record: Record, cell: Cell, pairs: Floors) -> Result:
         verdict=judged,
         reasons=tuple(reasons),
         ratios=ratios(record, cell, judged, pairs),
-        facts=facts(record, cell, len(medians)),
+        facts=facts(record, cell, list(medians.values())),
     )
 
 
-def facts(record: Record, cell: Cell, rounds: int) -> Facts:
-    """Return what is told beside the figures of a cell that so many rounds have."""
+def facts(record: Record, cell: Cell, medians: list[float]) -> Facts:
+    """Return what is told beside the figures of a cell that has these of its rounds."""
+    rounds = len(medians)
     loaded = record.loaded[cell.group, cell.engine, cell.case.threads]
     warmed, counted, kept = record.warmed[cell], record.counted(cell), record.undisturbed(cell)
     return {
@@ -156,6 +158,7 @@ def facts(record: Record, cell: Cell, rounds: int) -> Facts:
         "artifact": loaded.artifact,
         "group": cell.group,
         "rounds": rounds,
+        "autocorrelation": round(autocorrelation(medians), 3),
         "slices": len(counted),
         "disturbed_slices": len(counted) - len(kept),
         "rounds_lost": len({slice.round for slice in counted}) - rounds,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from src import releases
+from src.bench.events import TWIN
 from src.bench.plan import Case, Plan, from_json
 from src.bench.record import Cell, Record
 from src.engines import registry
@@ -128,7 +129,7 @@ def timeline(record: Record) -> Timeline:
         Absent(row, version, failed.reason)
         for failed in record.failures
         for row, at, version in [failed.engine.partition(releases.SEPARATOR)]
-        if at
+        if at and not failed.engine.endswith(TWIN)  # without the A/A pair's second process releases stay
     ]
     return Timeline(
         runtime_of(asked.baseline),

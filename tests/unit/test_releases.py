@@ -189,7 +189,7 @@ def test_a_time_line_of_two_releases_is_measured_printed_and_kept(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ):
-    monkeypatch.setattr(timeline_plan, "LONGEST_S", 15.0)  # as precise as can be until then
+    monkeypatch.setattr(timeline_plan, "LONGEST_S", 40.0)  # as precise as can be until then
     assert not made.trouble
     older = making.create("onnxruntime@1.23.2", MODEL, nobody)
     assert not older.trouble
@@ -235,7 +235,7 @@ def test_a_page_has_a_process_make_one_and_may_leave(made: making.State, monkeyp
         assert told, "it looked for an answer of an engine, which takes a while"
         monkeypatch.setenv("PIP_NO_INDEX", "1")  # which has none, and says so at once
         refused = thread.submit(making_apart.create_apart, "onnxruntime@0.0.1", told.append)
-        with pytest.raises(making.EnvironmentFailed, match=r"no wheel of ONNX Runtime 0\.0\.1"):
+        with pytest.raises(making.EnvironmentFailed, match="told of no release of ONNX Runtime"):
             refused.result()
         with pytest.raises(InterruptedError):
             thread.submit(making_apart.create_apart, "onnxruntime@1.22.1", leave).result()

@@ -44,8 +44,17 @@ FIELDS = {
 }
 
 
-def made(times_ms: dict[str, float], rounds: int = 20, seed: int = 1, calls: int = 10, **host: str) -> Record:
-    """Return the record of a run in which engines take about these times, on a host that drifts."""
+def made(
+    times_ms: dict[str, float],
+    rounds: int = 20,
+    seed: int = 1,
+    calls: int = 10,
+    drifts: bool = False,
+    **host: str,
+) -> Record:
+    """Return the record of a run in which engines take 1 to 2 times these times: the host is now faster, now
+    slower, or, where it `drifts`, ever slower.
+    """
     rng = np.random.default_rng(seed)
     record = Record()
     plan = asdict(Plan(tuple(times_ms), (16,), (1,), (2,), ("model",), 60.0))
@@ -65,26 +74,12 @@ def made(times_ms: dict[str, float], rounds: int = 20, seed: int = 1, calls: int
         )
     )
     for name in times_ms:
-        record.add(
-            Loaded(
-                0,
-                name,
-                2,
-                name,
-                "fp32",
-                "cpu",
-                "main",
-                0.5,
-                90.0,
-                80.0,
-                40.0,
-                "fused-1",
-                {"onnxruntime": "1.32.0"},
-            )
-        )
+        told = {"onnxruntime": "1.32.0"}
+        sizes = (0.5, 90.0, 80.0, 40.0)
+        record.add(Loaded(0, name, 2, name, "fp32", "cpu", "main", *sizes, "fused-1", told))
         record.add(Warmed(0, name, CASE, 9.0, 20, True, 1000, 1e6, 120.0, None))
     for number in range(1, rounds + 1):
-        drift = 1 + number / rounds
+        drift = 1 + (number if drifts else number * 7 % rounds + 1) / rounds
         for name, ms in times_ms.items():
             ns = tuple(int(ms * drift * 1e6 * value) for value in rng.lognormal(0, 0.01, calls))
             record.add(Slice(0, number, 1, name, CASE, float(number), ns, 10, QUIET, ()))

@@ -12,6 +12,7 @@ import pytest
 
 from src.bench import timeline_plan
 from src.bench.catalogue import Catalogue, Offer
+from src.bench.events import TWIN, Failed
 from src.bench.plan import BadPlan, Case
 from src.bench.record import Record
 from src.bench.timeline_plan import NoReleases, chosen, plan_for
@@ -102,6 +103,15 @@ def test_its_files_have_every_point_and_step():
     assert "1.25.0 takes 1.5" in text
     assert "confirmed" in text
     assert f"{ROW} 1.23.2: Unsupported model IR version: 9." in text
+
+
+def test_releases_stay_when_the_second_process_of_the_pair_fails():
+    record = FakeRuntime(factors({}, VERSIONS), 4).record(VERSIONS)
+    twin = timeline_plan.engine(ROW, VERSIONS[-1]) + TWIN
+    record.add(Failed(twin, "Not loaded: 0 s were left of the budget."))
+    told = timeline(record)
+    assert list(told.versions) == VERSIONS
+    assert not told.absent
 
 
 def test_a_release_that_only_answers_otherwise_is_marked_too():
