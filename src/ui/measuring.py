@@ -47,4 +47,4 @@ def draw_waiting(ticket: Ticket) -> None:
         share = step["done"] / step["total"] if step["total"] else 0.0
         st.progress(share, text=f"{plain(public(step['text']))}{count} …")
         if step["stage"] == "build":
-            st.caption("The first start builds each engine's files once. That takes about a minute.")
+            st.caption("The first start builds each engine's files once. That takes one to two minutes.")

@@ -165,7 +165,7 @@ def test_the_first_start_shows_progress_and_never_a_blank_page(page: Page, tmp_p
     try:
         page.goto(f"{own.url}/?engines=ONNX+Runtime+INT8")
         expect(page.get_by_text("Building")).to_be_visible(timeout=60_000)
-        expect(page.get_by_text("takes about a minute")).to_be_visible()
+        expect(page.get_by_text("takes one to two minutes")).to_be_visible()
         measured(page)
         assert [row["engine"] for row in download(page)["engines"]] == ["onnxruntime-int8"]
     finally:
