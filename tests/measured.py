@@ -14,6 +14,7 @@ from src.bench.settings import Settings
 from src.engines import registry
 from src.host import evidence
 from src.model.source import ModelSource
+from src.workers import ramp
 from src.workers.pool import Pool
 from tests.fast import FAST
 
@@ -29,9 +30,10 @@ def fake_answers(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def calm(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tests run beside pytest itself and whatever else the host does: nothing counts as a disturbance unless
-    a test says so.
+    """Tests run beside pytest itself and whatever else the host does: nothing counts as a disturbance, or as
+    calls that are not steady, unless a test says so.
     """
+    monkeypatch.setattr(ramp, "unsteady", lambda *_: False)
     monkeypatch.setattr(evidence, "disturbances", lambda seen, *_: ())
     monkeypatch.setattr(evidence, "slowdowns", lambda speed, reference: ())
 
