@@ -6,6 +6,7 @@ import streamlit as st
 from src.figures.run import Run
 from src.references import verdict
 from src.references.verdict import SAME_FILE
+from src.ui.commands import draw_command
 from src.ui.style import known
 
 
@@ -18,7 +19,7 @@ def draw_splits(run: Run) -> None:
             "software and hardware.",
             icon=":material/history:",
         )
-        st.code("make 2021", language=None)
+        draw_command("The command that makes it", "make 2021")
         return
     number = st.column_config.NumberColumn
     frame = pd.DataFrame(

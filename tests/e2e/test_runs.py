@@ -111,9 +111,12 @@ def test_a_run_from_the_page_is_watched_reloaded_read_and_taken_along(
     assert transfer.parse(json.dumps(run).encode(), "run.json").begun
     rows = {row["engine"]: row for row in run["results"]}
     assert {"onnxruntime-fp32", "onnxruntime-int8"} <= rows.keys()
-    table = list(csv.DictReader(io.StringIO(download(page, "csv"))))
-    assert tuple(table[0]) == CSV_COLUMNS
-    assert {row["engine"] for row in table} == {"onnxruntime-fp32", "onnxruntime-int8"}
+    reader = csv.DictReader(io.StringIO(download(page, "csv")))
+    assert tuple(reader.fieldnames or ()) == CSV_COLUMNS
+    table = list(reader)
+    # On a host so noisy that a cell is invalid, that table leaves it out.
+    counting = {engine for engine, row in rows.items() if row["verdict"] != "invalid"}
+    assert {row["engine"] for row in table} == {"onnxruntime-fp32", "onnxruntime-int8"} & counting
     for row in table:
         assert float(row["average_latency_ms"]) == pytest.approx(rows[row["engine"]]["mean_ms"], rel=1e-5)
     markdown = download(page, "md")

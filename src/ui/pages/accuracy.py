@@ -9,6 +9,7 @@ from src.accuracy.known_accuracy import STORED
 from src.model import ModelError, source
 from src.model.fingerprint import NOT_RECORDED
 from src.ui import charts, gates, share_charts, tables
+from src.ui.commands import draw_command
 from src.ui.format import many, moment, plain, significant
 from src.ui.style import known
 
@@ -186,12 +187,11 @@ def draw() -> None:
     draw_table(result)
     st.subheader("Flips", divider="gray")
     draw_flips(result, origin)
-    with st.expander("Measure it again, or on other sentences", icon=":material/terminal:"):
-        st.code(
-            f"{COMMAND}   # text<TAB>label, 1 = positive; several are pooled\n"
-            "python -m src accuracy                       "
-            "# the project's own sentences\n"
-            "python -m src accuracy --dataset hub         # SST-2's validation part, where the hub can be "
-            "reached",
-            language=None,
-        )
+    draw_command(
+        "Measure it again, or on other sentences",
+        f"{COMMAND}   # text<TAB>label, 1 = positive; several are pooled\n"
+        "python -m src accuracy                       "
+        "# the project's own sentences\n"
+        "python -m src accuracy --dataset hub         # SST-2's validation part, where the hub can be "
+        "reached",
+    )

@@ -7,6 +7,7 @@ from src.engines import registry
 from src.model import ModelError, source
 from src.store import runs
 from src.ui import engine_card, gates
+from src.ui.commands import draw_command
 from src.ui.format import many, moment, plain
 from src.ui.shell import explained, the_store
 
@@ -84,10 +85,3 @@ def draw_environments() -> None:
                 st.caption(origin)
                 label = "The command that removes it, and gives its space back"
                 draw_command(label, f"python -m src envs remove {environment.name}")
-
-
-def draw_command(label: str, command: str) -> None:
-    """Draw a command to copy, once it is asked for: what a browser loads to draw one takes it 0.4 s."""
-    asked = st.expander(label, key=command, type="compact", on_change="rerun")
-    if asked.open:
-        asked.code(command, language=None)
