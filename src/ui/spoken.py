@@ -5,6 +5,7 @@ import streamlit as st
 from src.limits import hosted
 from src.references.answer import Answer
 from src.ui.answers import notes, remedy, sentence
+from src.ui.commands import draw_command
 
 
 def draw_spoken(answer: Answer, prefix: str = "") -> None:
@@ -14,5 +15,5 @@ def draw_spoken(answer: Answer, prefix: str = "") -> None:
         st.caption(line)
     command = remedy(answer)
     if command and not hosted():
-        st.caption("This settles the accuracy, on sentences with labels:")
-        st.code(command, language=None)
+        key = f"{prefix}{sentence(answer)}"
+        draw_command("What settles the accuracy, on sentences with labels", command, key)
