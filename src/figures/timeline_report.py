@@ -121,14 +121,19 @@ def sentences(found: Sequence[Step], none: str) -> list[str]:
     return lines or [none]
 
 
+def counts(lines: Sequence[Line]) -> tuple[int, int]:
+    """Return how many results of these lines count, and how many there are."""
+    points = [point for line in lines for point in line.points]
+    return sum(point.counts for point in points), len(points)
+
+
 def no_step(lines: Sequence[Line]) -> str:
     """Return what is to be said where lines have no step: that none was seen, or that none could be."""
-    points = [point for line in lines for point in line.points]
     if sight(lines) is not None:
         return NO_STEP
-    counting = sum(point.counts for point in points)
+    counting, of_all = counts(lines)
     return (
-        f"Whether there is a step cannot be told: {counting} of {len(points)} results count, and too few of "
+        f"Whether there is a step cannot be told: {counting} of {of_all} results count, and too few of "
         "neighbouring releases. Measure again on a quieter host or for longer (--budget), or fewer releases"
     )
 
@@ -155,12 +160,11 @@ def sight_sentence(lines: Sequence[Line]) -> str:
     if least is None:
         return ""
     floor = max(line.floor for line in lines)
-    points = [point for line in lines for point in line.points]
-    counting = sum(point.counts for point in points)
-    of_all = "" if counting == len(points) else f"; {counting} of {len(points)} results count"
+    counting, of_all = counts(lines)
+    left_out = "" if counting == of_all else f"; {counting} of {of_all} results count"
     return (
         f"At half of the releases a change below {100 * least:.1f} % against the one before cannot be seen "
-        f"in this run (A/A pair: {100 * floor:.1f} %{of_all})"
+        f"in this run (A/A pair: {100 * floor:.1f} %{left_out})"
     )
 
 
@@ -178,7 +182,8 @@ def to_markdown(timeline: Timeline, found: Sequence[Step]) -> str:
         parts.append("|---|" + "---|" * len(lines))
         for version in timeline.versions:
             parts.append(f"| {version} | " + " | ".join(cell(line, version) for line in lines) + " |")
-        parts += ["", f"{sight_sentence(lines)}.", ""] if sight(lines) is not None else [""]
+        limit = sight_sentence(lines)
+        parts += ["", f"{limit}.", ""] if limit else [""]
     told = sentences(found, no_step(timeline.lines))
     parts += ["## Steps", ""]
     parts += [f"- {text}" for text in (*told, answers_sentence(timeline)) if text]

@@ -221,7 +221,9 @@ def test_a_bisection_tells_beforehand_what_it_takes(capsys: pytest.CaptureFixtur
     assert re.search(r"that takes at most \d+ min", said)
 
 
-def test_a_page_has_a_process_make_one_and_may_leave(made: making.State, monkeypatch: pytest.MonkeyPatch):
+def test_a_page_has_a_process_make_one_and_may_leave(
+    made: making.State, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     """From a thread, as pages run: what is sound is left, what cannot be had is told, who leaves stops it."""
     assert not made.trouble
     told: list[float] = []
@@ -233,9 +235,11 @@ def test_a_page_has_a_process_make_one_and_may_leave(made: making.State, monkeyp
         thread.submit(making_apart.create_apart, RELEASE, told.append).result()
         assert told == sorted(told)
         assert told, "it looked for an answer of an engine, which takes a while"
-        monkeypatch.setenv("PIP_NO_INDEX", "1")  # which has none, and says so at once
+        (tmp_path / WHEELS[2]).touch()  # an index that offers one, and says so at once
+        monkeypatch.setenv("PIP_NO_INDEX", "1")
+        monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
         refused = thread.submit(making_apart.create_apart, "onnxruntime@0.0.1", told.append)
-        with pytest.raises(making.EnvironmentFailed, match="told of no release of ONNX Runtime"):
+        with pytest.raises(making.EnvironmentFailed, match=r"no wheel of ONNX Runtime 0\.0\.1"):
             refused.result()
         with pytest.raises(InterruptedError):
             thread.submit(making_apart.create_apart, "onnxruntime@1.22.1", leave).result()
