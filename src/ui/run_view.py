@@ -33,8 +33,11 @@ def draw_run(store: Store, listed: runs.Listed) -> None:
     draw_head(listed, run)
     rows = [row for row in run.results if row.figure_ms is not None]
     if not rows:
-        st.info("Nothing was measured in this run. What failed, and why, is below.", icon=":material/info:")
+        st.info("Nothing was measured in this run. What is known of why is below.", icon=":material/info:")
+        draw_noise(run)
         draw_failures(run)
+        draw_host(run)
+        draw_downloads(listed, run)
         return
     chosen = choose_case(rows)
     shown = sorted(

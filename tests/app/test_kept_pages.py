@@ -1,7 +1,7 @@
 """The pages History and Compare on a real store, and what a hosted app lets its visitors do."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 
@@ -11,7 +11,7 @@ from src.limits import HOSTED, OUT_OF_ORDER
 from src.store import runs
 from src.store.database import Store
 from tests.app.test_pages import FIRST, SECOND, THIRD, TIMES, opened, page, spec, store, three
-from tests.unit.test_results import made
+from tests.unit.test_results import QUIET, made
 from tests.unit.test_store import kept, with_id
 
 __all__ = ["store", "three"]  # fixtures
@@ -59,6 +59,20 @@ def test_what_measured_nothing_is_not_called_valid(store: Store):
     assert list(page("history").dataframe[0].value["Verdict"]) == ["–"]
     at = page("benchmark", run=FIRST)
     assert any("Nothing was measured" in one.value for one in at.info)
+
+
+def test_a_run_whose_every_slice_was_disturbed_says_by_what_and_is_taken_along(store: Store):
+    """As one that is cancelled in its first round on a crowded host."""
+    record = with_id(made(TIMES, rounds=1), FIRST)
+    busy = replace(QUIET, others_cores=0.9)
+    for cell, slices in record.slices.items():
+        record.slices[cell] = [replace(slice, disturbed=("others",), evidence=busy) for slice in slices]
+    kept(store, record)
+    at = page("benchmark", run=FIRST)
+    assert not at.exception
+    assert any("Nothing was measured" in one.value for one in at.info)
+    assert any("4 of 4 slices were disturbed" in one.value for one in at.warning)
+    assert {one.key for one in at.get("download_button")} == {"download_json", "download_csv", "download_md"}
 
 
 def test_hosts_of_one_name_are_two_lines(store: Store):

@@ -103,6 +103,7 @@ def page(window: BrowserContext) -> Iterator[Page]:
 
 def settled(page: Page, timeout_s: float = 120) -> None:
     """Wait until the script has run to its end."""
+    page.wait_for_timeout(200)  # what a click asks for is under way: until then the state is that of before
     page.wait_for_selector(SETTLED, timeout=timeout_s * 1000)
 
 
