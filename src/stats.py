@@ -117,6 +117,51 @@ def percentile(values: Sequence[float], rank: int) -> float | None:
     return float(np.percentile(values, rank))
 
 
+LEAST_SURE = 0.01  # how likely a certified percentile may be too low, as in MLPerf LoadGen
+
+
+def certified_percentile(slices: Sequence[np.ndarray], rank: int) -> float | None:
+    """Return what the percentile `rank` of calls is at most, with 99 % confidence; None where too few calls
+    can tell. `slices` are the times of calls, slice by slice in the order in which they were measured.
+
+    Of n independent calls it is the one that t others exceed, with the largest t for which P(Binomial(n,
+    1 - p) <= t) <= 1 %: MLPerf LoadGen's early stopping estimate. But the calls of a slice are alike, and so
+    may neighbouring slices be: they tell as much as n ÷ `design_effect` independent ones.
+    """
+    from scipy.special import bdtrik
+
+    calls = np.sort(np.concatenate(slices or [np.empty(0)]))
+    if calls.size < FEWEST_SAMPLES[rank]:
+        return None
+    empirical = np.percentile(calls, rank)
+    effect = design_effect([(int((times > empirical).sum()), len(times)) for times in slices])
+    count = int(calls.size / effect)
+    if count < FEWEST_SAMPLES[rank]:
+        return None
+    exceeded = int(bdtrik(LEAST_SURE, count, 1 - rank / 100))
+    return float(calls[-1 - exceeded * calls.size // count])
+
+
+def design_effect(clusters: Sequence[tuple[int, int]]) -> float:
+    """Return how many times larger the variance of a proportion is as its trials come in clusters, each given
+    as (successes, trials), in the order in which they were measured; at least 1.
+
+    It is the variance of the ratio Σ successes ÷ Σ trials, linearised, over that of independent trials (Kish,
+    Survey Sampling, 1965, 6.5), times that of the mean of an AR(1) series over that of independent values,
+    1 + 2·Σ (1 - k/n)·ρᵏ, with the ρ of the clusters' deviations (see `autocorrelation`).
+    """
+    successes, trials = np.asarray(clusters, dtype=float).T
+    count, total = len(clusters), trials.sum()
+    share = successes.sum() / total
+    if count < 2 or not 0 < share < 1:
+        return 1.0
+    deviations = successes - share * trials
+    variance = count / (count - 1) * float(deviations @ deviations) / total**2
+    alike, lags = autocorrelation((deviations / trials).tolist()), np.arange(1, count)
+    series = 1 + 2 * float(((1 - lags / count) * alike**lags).sum())
+    return max(1.0, variance / (share * (1 - share) / total) * series)
+
+
 def geometric_mean(values: Sequence[float]) -> float:
     """Return the geometric mean of positive numbers, such as ratios. Raises ValueError without values."""
     if not values:

@@ -25,7 +25,11 @@ def tables(run: Run, width: int) -> list[Table]:
     for row in run.results:
         case = report.title(row)
         if case not in by_case:
-            right = ("Median ms (95 %)", *(("p90", "p99", "Per s") if wide else ()), "Ratio (95 %)")
+            right = (
+                "Median ms (95 %)",
+                *(("p90 (at most)", "p99 (at most)", "Per s") if wide else ()),
+                "Ratio (95 %)",
+            )
             title = f"[bold]{escape(case[0].upper() + case[1:])}[/]"
             by_case[case] = terminal.table(title, "Engine", *right, "Verdict", right=right, whole="Engine")
         by_case[case].add_row(*table_cells(row, wide))
@@ -43,11 +47,14 @@ def table_cells(row: Result, wide: bool) -> list[str]:
         colour = VERDICTS.get(ratio.verdict or "", "dim")
         judged = ratio.verdict or "too few rounds"
         compared = f"{ratio_text(ratio.ratio, ratio.ci95)} [{colour}]{judged}[/]"
-    more = [row.p90_ms, row.p99_ms, row.throughput_per_s] if wide else []
+    tails = [(row.p90_ms, row.p90_bound_ms), (row.p99_ms, row.p99_bound_ms)] if wide else []
+    more = [report.tail_text(*tail, shown) for tail in tails] + (
+        [shown(row.throughput_per_s)] if wide else []
+    )
     return [
         escape(row.engine),
         shown(row.figure_ms) + (f" ({interval(*spread)})" if spread else ""),
-        *map(shown, more),
+        *more,
         compared,
         f"[{COLOURS[row.verdict]}]{row.verdict or 'not judged'}[/]",
     ]

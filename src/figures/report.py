@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import Callable
 from typing import Any
 
 from src.engines import registry
@@ -114,8 +115,8 @@ def to_markdown(run: Run) -> str:
         f"{head.started_at}, {head.model['name']}, on {host['cpu']} "
         f"({', '.join([f'{cpus} CPUs', *host.get('gpus', ()), host['system']])}). {ending(run)}",
         "",
-        "Latency in ms, lower is better. The interval is 95 %. Ratio: latency ÷ that of "
-        f"`{head.plan['baseline']}` in the same rounds.",
+        "Latency in ms, lower is better. The interval is 95 %, what a percentile is at most 99 %. "
+        f"Ratio: latency ÷ that of `{head.plan['baseline']}` in the same rounds.",
     ]
     for case in dict.fromkeys(map(title, run.results)):
         rows = [row for row in run.results if title(row) == case]
@@ -123,7 +124,7 @@ def to_markdown(run: Run) -> str:
             "",
             f"## {case}",
             "",
-            "| engine | median | interval | p90 | p99 | per s | ratio | verdict |",
+            "| engine | median | interval | p90 (at most) | p99 (at most) | per s | ratio | verdict |",
         ]
         lines.append("|---|---|---|---|---|---|---|---|")
         for row in sorted(rows, key=lambda row: row.figure_ms or 0.0):
@@ -149,8 +150,8 @@ def markdown_cells(row: Result) -> list[str]:
         f"`{row.engine}`",
         number_or_dash(row.figure_ms),
         f"{interval[0]:.4g}–{interval[1]:.4g}" if interval else "–",
-        number_or_dash(row.p90_ms),
-        number_or_dash(row.p99_ms),
+        tail_text(row.p90_ms, row.p90_bound_ms),
+        tail_text(row.p99_ms, row.p99_bound_ms),
         number_or_dash(row.throughput_per_s),
         shown,
         (row.verdict or "not judged") + reasons,
@@ -184,6 +185,13 @@ def paced_speed(run: Run) -> str:
 
 def number_or_dash(value: float | None) -> str:
     return "–" if value is None else f"{value:.4g}"
+
+
+def tail_text(
+    percentile: float | None, bound: float | None, shown: Callable[[float | None], str] = number_or_dash
+) -> str:
+    """Return a percentile, and what it is at most where that is known."""
+    return shown(percentile) + (f" ({shown(bound)})" if bound else "")
 
 
 def escaped(text: str) -> str:

@@ -38,6 +38,7 @@ from src.model import fingerprint
 from src.stats import (
     Ratio,
     autocorrelation,
+    certified_percentile,
     geometric_mean,
     median,
     median_interval,
@@ -106,7 +107,8 @@ def row(record: Record, cell: Cell, pairs: Floors) -> Result:
     loaded = record.loaded[cell.group, cell.engine, case.threads]
     warmed = record.warmed[cell]
     slices = record.undisturbed(cell)
-    calls = np.concatenate([np.asarray(slice.ns, dtype=float) for slice in slices] or [np.empty(0)]) / 1e6
+    by_slice = [np.asarray(slice.ns, dtype=float) / 1e6 for slice in slices]
+    calls = np.concatenate(by_slice or [np.empty(0)])
     times_ms = calls.tolist()
     judged, reasons = judge(record, cell)
     mean = float(calls.mean()) if calls.size else None
@@ -131,6 +133,9 @@ def row(record: Record, cell: Cell, pairs: Floors) -> Result:
         p90_ms=percentile(times_ms, 90),
         p95_ms=percentile(times_ms, 95),
         p99_ms=percentile(times_ms, 99),
+        p90_bound_ms=certified_percentile(by_slice, 90),
+        p95_bound_ms=certified_percentile(by_slice, 95),
+        p99_bound_ms=certified_percentile(by_slice, 99),
         # Of a run that paused before each call it would tell less than what a machine can answer.
         throughput_per_s=1000 * case.batch_size / mean if mean and not record.begun.plan["pace_s"] else None,
         load_s=loaded.load_s,

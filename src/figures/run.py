@@ -80,6 +80,9 @@ class Result(OfCase):
     p90_ms: float | None = None
     p95_ms: float | None = None
     p99_ms: float | None = None
+    p90_bound_ms: float | None = None
+    p95_bound_ms: float | None = None
+    p99_bound_ms: float | None = None
     throughput_per_s: float | None = None
     load_s: float | None = None
     first_call_ms: float | None = None

@@ -38,6 +38,7 @@ BASELINE = "onnxruntime-fp32"
 FIELDS = {
     *("engine", "precision", "device", "environment", "batch_size", "sequence_length", "threads", "scope"),
     *("samples", "mean_ms", "median_ms", "median_ci95_ms", "min_ms", "std_ms", "p90_ms", "p95_ms", "p99_ms"),
+    *("p90_bound_ms", "p95_bound_ms", "p99_bound_ms"),
     *("throughput_per_s", "load_s", "first_call_ms", "peak_rss_mb", "artifact_mb", "effective_threads"),
     *("ramp", "switch_ms", "verdict", "reasons", "ratios", "facts"),
     *("model_fingerprint", "artifact_key", "runtime", "cpu_key"),
