@@ -18,6 +18,7 @@ from tests.unit.test_results import BASELINE, QUIET
 ENGINES = (BASELINE, BASELINE + TWIN, "onnxruntime-int8", "pytorch-fp32")
 CALL_NS = {BASELINE: 2_000_000, BASELINE + TWIN: 2_000_000, "onnxruntime-int8": 1_000_000}
 RAMP_CALLS = (4, 17)  # of the others, of the baseline: until steady after a switch
+RENEWAL_S = 1.0
 DISTURBED = replace(QUIET, others_cores=0.9)
 FIRST_LOOKS = list(itertools.islice(looks(), 12))
 
@@ -54,6 +55,13 @@ class FakeSession:
 
     def let_sentences_go_first(self) -> None:
         self.asked.append(("gives way",))
+
+    def renew(self, group: int, from_round: int) -> None:
+        self.asked.append(("renews", from_round))
+        self.now += RENEWAL_S
+        for key, loaded in list(self.record.loaded.items()):
+            if key[0] == group and loaded.engine not in self.dead:
+                self.happened(replace(loaded, from_round=from_round))
 
     def warm_up(self, cell: Cell) -> Warmed:
         self.asked.append(("warms up", cell))
@@ -142,7 +150,10 @@ def conduct(
     budget = Budget(asked, fake.now, clock=lambda: fake.now)
     for cell in fake.cells(0):
         budget.note_call(key_of(cell), 1, cell.case.sequence_length, fake.call_ns(cell) / 1e9)
+    budget.note_load(RENEWAL_S)
     patience = FakePatience(quietens)
     observer = Observer(stopped=lambda: stopped(fake), between_rounds=between_rounds)
-    rounds = Rounds(asked, BENCHMARK, fake, patience, observer, record, budget, clock=lambda: fake.now)
+    rounds = Rounds(
+        asked, BENCHMARK, fake, patience, observer, record, budget, fake.renew, clock=lambda: fake.now
+    )
     return Conducted(fake, patience, rounds, rounds.measure(0, 1))

@@ -87,6 +87,19 @@ class CrashingWhenPaced(Plausible):
         return super().infer(*inputs)
 
 
+class SlowerEachTime(Plausible):
+    """Each of its processes in one home is a tenth slower than the one before."""
+
+    def load(self, artifact, threads):
+        with open(os.path.join(os.environ["AWIY_HOME"], "slower-each-time"), "a+") as processes:
+            self.sleep_s = 0.005 * 1.1 ** processes.tell()
+            processes.write("x")
+
+    def infer(self, *inputs):
+        time.sleep(self.sleep_s)
+        return super().infer(*inputs)
+
+
 ENGINES = (
     row("ramp-5", Ramping),
     row("ramp-20", Ramping20),
@@ -94,5 +107,6 @@ ENGINES = (
     row("ramp-little", RampingLittle),
     row("never-steady", NeverSteady),
     row("falls-steeply", FallingSteeply),
+    row("slower-each-time", SlowerEachTime),
     row("crash-paced", CrashingWhenPaced),
 )

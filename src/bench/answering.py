@@ -52,6 +52,18 @@ class Answering:
             if seat.spec.answers:
                 session.logits[seat.key, batch, length] = logits
 
+    def ask_again(self, seat: Seat, worker: Handle) -> None:
+        """Give an engine's new process the inputs that the one before had, and have it answer them. Raises
+        WorkerFailed.
+        """
+        session = self.session
+        for batch, length in self.shapes:
+            if (seat.key, batch, length) in session.budget.calls_s:
+                session.let_sentences_go_first()
+                name = shape_name(batch, length)
+                self.check_tokens(length, worker.prepare(name, self.texts[length], batch).ids)
+                worker.infer(name, batch, session.settings.answer_timeout_s)
+
     def check_tokens(self, length: int, tokens: list[list[int]]) -> None:
         """Raise WorkerFailed where a worker sees other tokens than it should, or than the others."""
         if any(len(row) != length for row in tokens):

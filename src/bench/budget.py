@@ -49,8 +49,8 @@ class OutOfBudget(Exception):
 
 
 class Budget:
-    """The budget of one run while it is spent. Times are monotonic seconds; `until` is the end of the group
-    of engines that is measured.
+    """The budget of one run while it is spent. Times are monotonic seconds; `until` is the end of the block
+    of rounds that is measured. `loads_s` is what all loads took, `longest_load_s` the longest.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Budget:
         self.clock = clock
         self.deadline = self.until = began + plan.budget_s
         self.calls_s: dict[tuple[str, int, int], float] = {}  # by worker, batch size and length
-        self.longest_load_s = 0.0
+        self.longest_load_s = self.loads_s = 0.0
         self.left_out: list[str] = []
 
     def extend(self, seconds: float) -> None:
@@ -79,6 +79,11 @@ class Budget:
     def over(self) -> bool:
         """Tell whether nothing is left."""
         return self.left_s() <= 0
+
+    def note_load(self, seconds: float) -> None:
+        """Take the time of one load."""
+        self.loads_s += seconds
+        self.longest_load_s = max(self.longest_load_s, seconds)
 
     def note_call(self, worker: str, batch: int, length: int, call_s: float) -> None:
         """Take the time of one call of a worker."""

@@ -46,13 +46,15 @@ def full_s(plan: Plan, typical: Typical) -> float:
     engines = [*plan.engines, plan.baseline]  # the baseline has a twin
     calls = {(engine, case): call_s(engine, case, typical) for engine in engines for case in plan.cases}
     rounds = first_look(plan, calls.values())
-    total = LOAD_S * len(engines) * len(plan.threads)
+    total = LOAD_S * len(engines) * len(plan.threads) * plan.blocks
     for engine in engines:
         for case in plan.cases:
             latency_s = calls[engine, case]
             lead_in = min(LONGEST_LEAD_IN, max(ramp.LEAST_LEAD_IN, round(LEAD_IN_S / latency_s)))
             slice_s = slice_calls(plan, latency_s, lead_in) * (latency_s + plan.pace_s) + lead_in * latency_s
-            total += WARM_UP_CALLS * latency_s + rounds * REPEATED * (slice_s + BETWEEN_SLICES_S)
+            total += plan.blocks * WARM_UP_CALLS * latency_s + rounds * REPEATED * (
+                slice_s + BETWEEN_SLICES_S
+            )
             total += ramp.VISITS * ramp.visit_calls(latency_s) * latency_s
     return total + paced.reserved_s(plan)
 

@@ -37,7 +37,9 @@ class Begun:
 
 @dataclass(frozen=True)
 class Loaded:
-    """An engine is loaded in a process of its own. `group`: engines that were in memory together."""
+    """An engine is loaded in a process of its own, which has its rounds from `from_round` on. `group`:
+    engines that were in memory together.
+    """
 
     group: int
     engine: str
@@ -52,6 +54,7 @@ class Loaded:
     artifact_mb: float | None
     artifact: str | None
     facts: Facts
+    from_round: int = 1
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from src.progress import Progress
 from src.workers.agreement import shape_name
 from src.workers.asking import Failure
 from src.workers.building import build_artifacts
-from src.workers.handle import NoRoom, WorkerFailed
+from src.workers.handle import Handle, NoRoom, WorkerFailed
 
 log = logging.getLogger(__name__)
 
@@ -131,21 +131,52 @@ class Loading:
         """Load one engine beside those that are, and have it answer. Raises NoRoom, WorkerFailed,
         OutOfBudget.
         """
-        session, folder = self.session, self.folder(seat.spec)
+        session = self.session
         self.budget.check_load((key, other.threads) for key, (other, _) in session.seated.items())
+        worker = self.seat(seat)
+        self.answering.ask(seat, worker, engines_left)
+        self.settle(group, seat, worker)
+
+    def seat(self, seat: Seat) -> Handle:
+        """Load one engine, and look at what it is. Raises NoRoom, WorkerFailed."""
+        session, folder = self.session, self.folder(seat.spec)
         began = time.monotonic()
         keep = set(session.seated)
         worker = session.pool.get(seat.spec, folder, self.tokenizer, seat.threads, keep, seat.key)
-        self.budget.longest_load_s = max(self.budget.longest_load_s, time.monotonic() - began)
+        self.budget.note_load(time.monotonic() - began)
         session.seated[seat.key] = seat, worker
         began = time.monotonic()
         confirming.identify(worker, folder, self.weights, shape_name(*self.answering.shapes[0]))
         self.budget.extend(self.waits_for_first_use * (time.monotonic() - began))
-        self.answering.ask(seat, worker, engines_left)
+        return worker
+
+    def settle(self, group: int, seat: Seat, worker: Handle, from_round: int = 1) -> None:
+        """Tell of an engine that has answered, and make room for its memory. Raises NoRoom, WorkerFailed."""
+        session = self.session
         worker.facts = worker.tell_facts()  # some are known only now
-        session.happened(loaded(group, seat, worker, folder))
+        session.happened(loaded(group, seat, worker, self.folder(seat.spec), from_round))
         worker.pss_mb = machine.pss_mb(worker.process.pid)  # with the largest shape's memory
         session.pool.make_room(worker, set(session.seated))
+
+    def renew(self, group: int, from_round: int) -> None:
+        """Give every engine that is here a new process, which has its rounds from this one on."""
+        session = self.session
+        seats = [seat for seat, _ in session.seated.values()]
+        session.leave()
+        for number, seat in enumerate(seats, 1):
+            session.let_sentences_go_first()
+            if session.observer.stopped():
+                return
+            if seat.engine in session.record.failed:
+                continue
+            step = Progress("load", f"Loading {seat.spec.title} in a new process", number, len(seats))
+            session.observer.progress(step)
+            try:
+                worker = self.seat(seat)
+                self.answering.ask_again(seat, worker)
+                self.settle(group, seat, worker, from_round)
+            except WorkerFailed as failure:
+                session.fail(seat.engine, str(failure))
 
     def answer_for_comparison(self, pending: list[Seat]) -> None:
         """Have the accuracy baseline answer every text, where it is not measured itself."""

@@ -22,6 +22,7 @@ SCOPES = ("model", "pipeline")
 LARGEST_BATCH = 1024
 LEAST_BUDGET_S = 10.0
 DEFAULT_PRECISION = 0.02
+BLOCKS, MOST_BLOCKS = 3, 10
 DEMO_PACE_S = 0.5  # between two requests of Infinity's demo
 
 
@@ -52,6 +53,7 @@ class Plan:
     `demo_pace_s`, where not 0, asks for paced cells at the end (see bench/paced.py) with such a pause.
     `anchors` stay in memory beside the baseline where not all engines fit there together; the engines of
     the same row in other releases are compared with them. `confirms` is the run whose steps this one repeats.
+    `blocks`: so often each engine is given a new process, one block of rounds after another.
     """
 
     engines: tuple[str, ...]
@@ -69,6 +71,7 @@ class Plan:
     demo_pace_s: float = 0.0
     anchors: tuple[str, ...] = ()
     confirms: str = ""
+    blocks: int = 1
 
     @property
     def staying(self) -> frozenset[str]:
@@ -148,7 +151,16 @@ def writeup() -> Plan:
     engines = default_engines(WRITEUP)
     threads = (machine.default_threads(),)
     return Plan(
-        engines, (16, 128), (1,), threads, SCOPES, 900.0, 99, preset="writeup", demo_pace_s=DEMO_PACE_S
+        engines,
+        (16, 128),
+        (1,),
+        threads,
+        SCOPES,
+        900.0,
+        99,
+        preset="writeup",
+        demo_pace_s=DEMO_PACE_S,
+        blocks=BLOCKS,
     )
 
 
@@ -163,6 +175,7 @@ def full() -> Plan:
         90,
         precision=0.05,
         preset="full",
+        blocks=BLOCKS,
     )
 
 
@@ -194,6 +207,7 @@ def accept(plan: Plan) -> tuple[Plan, list[tuple[str, str]]]:
         ("sequence length", plan.sequence_lengths, inputs.SHORTEST, inputs.LONGEST),
         ("batch size", plan.batch_sizes, 1, LARGEST_BATCH),
         ("thread count", plan.threads, 1, machine.usable_cpus()),
+        ("number of blocks", (plan.blocks,), 1, MOST_BLOCKS),
     ):
         if not values:
             raise BadPlan(f"No {name} was asked for. Name at least one.")

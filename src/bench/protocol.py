@@ -88,7 +88,14 @@ class Benchmark:
         most_s = settings.patience_share * accepted.budget_s
         self.patience = Patience(self.session.watch, self.record, most_s, observer)
         self.rounds = Rounds(
-            accepted, settings, self.session, self.patience, observer, self.record, self.budget
+            accepted,
+            settings,
+            self.session,
+            self.patience,
+            observer,
+            self.record,
+            self.budget,
+            self.loading.renew,
         )
 
     def run(self, missing: list[tuple[str, str]], command: str) -> None:

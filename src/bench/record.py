@@ -51,10 +51,13 @@ class Probes:
 
 @dataclass
 class Record:
-    """All events of one run so far, found by what they are about."""
+    """All events of one run so far, found by what they are about. `loaded` is an engine's first process in a
+    group, `renewed` are those that followed.
+    """
 
     begun: Begun | None = None
     loaded: dict[tuple[int, str, int], Loaded] = field(default_factory=dict)
+    renewed: list[Loaded] = field(default_factory=list)
     warmed: dict[Cell, Warmed] = field(default_factory=dict)
     lead_ins: dict[Cell, list[LeadIn]] = field(default_factory=dict)
     slices: dict[Cell, list[Slice]] = field(default_factory=dict)
@@ -71,6 +74,8 @@ class Record:
         match event:
             case Begun():
                 self.begun = event
+            case Loaded() if event.from_round > 1:
+                self.renewed.append(event)
             case Loaded():
                 self.loaded[event.group, event.engine, event.threads] = event
             case Warmed():
@@ -120,6 +125,11 @@ class Record:
         since = max((lead_in.from_round for lead_in in self.lead_ins.get(cell, [])), default=0)
         return [slice for slice in self.slices.get(cell, []) if slice.round >= since]
 
+    def block_starts(self, cell: Cell) -> list[int]:
+        """Return the rounds with which an engine's processes began, after the first's."""
+        key = cell.group, cell.engine, cell.case.threads
+        return sorted(new.from_round for new in self.renewed if (new.group, new.engine, new.threads) == key)
+
     def undisturbed(self, cell: Cell, paced: bool = False) -> list[Slice]:
         """Return the slices of a cell that make its figures, the last of each round; or of its paced twin."""
         slices = self.paced.get(cell, []) if paced else self.counted(cell)
@@ -129,7 +139,8 @@ class Record:
         """Return the record's events in an order from which `add` makes the same record."""
         slices = [slice for kind in (self.slices, self.paced) for some in kind.values() for slice in some]
         lead_ins = [lead_in for some in self.lead_ins.values() for lead_in in some]
-        events: list[Event | None] = [self.begun, *self.loaded.values(), *self.warmed.values(), *lead_ins]
+        events: list[Event | None] = [self.begun, *self.loaded.values(), *self.renewed, *self.warmed.values()]
+        events += lead_ins
         events += [*sorted(slices, key=lambda slice: slice.at_s), *self.failures, self.ended]
         return [event for event in events if event]
 

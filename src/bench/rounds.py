@@ -20,7 +20,7 @@ from src.bench.record import Cell, Record
 from src.bench.seat import Ask, key_of
 from src.bench.settings import Settings
 from src.progress import Progress
-from src.stats import looks
+from src.stats import FEWEST_ROUNDS, looks
 
 
 class Session(Protocol):
@@ -42,6 +42,12 @@ class Session(Protocol):
     def slice(self, asked: Ask) -> Slice | None: ...
 
 
+class Renewal(Protocol):
+    """What gives a group's engines new processes (see loading.Loading.renew), before a round."""
+
+    def __call__(self, group: int, from_round: int) -> None: ...
+
+
 class Quiet(Protocol):
     """What waits for a quiet host (see patience.Patience)."""
 
@@ -52,7 +58,8 @@ class Quiet(Protocol):
 
 class Rounds:
     """Conducts one run. `calls_s` is the time inside warm-up, lead-in and timed calls, `measuring_s` all of
-    it.
+    it; `round` is the group's last round so far, `setting_up_s` what new
+    processes take until theirs begin.
     """
 
     def __init__(
@@ -64,6 +71,7 @@ class Rounds:
         observer: Observer,
         record: Record,
         budget: Budget,
+        renew: Renewal,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.plan = asked
@@ -73,29 +81,76 @@ class Rounds:
         self.observer = observer
         self.record = record
         self.budget = budget
+        self.renew = renew
         self.clock = clock
         self.order = random.Random(asked.seed)
         self.expected = Expected(asked, settings, record)
         self.calls_s = self.measuring_s = 0.0
+        self.round, self.setting_up_s = 0, 0.0
 
     def measure(self, group: int, groups_left: int) -> str:
-        """Warm up and measure one group until its end; return why it ended."""
+        """Warm up and measure one group until its end, block after block; return why it ended."""
         began = self.clock()
         paced_s = 0.0 if group else paced.reserved_s(self.plan)
-        self.budget.until = began + (self.budget.deadline - began) / groups_left - paced_s
+        kept_s = (self.budget.deadline - began) * (1 - 1 / groups_left) + paced_s
+        stops: list[str] = []
+        self.round = 0
         try:
+            self.budget.until = self.budget.deadline - kept_s
             self.warm_up(group)
+            self.setting_up_s = self.clock() - began + self.budget.loads_s
             lead_ins.measure(self, group)
-            stopped = self.rounds(group)
+            blocks_left = self.plan.blocks
+            while blocks_left and not {"interrupted", "failed"} & set(stops):
+                blocks_left = self.share_time(group, blocks_left, kept_s, first=not stops)
+                if blocks_left:
+                    stops.append(self.block(group, again=bool(stops)))
+                    blocks_left -= 1
+            self.note_blocks(stops)
+            stopped = next(
+                (stop for stop in ("interrupted", "budget", "precision") if stop in stops), "failed"
+            )
             if paced_s and stopped != "interrupted":
-                self.budget.until += paced_s
+                self.budget.until = self.budget.deadline - kept_s + paced_s
                 paced.measure(self, group)
             return stopped
         finally:
             self.measuring_s += self.clock() - began
 
-    def warm_up(self, group: int) -> None:
-        """Warm up every cell by the same rule; what the budget cannot pay for is left out."""
+    def share_time(self, group: int, blocks_left: int, kept_s: float, first: bool) -> int:
+        """Set the end of the next block, and return how many are left with it: as many as have time for
+        new processes and the rounds that a figure needs. The first is there, and measured in any case.
+        """
+        left_s = self.budget.deadline - kept_s - self.clock()
+        least_s = FEWEST_ROUNDS * sum(self.expected.slice_s(cell) for cell in self.session.cells(group))
+        next_s = 0.0 if first else self.setting_up_s
+        for blocks in range(blocks_left, 0, -1):
+            rounds_s = (left_s - next_s - (blocks - 1) * self.setting_up_s) / blocks
+            if rounds_s >= least_s or (first and blocks == 1):
+                self.budget.until = self.clock() + next_s + rounds_s
+                return blocks
+        return 0
+
+    def note_blocks(self, stops: list[str]) -> None:
+        """Note where there was no time for as many blocks as the plan has."""
+        if len(stops) < self.plan.blocks and not {"interrupted", "failed"} & set(stops):
+            self.budget.left_out.append(
+                f"Each engine ran in {len(stops)} of {self.plan.blocks} processes: no time was left for more."
+            )
+
+    def block(self, group: int, again: bool) -> str:
+        """Measure one block of rounds, after the first in new processes; return why it ended."""
+        if again:
+            began = self.clock()
+            self.renew(group, self.round + 1)
+            self.warm_up(group, again=True)
+            self.setting_up_s = self.clock() - began
+        return self.rounds(group)
+
+    def warm_up(self, group: int, again: bool = False) -> None:
+        """Warm up every cell by the same rule; what the budget cannot pay for is left out. Of one that was
+        warmed up in an earlier process it is told only where it did not become steady.
+        """
         ordered = self.round_order(group)
         ordered.sort(key=self.budget.urgency([cell.case for cell in ordered]))
         begun_s = 0.0
@@ -105,7 +160,9 @@ class Rounds:
                 return
             key = key_of(cell)
             cell_s = self.budget.cell_s(key, cell.case)
-            if self.budget.leaves_out(cell.engine, key, cell.case, begun_s):
+            if again and cell not in self.record.warmed:
+                continue
+            if not again and self.budget.leaves_out(cell.engine, key, cell.case, begun_s):
                 continue
             if cell not in self.session.cells(group):
                 continue
@@ -113,15 +170,17 @@ class Rounds:
             began = self.clock()
             if warmed := self.session.warm_up(cell):
                 self.calls_s += warmed.calls_ns / 1e9
-                self.session.happened(warmed)
+                if not (again and warmed.steady):
+                    self.session.happened(warmed)
             begun_s += max(0.0, cell_s - (self.clock() - began))
 
     def rounds(self, group: int) -> str:
         """Measure round after round; return why that ended."""
         next_looks = looks()
         look = next(next_looks)
-        began = self.clock()
-        for number in count(1):
+        began, since = self.clock(), self.round + 1
+        for number in count(since):
+            self.round = number
             for cell in self.round_order(group):
                 self.session.let_sentences_go_first()
                 if self.observer.stopped():
@@ -132,11 +191,12 @@ class Rounds:
             if not self.session.cells(group):
                 return "failed"
             self.observer.between_rounds(self.record)
-            if number in lead_ins.CHECKS or number == look:
+            measured = number - since + 1
+            if measured in lead_ins.CHECKS or measured == look:
                 self.expected.learn(self.session.cells(group))
-                lead_ins.lengthen(self, group, number, (self.clock() - began) / number)
-            if number == look:
-                if precise(self.plan, self.record, self.session.cells(group)):
+                lead_ins.lengthen(self, group, number, (self.clock() - began) / measured)
+            if measured == look:
+                if precise(self.plan, self.record, self.session.cells(group), since):
                     return "precision"
                 look = next(next_looks)
         raise AssertionError("rounds have no end of their own")

@@ -49,7 +49,7 @@ def key_of(cell: Cell) -> str:
     return Seat(cell.engine, cell.case.threads).key
 
 
-def loaded(group: int, seat: Seat, worker: Handle, folder: Path | None) -> Loaded:
+def loaded(group: int, seat: Seat, worker: Handle, folder: Path | None, from_round: int = 1) -> Loaded:
     """Return the event of a worker that has answered: `folder` is what it loaded."""
     size = None if folder is None else sum(one.stat().st_size for one in folder.iterdir() if one.is_file())
     known = known_accuracy.of(worker.fingerprint)
@@ -72,4 +72,5 @@ def loaded(group: int, seat: Seat, worker: Handle, folder: Path | None) -> Loade
             "accuracy": known and asdict(known),
             **({"released_on": day} if day else {}),
         },
+        from_round=from_round,
     )

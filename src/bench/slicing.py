@@ -37,4 +37,5 @@ def first_look(plan: Plan, calls_s: Iterable[float], after: int = 0) -> int:
     has its samples by then. `calls_s` are the seconds of a call of each cell.
     """
     rounds = [math.ceil(plan.samples / slice_calls(plan, call_s)) for call_s in calls_s]
-    return next(look for look in looks() if look >= max(after, *rounds, 0))
+    blocks = plan.blocks  # each has looks of its own
+    return next(blocks * look for look in looks() if blocks * look >= max(after, *rounds, 0))

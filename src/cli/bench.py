@@ -70,6 +70,7 @@ def read_plan(arguments: argparse.Namespace) -> Plan:
         "percentile": arguments.percentile,
         "precision": None if arguments.precision is None else arguments.precision / 100,
         "seed": arguments.seed,
+        "blocks": arguments.blocks,
         "baseline": arguments.baseline,
     }
     if flags["engines"] == (plan.ALL,):
@@ -101,6 +102,9 @@ def add_command(
     )
     parser.add_argument(
         "--precision", type=float, metavar="PERCENT", help="stop when every ratio is known to ± so much"
+    )
+    parser.add_argument(
+        "--blocks", type=int, metavar="B", help="measure in B blocks, each with a new process of every engine"
     )
     parser.add_argument("--seed", type=int, metavar="N", help="of the random orders and the composed texts")
     for flag, text in (

@@ -31,6 +31,7 @@ from src.doctor.hot_loops import SETTLE_S, HotLoops, Tell, build, covered, lock
 from src.engines import registry
 from src.figures import results
 from src.figures.judging import judge
+from src.figures.processes import round_medians_ms
 from src.host import machine
 from src.model import source
 from src.stats import geometric_mean, median
@@ -197,7 +198,7 @@ class Gaps:
         for cell in results.cells(record):
             if cell.group:
                 continue
-            rounds_ms = results.round_medians_ms(record, cell)
+            rounds_ms = round_medians_ms(record, cell)
             verdict, reasons = judge(record, cell)
             figure = Figure(rounds_ms, None, f"The worker's figure is {verdict}: {' '.join(reasons)}")
             if verdict == "valid":

@@ -1,5 +1,6 @@
 """Two runs side by side: what differs about them, and how each cell's latency changed."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
@@ -8,8 +9,10 @@ from typing import Any
 import numpy as np
 
 from src.bench.record import Cell, Record
+from src.blocks import widened
 from src.engines import registry
-from src.figures.results import Floors, cells, floors, round_medians_ms
+from src.figures.processes import Processes, round_medians_ms
+from src.figures.results import Floors, cells, floors
 from src.figures.run import Head, Noise, OfCase, Result, Run
 from src.model.fingerprint import NOT_RECORDED
 from src.stats import (
@@ -33,11 +36,12 @@ MODEL_FACTS = ("name", "architecture", "fingerprint")
 PROTOCOL_FACTS = ("lead_in", "slice")
 
 
-def ratio_of_medians(new: list[float], base: list[float]) -> Ratio | None:
+def ratio_of_medians(new: list[float], base: list[float], *half_widths: float) -> Ratio | None:
     """Return the ratio of the medians of two independent runs' round figures, with its 95 % percentile
     bootstrap interval (Efron & Tibshirani 1993, ch. 13), or None where a run has too few rounds. The interval
     is drawn out to the ratio itself where resampling happens to miss it, and, in logarithms, as much as the
-    rounds of either run are alike (stats.median_error): resampling takes them for independent.
+    rounds of either run are alike (stats.median_error): resampling takes them for independent. It is at least
+    as wide as the processes of both runs make it: `half_widths` are theirs, in logarithms.
     """
     if min(len(new), len(base)) < FEWEST_ROUNDS:
         return None
@@ -53,6 +57,7 @@ def ratio_of_medians(new: list[float], base: list[float]) -> Ratio | None:
     wider = max(median_error(autocorrelation(rounds), len(rounds)) for rounds in (new, base))
     low, high = min(ratio, float(bounds.low)), max(ratio, float(bounds.high))
     interval = ratio * (low / ratio) ** wider, ratio * (high / ratio) ** wider
+    interval = widened(ratio, interval, math.hypot(*half_widths))
     return Ratio(ratio, interval, min(len(new), len(base)))
 
 
@@ -64,9 +69,14 @@ class Side:
     record: Record | None
 
     @cached_property
+    def processes(self) -> Processes | None:
+        """Return what the processes of the record's engines are apart by."""
+        return Processes(self.record) if self.record else None
+
+    @cached_property
     def floors(self) -> Floors:
         """Return what `results.floors` finds in the record."""
-        return floors(self.record) if self.record else {}
+        return floors(self.processes) if self.processes else {}
 
 
 @dataclass(frozen=True)
@@ -191,7 +201,7 @@ def compare_results(ours: Result, theirs: Result, base: Side, new: Side) -> Row:
         latency=Change(new_ms / base_ms, None, None) if base_ms and new_ms else None,
         to_baseline=None,
     )
-    if base.record is None or new.record is None:
+    if base.record is None or new.record is None or base.processes is None or new.processes is None:
         return row
     cell, other = cell_of(ours, base.record), cell_of(theirs, new.record)
     floor = max(
@@ -199,10 +209,16 @@ def compare_results(ours: Result, theirs: Result, base: Side, new: Side) -> Row:
         for side, side_cell in ((base, cell), (new, other))
     )
     before, after = round_medians_ms(base.record, cell), round_medians_ms(new.record, other)
-    latency = ratio_of_medians(list(after.values()), list(before.values()))
+    medians = base.processes.medians.half_width(cell), new.processes.medians.half_width(other)
+    latency = ratio_of_medians(list(after.values()), list(before.values()), *medians)
     relative = None
     if ours.engine != registry.NULL and base.run.head.plan["baseline"] == new.run.head.plan["baseline"]:
-        relative = ratio_of_medians(to_baseline(new.record, other), to_baseline(base.record, cell))
+        relative = ratio_of_medians(
+            list(new.processes.round_ratios(other).values()),
+            list(base.processes.round_ratios(cell).values()),
+            base.processes.ratios.half_width(cell),
+            new.processes.ratios.half_width(other),
+        )
     return replace(
         row, noise_floor=floor, latency=change(latency, floor), to_baseline=change(relative, floor)
     )
@@ -212,16 +228,6 @@ def cell_of(result: Result, record: Record) -> Cell:
     """Return the cell of a result."""
     wanted = result.facts["group"], result.engine, result.case
     return next(cell for cell in cells(record) if (cell.group, cell.engine, cell.case) == wanted)
-
-
-def to_baseline(record: Record, cell: Cell) -> list[float]:
-    """Return the per-round ratios of a cell to the baseline; none for the baseline itself."""
-    assert record.begun
-    baseline = cell._replace(engine=record.begun.plan["baseline"])
-    if cell == baseline:
-        return []
-    ours, theirs = round_medians_ms(record, cell), round_medians_ms(record, baseline)
-    return [ours[round] / theirs[round] for round in sorted(ours.keys() & theirs.keys())]
 
 
 def change(ratio: Ratio | None, floor: float) -> Change | None:

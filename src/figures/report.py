@@ -8,6 +8,7 @@ from typing import Any
 from src.engines import registry
 from src.facts import Facts
 from src.figures.run import OfCase, Result, Run, ratio_text
+from src.stats import median
 
 # The columns of onnxruntime/python/tools/transformers/benchmark.py, in its order.
 CSV_COLUMNS = (
@@ -223,7 +224,20 @@ ENDINGS = {
 
 def ending(run: Run) -> str:
     """Return in words why a run stopped, and after how many rounds."""
-    return f"{ENDINGS.get(run.head.stopped, '')} {run.head.rounds} rounds.".strip()
+    return f"{ENDINGS.get(run.head.stopped, '')} {run.head.rounds} rounds. {processes(run)}".strip()
+
+
+def processes(run: Run) -> str:
+    """Return in words how far an engine's processes are apart; empty where each had one."""
+    told = [blocks for result in run.results if (blocks := result.facts.get("blocks"))]
+    if not told:
+        return ""
+    apart, share = (median([blocks[name] for blocks in told]) for name in ("apart", "share"))
+    return (
+        f"Each engine ran in {max(blocks['processes'] for blocks in told)} processes, one after another: "
+        f"from one to the next ratios differ by {100 * apart:.1f} % (standard deviation, middle of "
+        f"{len(told)} cells), which is {100 * share:.0f} % of the variance that the intervals allow for."
+    )
 
 
 def not_measured(run: Run) -> list[str]:

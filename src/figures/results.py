@@ -7,7 +7,7 @@ import numpy as np
 
 from src.bench.events import TWIN, Begun
 from src.bench.plan import Case
-from src.bench.record import Cell, Record, round_medians
+from src.bench.record import Cell, Record
 from src.engines import registry
 from src.facts import Facts
 from src.figures import paced_results
@@ -20,6 +20,7 @@ from src.figures.judging import (
     unsteady_reasons,
     waited,
 )
+from src.figures.processes import Processes, round_medians_ms
 from src.figures.run import (
     INVALID,
     VALID,
@@ -41,9 +42,7 @@ from src.stats import (
     certified_percentile,
     geometric_mean,
     median,
-    median_interval,
     noise_floor,
-    paired_ratio,
     percentile,
     verdict,
 )
@@ -56,8 +55,9 @@ Floors = dict[tuple[int, Case], tuple[Ratio | None, float, str]]
 def summarise(record: Record) -> Run:
     """Return what came out of a run (docs/results.md), as far as it has come."""
     assert record.begun, "a record begins with its head"
-    pairs = floors(record)
-    results = [row(record, cell, pairs) for cell in cells(record) if not cell.engine.endswith(TWIN)]
+    processes = Processes(record)
+    pairs = floors(processes)
+    results = [row(processes, cell, pairs) for cell in cells(record) if not cell.engine.endswith(TWIN)]
     return Run(
         head=head(record, record.begun),
         results=tuple(results),
@@ -95,13 +95,9 @@ def cells(record: Record) -> list[Cell]:
     return sorted(record.slices, key=lambda cell: (cell.case, at[cell.group, cell.engine, cell.case.threads]))
 
 
-def round_medians_ms(record: Record, cell: Cell) -> dict[int, float]:
-    """Return a cell's figure of each round: the median of its undisturbed slice, in ms."""
-    return {number: ns / 1e6 for number, ns in round_medians(record.undisturbed(cell)).items()}
-
-
-def row(record: Record, cell: Cell, pairs: Floors) -> Result:
+def row(processes: Processes, cell: Cell, pairs: Floors) -> Result:
     """Return one result. `pairs` is what `floors` returned."""
+    record = processes.record
     assert record.begun
     case = cell.case
     loaded = record.loaded[cell.group, cell.engine, case.threads]
@@ -113,6 +109,7 @@ def row(record: Record, cell: Cell, pairs: Floors) -> Result:
     judged, reasons = judge(record, cell)
     mean = float(calls.mean()) if calls.size else None
     medians = round_medians_ms(record, cell)
+    figure = median(list(medians.values())) if medians else None
     rest = ramp.rest([slice.ns for slice in slices])
     return Result(
         engine=cell.engine,
@@ -126,8 +123,8 @@ def row(record: Record, cell: Cell, pairs: Floors) -> Result:
         **asdict(case),
         samples=int(calls.size),
         mean_ms=mean,
-        median_ms=median(list(medians.values())) if medians else None,
-        median_ci95_ms=median_interval(list(medians.values())),
+        median_ms=figure,
+        median_ci95_ms=processes.median_interval(cell, medians, figure) if figure else None,
         min_ms=float(calls.min()) if calls.size else None,
         std_ms=float(calls.std(ddof=1)) if calls.size > 1 else None,
         p90_ms=percentile(times_ms, 90),
@@ -147,14 +144,14 @@ def row(record: Record, cell: Cell, pairs: Floors) -> Result:
         switch_ms=milliseconds(middle(slice.first_ns for slice in slices)),
         verdict=judged,
         reasons=tuple(reasons),
-        ratios=ratios(record, cell, judged, pairs),
-        facts=facts(record, cell, list(medians.values())),
+        ratios=ratios(processes, cell, judged, pairs),
+        facts=facts(processes, cell, list(medians.values())),
     )
 
 
-def facts(record: Record, cell: Cell, medians: list[float]) -> Facts:
+def facts(processes: Processes, cell: Cell, medians: list[float]) -> Facts:
     """Return what is told beside the figures of a cell that has these of its rounds."""
-    rounds = len(medians)
+    record, rounds = processes.record, len(medians)
     loaded = record.loaded[cell.group, cell.engine, cell.case.threads]
     warmed, counted, kept = record.warmed[cell], record.counted(cell), record.undisturbed(cell)
     return {
@@ -164,6 +161,7 @@ def facts(record: Record, cell: Cell, medians: list[float]) -> Facts:
         "group": cell.group,
         "rounds": rounds,
         "autocorrelation": round(autocorrelation(medians), 3),
+        "blocks": processes.told(cell),
         "slices": len(counted),
         "disturbed_slices": len(counted) - len(kept),
         "rounds_lost": len({slice.round for slice in counted}) - rounds,
@@ -200,31 +198,29 @@ def lead_in(record: Record, cell: Cell) -> Facts | None:
     }
 
 
-def floors(record: Record) -> Floors:
+def floors(processes: Processes) -> Floors:
     """Return, by group and case, the A/A pair's ratio, the noise floor f that follows from it, and the
     baseline's verdict.
     """
-    assert record.begun
-    baseline = record.begun.plan["baseline"]
+    record, baseline = processes.record, processes.baseline
     pairs = {}
     for cell in record.slices:
         if cell.engine == baseline:
             twin = cell._replace(engine=baseline + TWIN)
-            pair = paired_ratio(round_medians_ms(record, twin), round_medians_ms(record, cell))
+            pair = processes.ratio(twin)
             pairs[cell.group, cell.case] = pair, noise_floor(pair), judge(record, cell)[0]
     return pairs
 
 
-def ratios(record: Record, cell: Cell, judged: str, pairs: Floors) -> dict[str, JudgedRatio]:
+def ratios(processes: Processes, cell: Cell, judged: str, pairs: Floors) -> dict[str, JudgedRatio]:
     """Return, by the baseline's id, latency ÷ the baseline's in the same rounds; empty for the baseline
     itself, for `null`, and without a baseline. `judged` is the cell's verdict.
     """
-    assert record.begun
-    baseline = record.begun.plan["baseline"]
+    record, baseline = processes.record, processes.baseline
     other = cell._replace(engine=baseline)
     if cell.engine == baseline or cell.engine == registry.NULL or other not in record.slices:
         return {}
-    pair = paired_ratio(round_medians_ms(record, cell), round_medians_ms(record, other))
+    pair = processes.ratio(cell)
     if pair is None:
         return {}
     twins, floor, worth = pairs[cell.group, cell.case]

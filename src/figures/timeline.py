@@ -10,7 +10,8 @@ from src.bench.plan import Case, Plan, from_json
 from src.bench.record import Cell, Record
 from src.engines import registry
 from src.figures.judging import judge
-from src.figures.results import Floors, floors, round_medians_ms
+from src.figures.processes import Processes, round_medians_ms
+from src.figures.results import Floors, floors
 from src.figures.run import INVALID, Interval
 from src.stats import LEAST_NOISE_FLOOR, Ratio, median, median_interval, paired_ratio
 
@@ -117,7 +118,7 @@ def plan_of(record: Record) -> Plan:
 
 def timeline(record: Record) -> Timeline:
     """Return the time line of a run whose plan has anchors."""
-    asked, known = plan_of(record), floors(record)
+    asked, known = plan_of(record), floors(Processes(record))
     lines: dict[tuple[str, Case], list[Point]] = {}
     for cell in record.slices:
         anchor = asked.anchor_of(cell.engine)

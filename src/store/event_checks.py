@@ -30,7 +30,7 @@ def identifying(event: Loaded | Warmed | LeadIn | Slice | Failed) -> tuple[Any, 
         case Warmed():
             return "warmed", event.group, event.engine, event.case
         case Loaded():
-            return "loaded", event.group, event.engine, event.threads
+            return "loaded", event.group, event.engine, event.threads, event.from_round
     return "failed", event.engine, event.reason
 
 

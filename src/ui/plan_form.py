@@ -26,11 +26,12 @@ from src.ui.shell import explained, user
 LENGTHS = (8, 16, 32, 64, 128, 256, inputs.LONGEST)
 BATCHES = (1, 2, 4, 8, 16, 32)
 PRECISIONS = {"±1 %": 0.01, "±2 %": 0.02, "±5 %": 0.05, "±10 %": 0.1}
+BLOCKS = ("1", "3", "5")
 PERCENTILES = {"p50": 50, "p90": 90, "p95": 95, "p99": 99}
 PACES = {"None": 0.0, "50 ms": 0.05, "500 ms": 0.5}
 KEYS = (
     *("b_engines", "b_tokens", "b_batch", "b_threads", "b_scope"),
-    *("b_precision", "b_tail", "b_budget", "b_pace"),
+    *("b_precision", "b_tail", "b_budget", "b_pace", "b_blocks"),
 )
 DOUBLE_CLICK_S = 3.0  # a click on the same plan within so long is the same click
 
@@ -55,6 +56,7 @@ def put_preset(name: str | None) -> None:
         "b_scope": list(chosen.scopes),
         "b_precision": label.get(chosen.precision, "±2 %"),
         "b_tail": f"p{chosen.percentile}",
+        "b_blocks": str(chosen.blocks) if str(chosen.blocks) in BLOCKS else BLOCKS[0],
         "b_budget": int(chosen.budget_s),
         "b_pace": "None",
     }
@@ -105,6 +107,7 @@ def read_plan() -> Plan:
         percentile=PERCENTILES.get(state.b_tail, 90),
         precision=PRECISIONS.get(state.b_precision, plan.DEFAULT_PRECISION),
         pace_s=PACES.get(state.b_pace, 0.0),
+        blocks=int(state.b_blocks) if state.b_blocks in BLOCKS else 1,
     )
 
 
@@ -198,6 +201,16 @@ def draw_details() -> None:
         key="b_pace",
         bind="query-params",
         help="Infinity's demo sent one request per 500 ms. An idle core is slower to answer.",
+    )
+
+    st.segmented_control(
+        "Processes of each engine",
+        BLOCKS,
+        required=True,
+        key="b_blocks",
+        bind="query-params",
+        help="One after another. A process's figure is some 1 % off by where its memory lies; of several, "
+        "the intervals say by how much.",
     )
 
 

@@ -1,0 +1,102 @@
+"""What the processes of one run's engines are apart by, where each engine had several."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+from src import blocks
+from src.bench.record import Cell, Record, round_medians
+from src.blocks import Prior, Spread
+from src.facts import Facts
+from src.figures.run import Interval
+from src.stats import Ratio, median_interval, paired_ratio
+
+ByRound = dict[int, float]
+END = 2**62
+
+
+def round_medians_ms(record: Record, cell: Cell) -> ByRound:
+    """Return a cell's figure of each round: the median of its undisturbed slice, in ms."""
+    return {number: ns / 1e6 for number, ns in round_medians(record.undisturbed(cell)).items()}
+
+
+def by_block(figures: ByRound, starts: list[int]) -> list[list[float]]:
+    """Return the figures of each block of rounds; `starts` are the rounds with which blocks begin, after the
+    first.
+    """
+    return [
+        [figure for number, figure in figures.items() if begins <= number < ends]
+        for begins, ends in pairwise((0, *starts, END))
+    ]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Figures of one kind, as ratios to the baseline: how far apart each cell's blocks are, and what all of
+    those tell of one.
+    """
+
+    spreads: dict[Cell, Spread]
+    prior: Prior
+
+    def half_width(self, cell: Cell) -> float:
+        """Return half the interval of a cell's figure by its processes, in logarithms; 0 where it had one."""
+        spread = self.spreads.get(cell)
+        return blocks.half_width(spread, self.prior) if spread else 0.0
+
+    def interval(self, cell: Cell, figure: float, interval: Interval | None) -> Interval | None:
+        """Return the interval of a cell's figure, as wide as its processes are apart."""
+        return interval and blocks.widened(figure, interval, self.half_width(cell))
+
+
+class Processes:
+    """The processes of one run: `medians` and `ratios` are by cell. Of a run in which each engine had one,
+    nothing is known of either.
+    """
+
+    def __init__(self, record: Record) -> None:
+        self.record = record
+        assert record.begun
+        self.baseline = record.begun.plan["baseline"]
+        self.medians = self.kind(lambda cell: round_medians_ms(record, cell))
+        self.ratios = self.kind(self.round_ratios)
+
+    def kind(self, figures: Callable[[Cell], ByRound]) -> Kind:
+        spreads: dict[Cell, Spread] = {}
+        for cell in self.record.slices:
+            if starts := self.record.block_starts(cell):
+                spread = blocks.spread(by_block(figures(cell), starts))
+                spreads |= {cell: spread} if spread else {}
+        engines = {cell.engine: spread.freedom for cell, spread in spreads.items()}
+        return Kind(spreads, blocks.prior(spreads.values(), sum(engines.values())))
+
+    def round_ratios(self, cell: Cell) -> ByRound:
+        """Return a cell's figure ÷ the baseline's in the same round; none for the baseline itself."""
+        other = cell._replace(engine=self.baseline)
+        if cell == other or other not in self.record.slices:
+            return {}
+        ours, theirs = round_medians_ms(self.record, cell), round_medians_ms(self.record, other)
+        return {number: ours[number] / theirs[number] for number in sorted(ours.keys() & theirs.keys())}
+
+    def median_interval(self, cell: Cell, medians: ByRound, figure: float) -> Interval | None:
+        """Return the interval of a cell's median."""
+        return self.medians.interval(cell, figure, median_interval(list(medians.values())))
+
+    def ratio(self, cell: Cell) -> Ratio | None:
+        """Return a cell's ratio to the baseline, or None where no round has both."""
+        other = cell._replace(engine=self.baseline)
+        pair = paired_ratio(round_medians_ms(self.record, cell), round_medians_ms(self.record, other))
+        return pair and replace(pair, ci95=self.ratios.interval(cell, pair.ratio, pair.ci95))
+
+    def told(self, cell: Cell) -> Facts | None:
+        """Return {processes, apart, share}: how many an engine had, their standard deviation as a share of
+        the ratio to the baseline, and its part of the variance that the interval allows for; None for one
+        process, and for the baseline.
+        """
+        spread = self.ratios.spreads.get(cell)
+        if not spread:
+            return None
+        apart = math.sqrt(spread.of_processes)
+        share = spread.of_processes / spread.variance if spread.variance else 0.0
+        return {"processes": spread.blocks, "apart": round(apart, 5), "share": round(share, 3)}
