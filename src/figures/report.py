@@ -8,7 +8,7 @@ from typing import Any
 from src.engines import registry
 from src.facts import Facts
 from src.figures.run import OfCase, Result, Run, ratio_text
-from src.stats import median
+from src.stats import LEAST_NOISE_FLOOR, median
 
 # The columns of onnxruntime/python/tools/transformers/benchmark.py, in its order.
 CSV_COLUMNS = (
@@ -212,6 +212,7 @@ def seen_from(run: Run) -> str:
     return f"Differences below {100 * floor:.1f} % cannot be seen in this run (A/A pair)."
 
 
+LEAST_APART = LEAST_NOISE_FLOOR / 10  # of processes; less is not told
 ENDINGS = {
     "precision": "It stopped as every ratio was as precise as asked.",
     "budget": "It stopped at the end of its budget.",
@@ -233,10 +234,13 @@ def processes(run: Run) -> str:
     if not told:
         return ""
     apart, share = (median([blocks[name] for blocks in told]) for name in ("apart", "share"))
+    ran = f"Each engine ran in {max(blocks['processes'] for blocks in told)} processes, one after another:"
+    cells = f"middle of {len(told)} cells"
+    if apart < LEAST_APART:
+        return f"{ran} from one to the next ratios differ no more than their rounds make them ({cells})."
     return (
-        f"Each engine ran in {max(blocks['processes'] for blocks in told)} processes, one after another: "
-        f"from one to the next ratios differ by {100 * apart:.1f} % (standard deviation, middle of "
-        f"{len(told)} cells), which is {100 * share:.0f} % of the variance that the intervals allow for."
+        f"{ran} from one to the next ratios differ by {100 * apart:.1f} % (standard deviation, {cells}), "
+        f"{100 * share:.0f} % of the variance that the intervals allow for."
     )
 
 

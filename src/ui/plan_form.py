@@ -122,7 +122,7 @@ def draw_form(store: Store) -> None:
     fill_in()
     draw_cases()
     with (
-        st.expander("Precision, tail, budget and pauses", icon=":material/tune:"),
+        st.expander("Precision, tail, budget, pauses and processes", icon=":material/tune:"),
         st.container(horizontal=True),
     ):
         draw_details()

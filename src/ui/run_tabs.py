@@ -9,6 +9,7 @@ from src import references
 from src.bench.record import Cell
 from src.engines import registry
 from src.facts import Facts
+from src.figures import report
 from src.figures.run import Result, Run
 from src.store import runs
 from src.ui import charts, curves, tables
@@ -121,7 +122,8 @@ def draw_table(run: Run, shown: list[Result]) -> None:
     if baseline:
         st.caption(
             f"Ratio: latency ÷ {baseline}'s in the same rounds, below 1 is faster. "
-            + (f"Below {100 * floor:.1f} % no difference can be seen in it (A/A pair)." if floor else "")
+            + (f"Below {100 * floor:.1f} % no difference can be seen in it (A/A pair). " if floor else "")
+            + report.processes(run)
         )
     for row in shown:
         for reason in row.reasons[:2]:

@@ -2,6 +2,8 @@
 
 import json
 import math
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -156,7 +158,7 @@ def test_one_series_alone_has_students_t():
 # --- a run of them
 
 
-def in_blocks(record: Record, factors: dict[str, list[float]], rounds: int = 20) -> Record:
+def in_blocks(record: Record, factors: Mapping[str, Sequence[float]], rounds: int = 20) -> Record:
     """Return a record whose rounds were of several processes, each so many times slower."""
     for (group, engine, threads), loaded in list(record.loaded.items()):
         for number in range(1, len(next(iter(factors.values())))):
@@ -196,7 +198,9 @@ def test_a_ratio_is_as_uncertain_as_its_processes_are_apart_and_that_is_told():
     assert row.facts["blocks"]["share"] > 0.9
     assert only(apart, BASELINE).facts["blocks"] is None
     assert before.facts["blocks"] is None
-    assert "Each engine ran in 3 processes, one after another" in report.ending(apart)
+    assert re.search(r"in 3 processes, one after another: .* differ by \d\.\d %", report.ending(apart))
+    same = summarise(in_blocks(made(TIMES, rounds=60), dict.fromkeys(TIMES, (1.0, 1.0, 1.0))))
+    assert "differ no more than their rounds make them (middle of 2 cells)" in report.ending(same)
     assert "processes" not in report.ending(alike)
 
 
