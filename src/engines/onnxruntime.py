@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import os
 from collections import Counter
@@ -10,6 +11,7 @@ from typing import Any, Dict, List, Optional, Tuple, Union
 import numpy as np
 
 from src import environments
+from src.engines import options as engine_options
 from src.engines.base import Engine
 from src.engines.spec import EngineSpec, Missing
 
@@ -28,6 +30,11 @@ def provider_file(name: str) -> bool:
     )
 
 
+def library() -> str:
+    """Return the path of the runtime itself, behind its Python module."""
+    return importlib.import_module("onnxruntime.capi.onnxruntime_pybind11_state").__file__ or ""
+
+
 class OnnxRuntimeEngine(Engine):
     def providers(self, artifact: str) -> List[Provider]:
         return ["CPUExecutionProvider"]
@@ -38,10 +45,14 @@ class OnnxRuntimeEngine(Engine):
         options = onnxruntime.SessionOptions()
         # An explicit number: the default is the host's cores, not the allowed ones. Spinning stays as it
         # comes.
-        options.intra_op_num_threads = threads
+        options.intra_op_num_threads = engine_options.threads(self.spec, threads)
         options.inter_op_num_threads = 1
         if hasattr(onnxruntime.InferenceSession, "get_provider_graph_assignment_info"):
             options.add_session_config_entry(ASSIGNMENT, "1")
+        for option, value in engine_options.given(self.spec):
+            if not engine_options.has_text(library(), option.key):
+                raise RuntimeError("This release ignores the option %s (%s)." % (option.name, option.key))
+            options.add_session_config_entry(option.key, value)
         self.runtime = onnxruntime
         self.options = options
         self.session = onnxruntime.InferenceSession(
@@ -63,6 +74,7 @@ class OnnxRuntimeEngine(Engine):
             "threads": options.intra_op_num_threads,
             "inputs": [given.name for given in self.session.get_inputs()],
             "logits_dtype": self.session.get_outputs()[0].type,
+            **engine_options.told(self.spec),
             **self.assignment(),
         }
 

@@ -8,12 +8,14 @@ from typing import Any, Dict, Sequence, Tuple
 
 import numpy as np
 
+from src.engines import options
 from src.engines.base import Engine
 
 FILES = ("model.xml", "model.onnx")  # the quantised file is OpenVINO's own, the other Optimum's export
 # Left to itself it may compute FP32 models in BF16 where the CPU can.
 PRECISIONS = {"fp32": "f32", "bf16": "bf16", "int8": "f32"}  # of INT8: what is not quantised
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")
+READABLE = ("INFERENCE_PRECISION_HINT", "CPU_DENORMALS_OPTIMIZATION", "ENABLE_CPU_PINNING")
 ANY_SHAPE = (-1, -1)
 SPARE_SHAPES = 8  # compiled ones that are kept: each takes some 55 MB, as it holds its weights anew
 
@@ -31,10 +33,11 @@ class OpenVinoEngine(Engine):
         self.settings = {
             "PERFORMANCE_HINT": "LATENCY",
             "NUM_STREAMS": 1,
-            "INFERENCE_NUM_THREADS": threads,
+            "INFERENCE_NUM_THREADS": options.threads(self.spec, threads),
             "INFERENCE_PRECISION_HINT": PRECISIONS[self.spec.precision],
             # The process is pinned already, to as many CPUs as threads.
             "ENABLE_CPU_PINNING": False,
+            **{option.key: value for option, value in options.given(self.spec)},
         }
         self.compiled: "OrderedDict[Tuple[int, ...], Tuple[Any, Any]]" = OrderedDict()
 
@@ -51,6 +54,9 @@ class OpenVinoEngine(Engine):
         model = self.model.clone()
         model.reshape({name: self.openvino.PartialShape(list(shape)) for name in INPUTS})
         compiled = self.core.compile_model(model, "CPU", self.settings)
+        for option, value in options.given(self.spec):
+            if option.key in READABLE and not took(compiled.get_property(option.key), value):
+                raise RuntimeError("OpenVINO ignores the option %s (%s) here." % (option.name, option.key))
         return compiled, compiled.create_infer_request()
 
     def infer(
@@ -71,6 +77,7 @@ class OpenVinoEngine(Engine):
         found: Dict[str, Any] = {
             "openvino": self.openvino.__version__,
             "cpu_can": self.core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"),
+            **options.told(self.spec),
             "shapes": ["%d × %d" % shape for shape in self.compiled],
             "weights": dict(
                 Counter(
@@ -106,6 +113,11 @@ class OpenVinoDynamicEngine(OpenVinoEngine):
 
     def facts(self) -> Dict[str, Any]:
         return {**super().facts(), "shapes": ["any"]}
+
+
+def took(told: Any, asked: Any) -> bool:
+    """Tell whether a property that was read is what was asked for."""
+    return (told.to_string() if hasattr(told, "to_string") else told) == asked
 
 
 def counted(nodes: Any, name: str) -> Dict[str, int]:

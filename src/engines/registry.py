@@ -6,7 +6,7 @@ import importlib
 import os
 from typing import Any, Dict, List, Optional, Tuple, Type
 
-from src.engines import released
+from src.engines import options, released
 from src.engines.base import Engine
 from src.engines.rows import (
     BF16_FLAGS,
@@ -245,8 +245,16 @@ def notes(spec: EngineSpec) -> List[str]:
 
 
 def get(id: str) -> EngineSpec:
-    """Return one row, or that row with a release of its runtime (ROW@VERSION). Raises UnknownEngine."""
+    """Return one row, or that row with a release of its runtime (ROW@VERSION), or with options
+    (ROW~NAME=VALUE~…, also after a release). Raises UnknownEngine.
+    """
     rows: Dict[str, EngineSpec] = {spec.id: spec for spec in all_engines()}
+    id, *words = id.split(options.SEPARATOR)
+    if words:
+        try:
+            return options.configured(get(id), words)
+        except options.BadOption as error:
+            raise UnknownEngine(str(error)) from error
     if id in rows:
         return rows[id]
     name, at, version = id.partition(SEPARATOR)

@@ -20,7 +20,8 @@ class EngineSpec:
 
     `implementation` is the import string `module:Class` of an `Engine`; `recipe` that of what builds its
     artifact. `packages` are the importable modules it needs in the main environment, `cpu_flags` those of
-    which the CPU must have one. `notes` are what its user should know.
+    which the CPU must have one. `notes` are what its user should know, `options` what it is asked to do
+    otherwise than its row does (src/engines/options.py), as pairs of name and value.
     """
 
     id: str
@@ -34,4 +35,5 @@ class EngineSpec:
     packages: Tuple[str, ...] = ()
     cpu_flags: Tuple[str, ...] = ()
     notes: Tuple[str, ...] = ()
+    options: Tuple[Tuple[str, str], ...] = ()
     answers: bool = True  # False: takes part in benchmarks only, as `null` does

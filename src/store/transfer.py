@@ -50,7 +50,7 @@ from src.store.reading import NoJson
 
 LARGEST_MB = 64  # a run of the preset `full` has some 30
 MOST_EVENTS, MOST_CELLS = 200_000, 5_000
-ENGINE = re.compile(r"[a-z0-9][a-z0-9.@-]{0,70}")
+ENGINE = re.compile(r"[a-z0-9][a-z0-9.@~=-]{0,70}")
 HASH = "events_sha256"
 LONGEST_TEXT = 5_000
 STOPPED = ("precision", "budget", "interrupted", "failed")

@@ -3,6 +3,7 @@ marker.
 """
 
 from src.bench.events import engine_id
+from src.engines import options
 from src.engines.registry import UnknownEngine, all_engines, get
 from src.engines.spec import EngineSpec
 from src.releases import without_version
@@ -38,9 +39,9 @@ def colour(spec: EngineSpec) -> str:
 
 def marker(spec: EngineSpec) -> str:
     """Return the engine's marker: that of its precision, another for each variant of a runtime. With another
-    release of its runtime it looks as its row does.
+    release of its runtime, or with options, it looks as its row does.
     """
-    id = without_version(spec.id)
+    id = without_version(spec.id.partition(options.SEPARATOR)[0])
     rows = [row.id for row in all_engines() if (row.runtime, row.precision) == (spec.runtime, spec.precision)]
     symbols = MARKERS.get(spec.precision, ("x",))
     return symbols[rows.index(id) % len(symbols) if id in rows else 0]

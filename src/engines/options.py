@@ -1,0 +1,183 @@
+"""What an engine may be asked to do otherwise than its row does: ROW~NAME=VALUE~…, declared here as data.
+
+`onnxruntime-int8-fused~spin=off~block=4` is that row with two options. What a runtime silently ignores is
+found out when it is loaded: then the engine fails, instead of passing for something that was tried.
+"""
+
+from __future__ import annotations
+
+import mmap
+from dataclasses import dataclass, replace
+from typing import Any, Dict, Iterable, List, Tuple
+
+from src.engines.spec import EngineSpec
+from src.errors import Explained
+
+SEPARATOR = "~"
+Chosen = Tuple[Tuple[str, str], ...]
+
+
+class BadOption(Explained, ValueError):
+    """An option that an engine does not have. The message lists those it has."""
+
+
+@dataclass(frozen=True)
+class Option:
+    """One thing to choose of a runtime. `key` is the runtime's own name of it; `values` are what may be
+    chosen instead of `usual`, by our names, and what the runtime is given for them. Of rows of these
+    `precisions`, if any are named.
+    """
+
+    name: str
+    key: str
+    values: Dict[str, Any]
+    usual: str
+    about: str
+    precisions: Tuple[str, ...] = ()
+
+
+THREADS = Option(
+    "threads",
+    "",
+    {"1": 1},
+    "all",
+    "How many of the threads given it uses. One alone hands nothing over: short texts may not be worth that.",
+)
+
+# Kernels and session keys: onnxruntime_session_options_config_keys.h of ONNX Runtime 1.32.
+ONNX_RUNTIME = (
+    THREADS,
+    Option(
+        "spin",
+        "session.intra_op.allow_spinning",
+        {"off": "0"},
+        "on",
+        "Whether threads that wait for work spin, which answers sooner and keeps CPUs busy.",
+    ),
+    Option(
+        "spin-us",
+        "session.intra_op.spin_duration_us",
+        {"50": "50", "200": "200", "1000": "1000"},
+        "as it comes",
+        "For how many µs a thread spins before it sleeps; from release 1.25 on.",
+    ),
+    Option(
+        "block",
+        "session.dynamic_block_base",
+        {"2": "2", "4": "4", "8": "8"},
+        "0",
+        "Into how many blocks a thread's work is cut, so that one that is held up leaves some to the others.",
+    ),
+    Option(
+        "denormals",
+        "session.set_denormal_as_zero",
+        {"zero": "1"},
+        "kept",
+        "Whether numbers next to zero are taken for zero, which some CPUs compute faster.",
+    ),
+    Option(
+        "gelu",
+        "optimization.enable_gelu_approximation",
+        {"fast": "1"},
+        "exact",
+        "An approximation of the activation: answers change a little, so accuracy has to be shown anew.",
+    ),
+)
+
+# Properties: docs.openvino.ai, CPU device, 2026; SNIPPETS_MODE is its plug-in's own.
+OPENVINO = (
+    THREADS,
+    Option(
+        "rest",
+        "INFERENCE_PRECISION_HINT",
+        {"bf16": "bf16"},
+        "fp32",
+        "In what precision the rest of an INT8 file is computed; BF16 where the CPU has it.",
+        ("int8",),
+    ),
+    Option(
+        "denormals",
+        "CPU_DENORMALS_OPTIMIZATION",
+        {"zero": True},
+        "kept",
+        "Whether numbers next to zero are taken for zero, which some CPUs compute faster.",
+    ),
+    Option(
+        "pinning",
+        "ENABLE_CPU_PINNING",
+        {"on": True},
+        "off",
+        "Whether it binds each of its threads to a CPU of the process's own.",
+    ),
+    Option(
+        "snippets",
+        "SNIPPETS_MODE",
+        {"all": "IGNORE_CALLBACK", "off": "DISABLE"},
+        "by its own rules",
+        "Whether attention is compiled into kernels of its own.",
+    ),
+)
+
+OPTIONS: Dict[str, Tuple[Option, ...]] = {"onnxruntime": ONNX_RUNTIME, "openvino": OPENVINO}
+
+
+def of_row(spec: EngineSpec) -> Tuple[Option, ...]:
+    """Return the options of a row."""
+    if spec.device != "cpu":
+        return ()
+    options = OPTIONS.get(spec.runtime, ())
+    return tuple(one for one in options if not one.precisions or spec.precision in one.precisions)
+
+
+def configured(spec: EngineSpec, words: Iterable[str]) -> EngineSpec:
+    """Return a row with options, each as NAME=VALUE; in the order in which its runtime declares them, so that
+    one configuration has one id. Raises BadOption.
+    """
+    known = {option.name: option for option in of_row(spec)}
+    chosen: Dict[str, str] = {}
+    for word in words:
+        name, _, value = word.partition("=")
+        if name not in known or value not in known[name].values or name in chosen:
+            raise BadOption("“%s” is no option of %s. %s" % (word, spec.id, choices(spec)))
+        chosen[name] = value
+    ordered: Chosen = tuple((name, chosen[name]) for name in known if name in chosen)
+    return replace(
+        spec,
+        id=SEPARATOR.join([spec.id, *("%s=%s" % pair for pair in ordered)]),
+        title=", ".join([spec.title, *("%s %s" % pair for pair in ordered)]),
+        options=ordered,
+    )
+
+
+def choices(spec: EngineSpec) -> str:
+    """Return in words what may be chosen of a row."""
+    options = of_row(spec)
+    if not options:
+        return "It has none."
+    words = ["%s=%s" % (one.name, " or ".join(one.values)) for one in options]
+    return "Choose of %s, each once." % "; ".join(words)
+
+
+def given(spec: EngineSpec) -> List[Tuple[Option, Any]]:
+    """Return what a configured row gives its runtime: options, and the runtime's own values. Without those
+    that the runtime has no name for.
+    """
+    known = {option.name: option for option in of_row(spec)}
+    pairs = [(known[name], known[name].values[value]) for name, value in spec.options]
+    return [(option, value) for option, value in pairs if option.key]
+
+
+def threads(spec: EngineSpec, most: int) -> int:
+    """Return how many of `most` threads an engine uses."""
+    return int(dict(spec.options).get(THREADS.name, most))
+
+
+def has_text(path: str, text: str) -> bool:
+    """Tell whether a file has this text in it: a library that does not know a key does not have its name."""
+    with open(path, "rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return content.find(text.encode()) >= 0
+
+
+def told(spec: EngineSpec) -> Dict[str, Any]:
+    """Return what an engine's facts say of its options; nothing where it has none."""
+    return {"options": dict(spec.options)} if spec.options else {}
