@@ -51,6 +51,7 @@ measuring: $(VENV)/.dev
 # Long checks, by hand.
 soak: $(VENV)/.dev
 	AWIY_SOAK_ROUNDS=3 $(BIN)/python -m pytest tests/unit/test_client.py
+	AWIY_SOAK_FIELDS=20 $(BIN)/python -m pytest tests/unit/test_race.py
 	AWIY_SOAK_RUNS=200 $(BIN)/python -m pytest tests/app/test_same_answer.py
 	$(BIN)/python -m tools.crowd
 

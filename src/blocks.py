@@ -94,15 +94,15 @@ def inverse_trigamma(value: float) -> float:
     return x
 
 
-def half_width(spread: Spread, prior: Prior) -> float:
-    """Return half the 95 % interval of the mean of a series' blocks, in logarithms: Student's t with the
+def half_width(spread: Spread, prior: Prior, confidence: float = 0.95) -> float:
+    """Return half the interval of the mean of a series' blocks, in logarithms: Student's t with the
     variance that the series and the prior tell together (Smyth 2004, 4).
     """
     from scipy.special import stdtrit
 
     freedom = prior.freedom + spread.freedom
     variance = (prior.freedom * prior.variance + spread.freedom * spread.variance) / freedom
-    return float(stdtrit(freedom, 0.975)) * math.sqrt(variance / spread.blocks)
+    return float(stdtrit(freedom, (1 + confidence) / 2)) * math.sqrt(variance / spread.blocks)
 
 
 def widened(figure: float, interval: tuple[float, float], half: float) -> tuple[float, float]:
