@@ -87,17 +87,29 @@ class CrashingWhenPaced(Plausible):
         return super().infer(*inputs)
 
 
-class SlowerEachTime(Plausible):
-    """Each of its processes in one home is a tenth slower than the one before."""
+class Counted(Plausible):
+    """Knows how many of its processes there were before in one home."""
 
     def load(self, artifact, threads):
-        with open(os.path.join(os.environ["AWIY_HOME"], "slower-each-time"), "a+") as processes:
-            self.sleep_s = 0.005 * 1.1 ** processes.tell()
+        with open(os.path.join(os.environ["AWIY_HOME"], type(self).__name__), "a+") as processes:
+            self.number = processes.tell()
             processes.write("x")
 
+
+class SlowerEachTime(Counted):
+    """Each of its processes is a tenth slower than the one before."""
+
     def infer(self, *inputs):
-        time.sleep(self.sleep_s)
+        time.sleep(0.005 * 1.1**self.number)
         return super().infer(*inputs)
+
+
+class AnotherEachTime(Counted):
+    """Each of its processes answers otherwise."""
+
+    def infer(self, *inputs):
+        time.sleep(0.002)
+        return super().infer(*inputs) * (1 + self.number)
 
 
 ENGINES = (
@@ -108,5 +120,6 @@ ENGINES = (
     row("never-steady", NeverSteady),
     row("falls-steeply", FallingSteeply),
     row("slower-each-time", SlowerEachTime),
+    row("another-each-time", AnotherEachTime),
     row("crash-paced", CrashingWhenPaced),
 )

@@ -9,6 +9,7 @@ from src.bench.session import Session
 from src.engines import registry
 from src.workers.agreement import shape_name
 from src.workers.handle import Handle, WorkerFailed
+from src.workers.repeats import TOLERANCE, distance
 
 
 class Answering:
@@ -53,8 +54,8 @@ class Answering:
                 session.logits[seat.key, batch, length] = logits
 
     def ask_again(self, seat: Seat, worker: Handle) -> None:
-        """Give an engine's new process the inputs that the one before had, and have it answer them. Raises
-        WorkerFailed.
+        """Give an engine's new process the inputs that the first had, and have it answer them as that did.
+        Raises WorkerFailed.
         """
         session = self.session
         for batch, length in self.shapes:
@@ -62,7 +63,13 @@ class Answering:
                 session.let_sentences_go_first()
                 name = shape_name(batch, length)
                 self.check_tokens(length, worker.prepare(name, self.texts[length], batch).ids)
-                worker.infer(name, batch, session.settings.answer_timeout_s)
+                logits = worker.infer(name, batch, session.settings.answer_timeout_s).logits
+                before = session.logits.get((seat.key, batch, length))
+                if before and (apart := distance(logits, before)) > TOLERANCE:
+                    raise WorkerFailed(
+                        f"In a new process it answered a text otherwise (a logit by {apart:.3g}): its "
+                        "processes cannot be measured as one engine."
+                    )
 
     def check_tokens(self, length: int, tokens: list[list[int]]) -> None:
         """Raise WorkerFailed where a worker sees other tokens than it should, or than the others."""

@@ -58,8 +58,8 @@ class Quiet(Protocol):
 
 class Rounds:
     """Conducts one run. `calls_s` is the time inside warm-up, lead-in and timed calls, `measuring_s` all of
-    it; `round` is the group's last round so far, `setting_up_s` what new
-    processes take until theirs begin.
+    it; `round` is the group's last round so far, `setting_up_s` what new processes take until their rounds
+    begin, `loaded_s` how long the loads of earlier groups took.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class Rounds:
         self.order = random.Random(asked.seed)
         self.expected = Expected(asked, settings, record)
         self.calls_s = self.measuring_s = 0.0
-        self.round, self.setting_up_s = 0, 0.0
+        self.round, self.setting_up_s, self.loaded_s = 0, 0.0, 0.0
 
     def measure(self, group: int, groups_left: int) -> str:
         """Warm up and measure one group until its end, block after block; return why it ended."""
@@ -98,7 +98,7 @@ class Rounds:
         try:
             self.budget.until = self.budget.deadline - kept_s
             self.warm_up(group)
-            self.setting_up_s = self.clock() - began + self.budget.loads_s
+            self.setting_up_s = self.clock() - began + self.budget.loads_s - self.loaded_s
             lead_ins.measure(self, group)
             blocks_left = self.plan.blocks
             while blocks_left and not {"interrupted", "failed"} & set(stops):
@@ -116,6 +116,7 @@ class Rounds:
             return stopped
         finally:
             self.measuring_s += self.clock() - began
+            self.loaded_s = self.budget.loads_s
 
     def share_time(self, group: int, blocks_left: int, kept_s: float, first: bool) -> int:
         """Set the end of the next block, and return how many are left with it: as many as have time for

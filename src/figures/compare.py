@@ -30,7 +30,8 @@ HOST_FACTS = (
     *("name", "cpu", "isa", "caches", "cpus", "gpus", "gpu_driver", "cgroup_cpus", "memory_gb"),
     *("virtualisation", "governor", "turbo", "system", "libraries", "git_commit"),
 )
-PLAN_FACTS = ("threads", "pace_s", "seed", "baseline", "percentile", "precision", "budget_s")
+PLAN_FACTS = ("threads", "pace_s", "seed", "baseline", "percentile", "precision", "budget_s", "blocks")
+IN_EARLIER_PLANS = {"blocks": 1}  # what a plan that does not have it yet means
 MODEL_FACTS = ("name", "architecture", "fingerprint")
 # What a slice begins with and how long it is: earlier versions read engines with large weights too slow.
 PROTOCOL_FACTS = ("lead_in", "slice")
@@ -156,7 +157,8 @@ def head_facts(base: Head, new: Head) -> Iterator[tuple[str, Any, Any]]:
     """Yield (what, base's, new's) of host, plan, protocol and inputs, the same or not."""
     for where, names in (("host", HOST_FACTS), ("plan", PLAN_FACTS), ("protocol", PROTOCOL_FACTS)):
         for name in names:
-            ours, theirs = (getattr(head, where).get(name) for head in (base, new))
+            usual = IN_EARLIER_PLANS.get(name)
+            ours, theirs = (getattr(head, where).get(name, usual) for head in (base, new))
             yield f"{where} {name}", as_json(ours), as_json(theirs)
     yield "inputs", base.inputs, new.inputs
 

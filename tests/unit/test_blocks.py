@@ -19,13 +19,15 @@ from src.blocks import Prior, Spread
 from src.figures import report
 from src.figures.compare import compare
 from src.figures.results import summarise
-from src.store import transfer
+from src.store import runs, transfer
+from src.store.database import Store
 from src.workers.pool import Pool
 from tests.fake_session import ENGINES, conduct
 from tests.measured import calm, fake_answers, measure, plan
 from tests.unit.test_results import BASELINE, made, only, side
+from tests.unit.test_transfer import store
 
-__all__ = ["calm", "fake_answers"]  # fixtures
+__all__ = ["calm", "fake_answers", "store"]  # fixtures
 
 # --- the conductor
 
@@ -216,22 +218,30 @@ def test_a_comparison_of_runs_knows_of_their_processes():
     assert rows["onnxruntime-int8"].to_baseline.verdict == "tie", "2 % is less than what processes make"
 
 
-def test_a_run_in_blocks_goes_through_a_file():
+def test_a_run_in_blocks_goes_through_a_file_and_a_store(store: Store):
     record = in_blocks(made(TIMES, rounds=60), FACTORS)
     again = transfer.parse(json.dumps(transfer.whole(record)).encode(), "run.json")
     assert json.dumps(again.to_json()) == json.dumps(record.to_json())
     assert len(again.renewed) == 2 * len(TIMES)
+    assert transfer.keep(store, again)
+    assert runs.record(store, "20261124-010203-abcd").to_json() == again.to_json()
+    assert not transfer.keep(store, again), "the same again changes nothing"
     assert summarise(again).results == summarise(record).results
 
 
 def test_real_processes_are_replaced_and_their_difference_is_seen(
     pool: Pool, fakes: None, calm: None, fake_answers: None
 ):
-    """Each process of that engine is a tenth slower than the one before."""
-    asked = plan("fake-slower-each-time", "fake-negative", baseline="fake-sleep-5", blocks=3, precision=0.9)
-    record = measure(pool, asked)
-    assert not record.failures
-    starts = {tuple(record.block_starts(cell)) for cell in record.slices}
+    """One engine is a tenth slower with each process, another answers otherwise in its second."""
+    names = ("fake-slower-each-time", "fake-negative", "fake-another-each-time")
+    record = measure(pool, plan(*names, baseline="fake-sleep-5", blocks=3, precision=0.9))
+    (failure,) = record.failures
+    assert failure.engine == "fake-another-each-time"
+    assert "In a new process it answered a text otherwise (a logit by 2)" in failure.reason
+    another = only(summarise(record), failure.engine)
+    assert another.facts["rounds"] >= 20, "what its first process took stays, with what came later"
+    assert any("failed later" in reason for reason in another.reasons)
+    starts = {tuple(record.block_starts(cell)) for cell in record.slices if cell.engine != failure.engine}
     assert len(starts) == 1, "they are replaced together"
     assert len(starts.pop()) == 2
     row = only(summarise(record), "fake-slower-each-time")
