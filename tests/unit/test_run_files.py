@@ -19,18 +19,15 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """One small run of real engines, with every file it can write."""
     folder = tmp_path_factory.mktemp("run")
     files = {kind: folder / f"run.{kind}" for kind in ("json", "csv", "markdown")}
-    # Two engines, not six, and wide intervals: the tests are about the files. In a spell in which a crowded
-    # host lets nothing count, there are no rows to look at: then it is made again.
-    for _ in range(3):
-        done = run(
-            *("bench", "--engines", "onnxruntime-int8,null,openvino-fp32", "--seq-len", "16"),
-            *("--scope", "model,pipeline", "--percentile", "90", "--precision", "90", "--budget", "30"),
-            *(part for kind, path in files.items() for part in (f"--{kind}", str(path))),
-        )
-        assert done.returncode == 0, done.stderr
-        assert "Differences below" in done.stdout
-        if all(row["verdict"] != "invalid" for row in json.loads(files["json"].read_text())["results"]):
-            break
+    # Two engines, not six, and wide intervals: the tests are about the files. It ends as soon as every cell
+    # counts; in a spell in which a crowded host lets little count, that takes its time.
+    done = run(
+        *("bench", "--engines", "onnxruntime-int8,null,openvino-fp32", "--seq-len", "16"),
+        *("--scope", "model,pipeline", "--percentile", "90", "--precision", "90", "--budget", "200"),
+        *(part for kind, path in files.items() for part in (f"--{kind}", str(path))),
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Differences below" in done.stdout
     return files
 
 
