@@ -94,13 +94,18 @@ def inverse_trigamma(value: float) -> float:
     return x
 
 
+NOT_KNOWN = Spread(1, 0.0, 0.0)  # of a series whose blocks are too short to tell: what the prior tells of one
+
+
 def half_width(spread: Spread, prior: Prior, confidence: float = 0.95) -> float:
     """Return half the interval of the mean of a series' blocks, in logarithms: Student's t with the
-    variance that the series and the prior tell together (Smyth 2004, 4).
+    variance that the series and the prior tell together (Smyth 2004, 4). Infinite where neither tells.
     """
     from scipy.special import stdtrit
 
     freedom = prior.freedom + spread.freedom
+    if not freedom:
+        return math.inf
     variance = (prior.freedom * prior.variance + spread.freedom * spread.variance) / freedom
     return float(stdtrit(freedom, (1 + confidence) / 2)) * math.sqrt(variance / spread.blocks)
 

@@ -18,7 +18,6 @@ from tests.unit.test_results import BASELINE, QUIET
 ENGINES = (BASELINE, BASELINE + TWIN, "onnxruntime-int8", "pytorch-fp32")
 CALL_NS = {BASELINE: 2_000_000, BASELINE + TWIN: 2_000_000, "onnxruntime-int8": 1_000_000}
 RAMP_CALLS = (4, 17)  # of the others, of the baseline: until steady after a switch
-RENEWAL_S = 1.0
 DISTURBED = replace(QUIET, others_cores=0.9)
 FIRST_LOOKS = list(itertools.islice(looks(), 12))
 
@@ -40,6 +39,7 @@ class FakeSession:
     disturbs: Callable[[int, int, Cell], bool] = lambda *_: False
     calls: Callable[[Cell, int, int], Iterable[int]] | None = None
     precise: bool = True
+    renewal_s: float = 1.0
     warms_up_slower: Callable[[Cell], int] = lambda _: 1
 
     def call_ns(self, cell: Cell) -> int:
@@ -58,7 +58,7 @@ class FakeSession:
 
     def renew(self, group: int, from_round: int) -> None:
         self.asked.append(("renews", from_round))
-        self.now += RENEWAL_S
+        self.now += self.renewal_s
         for key, loaded in list(self.record.loaded.items()):
             if key[0] == group and loaded.engine not in self.dead:
                 self.happened(replace(loaded, from_round=from_round))
@@ -150,7 +150,7 @@ def conduct(
     budget = Budget(asked, fake.now, clock=lambda: fake.now)
     for cell in fake.cells(0):
         budget.note_call(key_of(cell), 1, cell.case.sequence_length, fake.call_ns(cell) / 1e9)
-    budget.note_load(RENEWAL_S)
+    budget.note_load(fake.renewal_s)
     patience = FakePatience(quietens)
     observer = Observer(stopped=lambda: stopped(fake), between_rounds=between_rounds)
     rounds = Rounds(

@@ -55,7 +55,10 @@ def measure(rounds: Rounds, group: int) -> None:
 def lengthen(rounds: Rounds, group: int, number: int, round_s: float) -> None:
     """Give cells whose timed calls were not steady a longer lead-in; their rounds begin anew, where there is
     time for as many as a first look needs. `number` is the round that has ended, `round_s` what one takes.
+    Not in a later block: the rounds of all processes before would be lost. What is not steady is noisy.
     """
+    if rounds.blocks > 1:
+        return
     record = rounds.record
     if rounds.clock() + next(looks()) * round_s > rounds.budget.until:
         return

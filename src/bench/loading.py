@@ -134,7 +134,9 @@ class Loading:
         session = self.session
         self.budget.check_load((key, other.threads) for key, (other, _) in session.seated.items())
         worker = self.seat(seat)
+        began = time.monotonic()
         self.answering.ask(seat, worker, engines_left)
+        self.budget.note_load(0.0, time.monotonic() - began)
         self.settle(group, seat, worker)
 
     def seat(self, seat: Seat) -> Handle:

@@ -236,7 +236,9 @@ def accept(plan: Plan) -> tuple[Plan, list[tuple[str, str]]]:
     if not plan.engines:
         raise BadPlan("No engine was asked for. Name at least one.")
     engines, missing = [], []
-    for id in dict.fromkeys((plan.baseline, *plan.engines)):
+    # One configuration has one id, in whatever order its options were asked for.
+    baseline, *asked = (registry.get(id).id for id in (plan.baseline, *plan.engines))
+    for id in dict.fromkeys((baseline, *asked)):
         unavailable = registry.availability(registry.get(id))
         if unavailable:
             missing.append((id, f"{unavailable.reason} {unavailable.remedy}"))
@@ -248,6 +250,7 @@ def accept(plan: Plan) -> tuple[Plan, list[tuple[str, str]]]:
         )
     return replace(
         plan,
+        baseline=baseline,
         engines=tuple(engines),
         sequence_lengths=tuple(dict.fromkeys(plan.sequence_lengths)),
         batch_sizes=tuple(dict.fromkeys(plan.batch_sizes)),

@@ -47,7 +47,8 @@ def leader(figures: Mapping[str, ByRound], alive: Collection[str]) -> str:
 
 
 def behind(ours: ByRound, leaders: ByRound, chance: float, process: float = PROCESS) -> Behind | None:
-    """Return how far a configuration is behind the leader; None with fewer than six common rounds.
+    """Return how far a configuration is behind the leader, as the geometric mean of the ratios; None with
+    fewer than six common rounds.
 
     The bound is one-sided, by Student's t of the logarithms of the ratios, with the variance of two processes
     beside that of the rounds, which counts for more where neighbours are alike (stats.median_error).
@@ -61,7 +62,7 @@ def behind(ours: ByRound, leaders: ByRound, chance: float, process: float = PROC
     alike = autocorrelation(logs)
     of_rounds = float(np.std(logs, ddof=1)) * median_error(alike, count) / math.sqrt(count)
     error = math.hypot(of_rounds, math.sqrt(2) * process)
-    middle = median(logs)
+    middle = float(np.mean(logs))
     bound = middle - float(stdtrit(count - 1, 1 - chance)) * error
     return Behind(math.exp(middle), math.exp(bound))
 

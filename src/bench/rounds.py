@@ -22,6 +22,10 @@ from src.bench.settings import Settings
 from src.progress import Progress
 from src.stats import FEWEST_ROUNDS, looks
 
+MARGIN = (
+    1.5  # of the time for the fewest rounds of a block: slices are repeated, and evidence is taken between
+)
+
 
 class Session(Protocol):
     """What the conductor needs of a session (see session.Session)."""
@@ -59,7 +63,8 @@ class Quiet(Protocol):
 class Rounds:
     """Conducts one run. `calls_s` is the time inside warm-up, lead-in and timed calls, `measuring_s` all of
     it; `round` is the group's last round so far, `setting_up_s` what new processes take until their rounds
-    begin, `loaded_s` how long the loads of earlier groups took.
+    begin, `loaded_s` how long the loads of earlier groups took; `blocks` are begun in the group, and
+    `granted` is how many there is time for; `round_s` is what a round takes.
     """
 
     def __init__(
@@ -87,6 +92,7 @@ class Rounds:
         self.expected = Expected(asked, settings, record)
         self.calls_s = self.measuring_s = 0.0
         self.round, self.setting_up_s, self.loaded_s = 0, 0.0, 0.0
+        self.blocks, self.granted, self.round_s = 0, 1, 0.0
 
     def measure(self, group: int, groups_left: int) -> str:
         """Warm up and measure one group until its end, block after block; return why it ended."""
@@ -94,7 +100,7 @@ class Rounds:
         paced_s = 0.0 if group else paced.reserved_s(self.plan)
         kept_s = (self.budget.deadline - began) * (1 - 1 / groups_left) + paced_s
         stops: list[str] = []
-        self.round = 0
+        self.round, self.blocks, self.round_s = 0, 0, 0.0
         try:
             self.budget.until = self.budget.deadline - kept_s
             self.warm_up(group)
@@ -123,12 +129,14 @@ class Rounds:
         new processes and the rounds that a figure needs. The first is there, and measured in any case.
         """
         left_s = self.budget.deadline - kept_s - self.clock()
-        least_s = FEWEST_ROUNDS * sum(self.expected.slice_s(cell) for cell in self.session.cells(group))
+        expected_s = sum(self.expected.slice_s(cell) for cell in self.session.cells(group))
+        least_s = MARGIN * FEWEST_ROUNDS * max(expected_s, self.round_s)
         next_s = 0.0 if first else self.setting_up_s
         for blocks in range(blocks_left, 0, -1):
             rounds_s = (left_s - next_s - (blocks - 1) * self.setting_up_s) / blocks
             if rounds_s >= least_s or (first and blocks == 1):
                 self.budget.until = self.clock() + next_s + rounds_s
+                self.granted = self.blocks + blocks
                 return blocks
         return 0
 
@@ -136,11 +144,12 @@ class Rounds:
         """Note where there was no time for as many blocks as the plan has."""
         if len(stops) < self.plan.blocks and not {"interrupted", "failed"} & set(stops):
             self.budget.left_out.append(
-                f"Each engine ran in {len(stops)} of {self.plan.blocks} processes: no time was left for more."
+                f"Engines ran in {len(stops)} of {self.plan.blocks} processes: no time was left for more."
             )
 
     def block(self, group: int, again: bool) -> str:
         """Measure one block of rounds, after the first in new processes; return why it ended."""
+        self.blocks += 1
         if again:
             began = self.clock()
             self.renew(group, self.round + 1)
@@ -193,11 +202,12 @@ class Rounds:
                 return "failed"
             self.observer.between_rounds(self.record)
             measured = number - since + 1
+            self.round_s = (self.clock() - began) / measured
             if measured in lead_ins.CHECKS or measured == look:
                 self.expected.learn(self.session.cells(group))
-                lead_ins.lengthen(self, group, number, (self.clock() - began) / measured)
+                lead_ins.lengthen(self, group, number, self.round_s)
             if measured == look:
-                if precise(self.plan, self.record, self.session.cells(group), since):
+                if precise(self.plan, self.record, self.session.cells(group), since, self.granted):
                     return "precision"
                 look = next(next_looks)
         raise AssertionError("rounds have no end of their own")

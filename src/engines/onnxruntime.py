@@ -49,7 +49,7 @@ class OnnxRuntimeEngine(Engine):
         options.inter_op_num_threads = 1
         if hasattr(onnxruntime.InferenceSession, "get_provider_graph_assignment_info"):
             options.add_session_config_entry(ASSIGNMENT, "1")
-        for option, value in engine_options.given(self.spec):
+        for option, value in engine_options.given(self.spec, options.intra_op_num_threads):
             if not engine_options.has_text(library(), option.key):
                 raise RuntimeError("This release ignores the option %s (%s)." % (option.name, option.key))
             options.add_session_config_entry(option.key, value)

@@ -14,6 +14,7 @@ from src.engines.spec import EngineSpec
 from src.errors import Explained
 
 SEPARATOR = "~"
+LONGEST_ID = 71  # what files of runs take, see store/transfer.py
 Chosen = Tuple[Tuple[str, str], ...]
 
 
@@ -34,6 +35,7 @@ class Option:
     usual: str
     about: str
     precisions: Tuple[str, ...] = ()
+    shares: bool = False  # of threads that share work: one alone has nothing of it
 
 
 THREADS = Option(
@@ -53,6 +55,7 @@ ONNX_RUNTIME = (
         {"off": "0"},
         "on",
         "Whether threads that wait for work spin, which answers sooner and keeps CPUs busy.",
+        shares=True,
     ),
     Option(
         "spin-us",
@@ -60,6 +63,7 @@ ONNX_RUNTIME = (
         {"50": "50", "200": "200", "1000": "1000"},
         "as it comes",
         "For how many µs a thread spins before it sleeps; from release 1.25 on.",
+        shares=True,
     ),
     Option(
         "block",
@@ -67,6 +71,7 @@ ONNX_RUNTIME = (
         {"2": "2", "4": "4", "8": "8"},
         "0",
         "Into how many blocks a thread's work is cut, so that one that is held up leaves some to the others.",
+        shares=True,
     ),
     Option(
         "denormals",
@@ -118,14 +123,18 @@ OPENVINO = (
     ),
 )
 
-OPTIONS: Dict[str, Tuple[Option, ...]] = {"onnxruntime": ONNX_RUNTIME, "openvino": OPENVINO}
+# By what a row is implemented with: the same runtime with another's kernels has other options.
+OPTIONS: Dict[str, Tuple[Option, ...]] = {
+    "src.engines.onnxruntime:OnnxRuntimeEngine": ONNX_RUNTIME,
+    "src.engines.onnxruntime:PortableEngine": ONNX_RUNTIME,
+    "src.engines.openvino:OpenVinoEngine": OPENVINO,
+    "src.engines.openvino:OpenVinoDynamicEngine": OPENVINO,
+}
 
 
 def of_row(spec: EngineSpec) -> Tuple[Option, ...]:
     """Return the options of a row."""
-    if spec.device != "cpu":
-        return ()
-    options = OPTIONS.get(spec.runtime, ())
+    options = OPTIONS.get(spec.implementation, ())
     return tuple(one for one in options if not one.precisions or spec.precision in one.precisions)
 
 
@@ -141,9 +150,12 @@ def configured(spec: EngineSpec, words: Iterable[str]) -> EngineSpec:
             raise BadOption("“%s” is no option of %s. %s" % (word, spec.id, choices(spec)))
         chosen[name] = value
     ordered: Chosen = tuple((name, chosen[name]) for name in known if name in chosen)
+    id = SEPARATOR.join([spec.id, *("%s=%s" % pair for pair in ordered)])
+    if len(id) > LONGEST_ID:
+        raise BadOption("“%s” is longer than %d characters. Ask for fewer options." % (id, LONGEST_ID))
     return replace(
         spec,
-        id=SEPARATOR.join([spec.id, *("%s=%s" % pair for pair in ordered)]),
+        id=id,
         title=", ".join([spec.title, *("%s %s" % pair for pair in ordered)]),
         options=ordered,
     )
@@ -158,12 +170,23 @@ def choices(spec: EngineSpec) -> str:
     return "Choose of %s, each once." % "; ".join(words)
 
 
-def given(spec: EngineSpec) -> List[Tuple[Option, Any]]:
-    """Return what a configured row gives its runtime: options, and the runtime's own values. Without those
-    that the runtime has no name for.
+def row_of(id: str) -> str:
+    """Return the id of an engine without its options."""
+    return id.partition(SEPARATOR)[0]
+
+
+def given(spec: EngineSpec, threads: int = 2) -> List[Tuple[Option, Any]]:
+    """Return what a configured row that uses so many threads gives its runtime: options, and the runtime's
+    own values. Without those that the runtime has no name for. Raises RuntimeError for what one thread alone
+    has nothing of.
     """
     known = {option.name: option for option in of_row(spec)}
     pairs = [(known[name], known[name].values[value]) for name, value in spec.options]
+    for option, _ in pairs:
+        if option.shares and threads == 1:
+            raise RuntimeError(
+                "With one thread the option %s does nothing. Give it more threads." % option.name
+            )
     return [(option, value) for option, value in pairs if option.key]
 
 

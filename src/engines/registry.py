@@ -277,6 +277,8 @@ def engine_class(spec: EngineSpec) -> Type[Engine]:
 
 def availability(spec: EngineSpec) -> Optional[Missing]:
     """Return None when the engine can run on this host, else why not and what to do."""
+    if spec.options:
+        return availability(get(options.row_of(spec.id)))
     offered = os.environ.get(OFFERED_VARIABLE)
     if offered and spec in ENGINES and spec.answers and spec.id not in offered.split(","):
         return Missing("It is not offered here.", "Add it to AWIY_ENGINES, or unset that.")

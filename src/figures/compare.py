@@ -58,8 +58,10 @@ def ratio_of_medians(new: list[float], base: list[float], *half_widths: float) -
     wider = max(median_error(autocorrelation(rounds), len(rounds)) for rounds in (new, base))
     low, high = min(ratio, float(bounds.low)), max(ratio, float(bounds.high))
     interval = ratio * (low / ratio) ** wider, ratio * (high / ratio) ** wider
-    interval = widened(ratio, interval, math.hypot(*half_widths))
-    return Ratio(ratio, interval, min(len(new), len(base)))
+    half = math.hypot(*half_widths)
+    return Ratio(
+        ratio, widened(ratio, interval, half) if math.isfinite(half) else None, min(len(new), len(base))
+    )
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
+import numpy as np
+
 from src import blocks
 from src.bench.record import Cell, Record, round_medians
 from src.blocks import Prior, Spread
 from src.facts import Facts
 from src.figures.run import Interval
-from src.stats import Ratio, median_interval, paired_ratio
+from src.stats import LEAST_SURE, Ratio, certified_percentile, median_interval, paired_ratio
 
 ByRound = dict[int, float]
 END = 2**62
@@ -40,14 +42,19 @@ class Kind:
     spreads: dict[Cell, Spread]
     prior: Prior
 
-    def half_width(self, cell: Cell) -> float:
-        """Return half the interval of a cell's figure by its processes, in logarithms; 0 where it had one."""
+    def half_width(self, cell: Cell, confidence: float = 0.95) -> float:
+        """Return half the interval of a cell's figure by its processes, in logarithms; 0 where it had one,
+        and infinite where it had several of which nothing is known.
+        """
         spread = self.spreads.get(cell)
-        return blocks.half_width(spread, self.prior) if spread else 0.0
+        return blocks.half_width(spread, self.prior, confidence) if spread else 0.0
 
     def interval(self, cell: Cell, figure: float, interval: Interval | None) -> Interval | None:
-        """Return the interval of a cell's figure, as wide as its processes are apart."""
-        return interval and blocks.widened(figure, interval, self.half_width(cell))
+        """Return the interval of a cell's figure, as wide as its processes are apart; None where that is not
+        known.
+        """
+        half = self.half_width(cell)
+        return blocks.widened(figure, interval, half) if interval and math.isfinite(half) else None
 
 
 class Processes:
@@ -65,11 +72,12 @@ class Processes:
     def kind(self, figures: Callable[[Cell], ByRound]) -> Kind:
         spreads: dict[Cell, Spread] = {}
         for cell in self.record.slices:
-            if starts := self.record.block_starts(cell):
-                spread = blocks.spread(by_block(figures(cell), starts))
-                spreads |= {cell: spread} if spread else {}
-        engines = {cell.engine: spread.freedom for cell, spread in spreads.items()}
-        return Kind(spreads, blocks.prior(spreads.values(), sum(engines.values())))
+            parts = [part for part in by_block(figures(cell), self.record.block_starts(cell)) if part]
+            if len(parts) > 1:
+                spreads[cell] = blocks.spread(parts) or blocks.NOT_KNOWN
+        known = {cell: spread for cell, spread in spreads.items() if spread != blocks.NOT_KNOWN}
+        engines = {cell.engine: spread.freedom for cell, spread in known.items()}
+        return Kind(spreads, blocks.prior(known.values(), sum(engines.values())))
 
     def round_ratios(self, cell: Cell) -> ByRound:
         """Return a cell's figure ÷ the baseline's in the same round; none for the baseline itself."""
@@ -89,13 +97,20 @@ class Processes:
         pair = paired_ratio(round_medians_ms(self.record, cell), round_medians_ms(self.record, other))
         return pair and replace(pair, ci95=self.ratios.interval(cell, pair.ratio, pair.ci95))
 
+    def certified(self, cell: Cell, slices: list[np.ndarray], rank: int) -> float | None:
+        """Return what a percentile of a cell's calls is at most, with 99 % confidence: that of its processes,
+        times what those may be better than most; None where either is not known.
+        """
+        bound, half = certified_percentile(slices, rank), self.medians.half_width(cell, 1 - 2 * LEAST_SURE)
+        return bound * math.exp(half) if bound and math.isfinite(half) else None
+
     def told(self, cell: Cell) -> Facts | None:
         """Return {processes, apart, share}: how many an engine had, their standard deviation as a share of
         the ratio to the baseline, and its part of the variance that the interval allows for; None for one
         process, and for the baseline.
         """
         spread = self.ratios.spreads.get(cell)
-        if not spread:
+        if not spread or spread == blocks.NOT_KNOWN:
             return None
         apart = math.sqrt(spread.of_processes)
         share = spread.of_processes / spread.variance if spread.variance else 0.0

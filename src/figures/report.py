@@ -225,7 +225,15 @@ ENDINGS = {
 
 def ending(run: Run) -> str:
     """Return in words why a run stopped, and after how many rounds."""
-    return f"{ENDINGS.get(run.head.stopped, '')} {run.head.rounds} rounds. {processes(run)}".strip()
+    asked, told = run.head.plan.get("precision", 1.0), processes(run)
+    ratios = [ratio for row in run.results for ratio in row.ratios.values()]
+    widths = [(one.ci95[1] - one.ci95[0]) / 2 / one.ratio for one in ratios if one.ci95]
+    stopped = ENDINGS.get(run.head.stopped, "")
+    if run.head.stopped == "precision" and told and max(widths, default=0.0) > asked:
+        stopped = (
+            "It stopped as the rounds of each block were as precise as asked; its processes differ by more."
+        )
+    return f"{stopped} {run.head.rounds} rounds. {told}".strip()
 
 
 def processes(run: Run) -> str:
@@ -234,13 +242,13 @@ def processes(run: Run) -> str:
     if not told:
         return ""
     apart, share = (median([blocks[name] for blocks in told]) for name in ("apart", "share"))
-    ran = f"Each engine ran in {max(blocks['processes'] for blocks in told)} processes, one after another:"
+    ran = f"Engines ran in {max(blocks['processes'] for blocks in told)} processes, one after another:"
     cells = f"middle of {len(told)} cells"
     if apart < LEAST_APART:
-        return f"{ran} from one to the next ratios differ no more than their rounds make them ({cells})."
+        return f"{ran} no difference of ratios from one to the next could be seen ({cells})."
     return (
         f"{ran} from one to the next ratios differ by {100 * apart:.1f} % (standard deviation, {cells}), "
-        f"{100 * share:.0f} % of the variance that the intervals allow for."
+        f"{100 * share:.0f} % of the variance of their blocks."
     )
 
 

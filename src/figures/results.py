@@ -39,7 +39,6 @@ from src.model import fingerprint
 from src.stats import (
     Ratio,
     autocorrelation,
-    certified_percentile,
     geometric_mean,
     median,
     noise_floor,
@@ -130,9 +129,9 @@ def row(processes: Processes, cell: Cell, pairs: Floors) -> Result:
         p90_ms=percentile(times_ms, 90),
         p95_ms=percentile(times_ms, 95),
         p99_ms=percentile(times_ms, 99),
-        p90_bound_ms=certified_percentile(by_slice, 90),
-        p95_bound_ms=certified_percentile(by_slice, 95),
-        p99_bound_ms=certified_percentile(by_slice, 99),
+        p90_bound_ms=processes.certified(cell, by_slice, 90),
+        p95_bound_ms=processes.certified(cell, by_slice, 95),
+        p99_bound_ms=processes.certified(cell, by_slice, 99),
         # Of a run that paused before each call it would tell less than what a machine can answer.
         throughput_per_s=1000 * case.batch_size / mean if mean and not record.begun.plan["pace_s"] else None,
         load_s=loaded.load_s,

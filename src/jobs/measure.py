@@ -62,6 +62,8 @@ class Measuring:
             case Begun():
                 self.began = time.monotonic()  # as the budget does, once the host's lock is held
                 queue.tell(self.store, self.job.id, run_id=event.id)
+            case Loaded() if event.from_round > 1:
+                pass  # known already; a draw takes time that the next block needs
             case Failed() | Loaded():
                 self.draw()
             case Slice():

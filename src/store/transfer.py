@@ -217,6 +217,8 @@ def checked(events: Iterator[Event], name: str) -> Record:
                 check_lead_in(event, record, refuse)
             if isinstance(event, Slice | Warmed | LeadIn):
                 check_case(event.case, refuse)
+            if isinstance(event, Loaded) and not 1 <= event.from_round <= LARGEST_NUMBER:
+                raise refuse("a process has a first round that cannot be.")
             if not isinstance(event, Failed) and not 0 <= event.group <= LARGEST_NUMBER:
                 raise refuse(f"there is no group {str(event.group)[:20]}.")
             if event_checks.longest_text(event) > LONGEST_TEXT:

@@ -41,7 +41,7 @@ def marker(spec: EngineSpec) -> str:
     """Return the engine's marker: that of its precision, another for each variant of a runtime. With another
     release of its runtime, or with options, it looks as its row does.
     """
-    id = without_version(spec.id.partition(options.SEPARATOR)[0])
+    id = without_version(options.row_of(spec.id))
     rows = [row.id for row in all_engines() if (row.runtime, row.precision) == (spec.runtime, spec.precision)]
     symbols = MARKERS.get(spec.precision, ("x",))
     return symbols[rows.index(id) % len(symbols) if id in rows else 0]

@@ -5,20 +5,27 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from src import cpu
+from src.bench import plan
+from src.bench.events import TWIN
 from src.bench.sentence_result import SentenceResult
 from src.engines import onnxruntime, options, registry
 from src.engines.options import Option
 from src.engines.rows import BF16_FLAGS
+from src.figures import report
+from src.figures.results import summarise
 from src.model import cache
-from src.store import transfer
+from src.store import ort_csv, transfer
 from src.ui import style
 from tests.every_engine import MODEL, answered
+from tests.unit.test_results import BASELINE, made
 
 FUSED = "onnxruntime-int8-fused"
-MANY = f"{FUSED}~threads=1~spin=off~block=4~denormals=zero"
+MANY = f"{FUSED}~threads=1~denormals=zero"
+SHARED = (f"{FUSED}~spin=off~block=4", f"{FUSED}~spin-us=200")
 OPENVINO = "openvino-fp32~threads=1~denormals=zero~pinning=on~snippets=off"
 BF16_REST = "openvino-int8~rest=bf16"
 ALL = [
@@ -39,13 +46,49 @@ def test_each_value_makes_an_engine_of_its_own_that_looks_like_its_row(
     assert transfer.ENGINE.fullmatch(made.id), "it can be in a file"
     assert style.marker(made) == style.marker(spec)
     assert style.colour(made) == style.colour(spec)
-    assert registry.availability(made) == registry.engine_class(spec).availability(spec)
+    assert registry.availability(made) == registry.availability(spec)
 
 
 def test_one_configuration_has_one_id():
-    made = registry.get(f"{FUSED}~denormals=zero~block=4~spin=off~threads=1")
+    made = registry.get(f"{FUSED}~denormals=zero~threads=1")
     assert made.id == MANY
     assert registry.get(made.id) == made
+
+
+@pytest.mark.parametrize("row", list(dict.fromkeys(spec.id for spec, *_ in ALL)))
+def test_all_options_together_fit_into_a_file_or_are_refused(row: str):
+    words = [f"{option.name}={next(iter(option.values))}" for option in options.of_row(registry.get(row))]
+    id = "~".join([row, *words])
+    if transfer.ENGINE.fullmatch(id):
+        assert registry.get(id).id == id
+    else:
+        with pytest.raises(registry.UnknownEngine, match="Ask for fewer options"):
+            registry.get(id)
+
+
+def test_a_plan_has_one_id_of_one_configuration(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("AWIY_ENGINES")
+    ids = (MANY, f"{FUSED}~denormals=zero~threads=1")
+    accepted, _ = plan.accept(replace(plan.preset("quick"), engines=ids))
+    assert accepted.engines == (registry.BASELINE, MANY)
+
+
+def test_another_provider_of_the_runtime_has_other_options():
+    for id in ("onnxruntime-openvino-fp32", "onnxruntime-onednn-fp32", "onnxruntime-cuda-fp32"):
+        assert options.of_row(registry.get(id)) == ()
+
+
+def test_a_csv_of_ours_is_read_with_its_engines():
+    run = summarise(made({BASELINE: 2.0, BASELINE + TWIN: 2.0, MANY: 1.0}))
+    read = ort_csv.parse(report.to_csv(run).encode(), "run.csv")
+    assert {row.engine for row in read.results} == {BASELINE, MANY}
+
+
+def test_what_is_not_offered_is_not_offered_with_options(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("AWIY_ENGINES", "onnxruntime-int8")
+    missing = registry.availability(registry.get(MANY))
+    assert missing
+    assert missing.reason == "It is not offered here."
 
 
 def test_of_a_release_too():
@@ -81,9 +124,9 @@ def test_a_key_that_a_library_does_not_have_is_seen(tmp_path: Path):
 class TestForReal:
     @pytest.fixture(scope="class")
     def answer(self) -> Iterator[SentenceResult]:
-        yield from answered([FUSED, MANY, f"{FUSED}~spin-us=200", f"{FUSED}~gelu=fast", OPENVINO, BF16_REST])
+        yield from answered([FUSED, MANY, f"{FUSED}~gelu=fast", OPENVINO, BF16_REST])
 
-    @pytest.mark.parametrize("id", [MANY, f"{FUSED}~spin-us=200", f"{FUSED}~gelu=fast", OPENVINO])
+    @pytest.mark.parametrize("id", [MANY, f"{FUSED}~gelu=fast", OPENVINO])
     def test_it_answers_and_tells_what_it_was_asked(self, answer: SentenceResult, id: str):
         found = next(one for one in answer.engines if one.engine == id)
         assert found.label == "positive"
@@ -105,9 +148,24 @@ class TestForReal:
             (failure,) = [one for one in answer.failures if one.engine == BF16_REST]
             assert "OpenVINO ignores the option rest (INFERENCE_PRECISION_HINT) here" in failure.reason
 
+    def test_options_of_threads_that_share_work_are_given_to_two_and_refused_by_one(self):
+        ids = np.array([[101, 2023, 2003, 2307, 102]], dtype=np.int64)
+        answers = []
+        for id in (FUSED, *SHARED):
+            spec = registry.get(id)
+            engine = onnxruntime.OnnxRuntimeEngine(spec)
+            folder = str(cache.required(str(spec.recipe), MODEL).folder)
+            engine.load(folder, 2)
+            answers.append(engine.infer(ids, np.ones_like(ids), np.zeros_like(ids)))
+            assert engine.facts().get("options", {}) == dict(spec.options)
+            if spec.options:
+                with pytest.raises(RuntimeError, match="With one thread the option spin"):
+                    engine.load(folder, 1)
+        assert np.ptp(answers, axis=0).max() < 1e-4
+
     def test_what_a_release_ignores_is_a_failure(self, monkeypatch: pytest.MonkeyPatch):
         unknown = Option("made-up", "session.no_such_key", {"on": "1"}, "off", "Nothing.")
-        monkeypatch.setitem(options.OPTIONS, "onnxruntime", (unknown,))
+        monkeypatch.setitem(options.OPTIONS, registry.get(FUSED).implementation, (unknown,))
         spec = registry.get(f"{FUSED}~made-up=on")
         folder = cache.required(str(spec.recipe), MODEL).folder
         with pytest.raises(RuntimeError, match=r"ignores the option made-up \(session.no_such_key\)"):
