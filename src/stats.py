@@ -2,7 +2,7 @@
 
 import math
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -185,9 +185,14 @@ class Ratio:
         return (self.ci95[1] - self.ci95[0]) / 2 / self.ratio if self.ci95 else math.inf
 
 
-def paired_ratio(ours: dict[int, float], theirs: dict[int, float]) -> Ratio | None:
+def round_ratios(ours: Mapping[int, float], theirs: Mapping[int, float]) -> dict[int, float]:
+    """Return the ratios of two cells' figures in their common rounds, in the order of these."""
+    return {round: ours[round] / theirs[round] for round in sorted(ours.keys() & theirs.keys())}
+
+
+def paired_ratio(ours: Mapping[int, float], theirs: Mapping[int, float]) -> Ratio | None:
     """Return the ratio of two cells' figures by round, or None where no round has both."""
-    ratios = [ours[round] / theirs[round] for round in sorted(ours.keys() & theirs.keys())]
+    ratios = list(round_ratios(ours, theirs).values())
     return Ratio(median(ratios), median_interval(ratios), len(ratios)) if ratios else None
 
 

@@ -50,7 +50,8 @@ class OutOfBudget(Exception):
 
 class Budget:
     """The budget of one run while it is spent. Times are monotonic seconds; `until` is the end of the block
-    of rounds that is measured. `loads_s` is what all loads took, `longest_load_s` the longest.
+    of rounds that is measured. `loads_s` is what all loads and first answers took,
+    `longest_load_s` the longest load.
     """
 
     def __init__(
@@ -80,10 +81,10 @@ class Budget:
         """Tell whether nothing is left."""
         return self.left_s() <= 0
 
-    def note_load(self, load_s: float, answers_s: float = 0.0) -> None:
-        """Take the time of one load, and that of its first answers."""
-        self.loads_s += load_s + answers_s
-        self.longest_load_s = max(self.longest_load_s, load_s)
+    def note_load(self, seconds: float) -> None:
+        """Take the time of one load, without the answers that follow it."""
+        self.loads_s += seconds
+        self.longest_load_s = max(self.longest_load_s, seconds)
 
     def note_call(self, worker: str, batch: int, length: int, call_s: float) -> None:
         """Take the time of one call of a worker."""

@@ -52,15 +52,15 @@ def measure(rounds: Rounds, group: int) -> None:
         session.happened(LeadIn(*cell, from_round=1, calls=needed, visits=tuple(seen)))
 
 
-def lengthen(rounds: Rounds, group: int, number: int, round_s: float) -> None:
+def lengthen(rounds: Rounds, group: int) -> None:
     """Give cells whose timed calls were not steady a longer lead-in; their rounds begin anew, where there is
-    time for as many as a first look needs. `number` is the round that has ended, `round_s` what one takes.
-    Not in a later block: the rounds of all processes before would be lost. What is not steady is noisy.
+    time for as many as a first look needs. Not in a later block: the rounds of all processes before would be
+    lost. What is not steady is noisy.
     """
     if rounds.blocks > 1:
         return
     record = rounds.record
-    if rounds.clock() + next(looks()) * round_s > rounds.budget.until:
+    if rounds.clock() + next(looks()) * rounds.round_s > rounds.budget.until:
         return
     for cell in rounds.session.cells(group):
         slices = record.undisturbed(cell)
@@ -72,4 +72,4 @@ def lengthen(rounds: Rounds, group: int, number: int, round_s: float) -> None:
         before = expected.lead_in(cell)
         calls = ramp.longer(before, expected.calls(cell), expected.call_s(cell))
         if calls > before:
-            rounds.session.happened(LeadIn(*cell, from_round=number + 1, calls=calls, visits=()))
+            rounds.session.happened(LeadIn(*cell, from_round=rounds.round + 1, calls=calls, visits=()))

@@ -136,7 +136,7 @@ class Loading:
         worker = self.seat(seat)
         began = time.monotonic()
         self.answering.ask(seat, worker, engines_left)
-        self.budget.note_load(0.0, time.monotonic() - began)
+        self.budget.loads_s += time.monotonic() - began
         self.settle(group, seat, worker)
 
     def seat(self, seat: Seat) -> Handle:

@@ -12,7 +12,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from src import blocks
-from src.stats import FEWEST_ROUNDS, LEAST_NOISE_FLOOR, autocorrelation, median, median_error, median_interval
+from src.stats import (
+    FEWEST_ROUNDS,
+    LEAST_NOISE_FLOOR,
+    autocorrelation,
+    median,
+    median_error,
+    median_interval,
+    round_ratios,
+)
 
 ByRound = Mapping[int, float]
 # After these rounds it is seen who is slower. The chance to drop the best in a whole race is at most CHANCE,
@@ -36,7 +44,7 @@ class Behind:
 
 def paired_logs(ours: ByRound, theirs: ByRound) -> list[float]:
     """Return the logarithms of the ratios of two configurations in their common rounds, in their order."""
-    return [math.log(ours[round] / theirs[round]) for round in sorted(ours.keys() & theirs.keys())]
+    return [math.log(ratio) for ratio in round_ratios(ours, theirs).values()]
 
 
 def leader(figures: Mapping[str, ByRound], alive: Collection[str]) -> str:
@@ -115,7 +123,7 @@ def confirmed(
     others = [name for name in figures if name != first]
     ratios = {
         name: [
-            [mine[round] / theirs[round] for round in sorted(mine.keys() & theirs.keys())]
+            list(round_ratios(mine, theirs).values())
             for mine, theirs in zip(figures[name], figures[first], strict=True)
         ]
         for name in others

@@ -205,7 +205,7 @@ class Rounds:
             self.round_s = (self.clock() - began) / measured
             if measured in lead_ins.CHECKS or measured == look:
                 self.expected.learn(self.session.cells(group))
-                lead_ins.lengthen(self, group, number, self.round_s)
+                lead_ins.lengthen(self, group)
             if measured == look:
                 if precise(self.plan, self.record, self.session.cells(group), since, self.granted):
                     return "precision"

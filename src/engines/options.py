@@ -14,7 +14,7 @@ from src.engines.spec import EngineSpec
 from src.errors import Explained
 
 SEPARATOR = "~"
-LONGEST_ID = 71  # what files of runs take, see store/transfer.py
+LONGEST_ID = 71  # what files of runs and the store take
 Chosen = Tuple[Tuple[str, str], ...]
 
 
@@ -46,6 +46,13 @@ THREADS = Option(
     "How many of the threads given it uses. One alone hands nothing over: short texts may not be worth that.",
 )
 
+
+def zero_denormals(key: str, value: Any) -> Option:
+    """Return the option to take numbers next to zero for zero, by a runtime's own name of it."""
+    about = "Whether numbers next to zero are taken for zero, which some CPUs compute faster."
+    return Option("denormals", key, {"zero": value}, "kept", about)
+
+
 # Kernels and session keys: onnxruntime_session_options_config_keys.h of ONNX Runtime 1.32.
 ONNX_RUNTIME = (
     THREADS,
@@ -62,7 +69,7 @@ ONNX_RUNTIME = (
         "session.intra_op.spin_duration_us",
         {"50": "50", "200": "200", "1000": "1000"},
         "as it comes",
-        "For how many µs a thread spins before it sleeps; from release 1.25 on.",
+        "For how many µs a thread spins before it sleeps; from release 1.26.0 on.",
         shares=True,
     ),
     Option(
@@ -73,13 +80,7 @@ ONNX_RUNTIME = (
         "Into how many blocks a thread's work is cut, so that one that is held up leaves some to the others.",
         shares=True,
     ),
-    Option(
-        "denormals",
-        "session.set_denormal_as_zero",
-        {"zero": "1"},
-        "kept",
-        "Whether numbers next to zero are taken for zero, which some CPUs compute faster.",
-    ),
+    zero_denormals("session.set_denormal_as_zero", "1"),
     Option(
         "gelu",
         "optimization.enable_gelu_approximation",
@@ -100,13 +101,7 @@ OPENVINO = (
         "In what precision the rest of an INT8 file is computed; BF16 where the CPU has it.",
         ("int8",),
     ),
-    Option(
-        "denormals",
-        "CPU_DENORMALS_OPTIMIZATION",
-        {"zero": True},
-        "kept",
-        "Whether numbers next to zero are taken for zero, which some CPUs compute faster.",
-    ),
+    zero_denormals("CPU_DENORMALS_OPTIMIZATION", True),
     Option(
         "pinning",
         "ENABLE_CPU_PINNING",

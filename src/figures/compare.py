@@ -205,23 +205,27 @@ def compare_results(ours: Result, theirs: Result, base: Side, new: Side) -> Row:
         latency=Change(new_ms / base_ms, None, None) if base_ms and new_ms else None,
         to_baseline=None,
     )
-    if base.record is None or new.record is None or base.processes is None or new.processes is None:
+    before, after = base.processes, new.processes
+    if before is None or after is None:
         return row
-    cell, other = cell_of(ours, base.record), cell_of(theirs, new.record)
+    cell, other = cell_of(ours, before.record), cell_of(theirs, after.record)
     floor = max(
         side.floors.get((side_cell.group, side_cell.case), (None, LEAST_NOISE_FLOOR, ""))[1]
         for side, side_cell in ((base, cell), (new, other))
     )
-    before, after = round_medians_ms(base.record, cell), round_medians_ms(new.record, other)
-    medians = base.processes.medians.half_width(cell), new.processes.medians.half_width(other)
-    latency = ratio_of_medians(list(after.values()), list(before.values()), *medians)
+    latency = ratio_of_medians(
+        list(round_medians_ms(after.record, other).values()),
+        list(round_medians_ms(before.record, cell).values()),
+        before.medians.half_width(cell),
+        after.medians.half_width(other),
+    )
     relative = None
     if ours.engine != registry.NULL and base.run.head.plan["baseline"] == new.run.head.plan["baseline"]:
         relative = ratio_of_medians(
-            list(new.processes.round_ratios(other).values()),
-            list(base.processes.round_ratios(cell).values()),
-            base.processes.ratios.half_width(cell),
-            new.processes.ratios.half_width(other),
+            list(after.round_ratios(other).values()),
+            list(before.round_ratios(cell).values()),
+            before.ratios.half_width(cell),
+            after.ratios.half_width(other),
         )
     return replace(
         row, noise_floor=floor, latency=change(latency, floor), to_baseline=change(relative, floor)

@@ -12,7 +12,7 @@ from src.bench.record import Cell, Record, round_medians
 from src.blocks import Prior, Spread
 from src.facts import Facts
 from src.figures.run import Interval
-from src.stats import LEAST_SURE, Ratio, certified_percentile, median_interval, paired_ratio
+from src.stats import LEAST_SURE, Ratio, certified_percentile, median_interval, paired_ratio, round_ratios
 
 ByRound = dict[int, float]
 END = 2**62
@@ -84,8 +84,7 @@ class Processes:
         other = cell._replace(engine=self.baseline)
         if cell == other or other not in self.record.slices:
             return {}
-        ours, theirs = round_medians_ms(self.record, cell), round_medians_ms(self.record, other)
-        return {number: ours[number] / theirs[number] for number in sorted(ours.keys() & theirs.keys())}
+        return round_ratios(round_medians_ms(self.record, cell), round_medians_ms(self.record, other))
 
     def median_interval(self, cell: Cell, medians: ByRound, figure: float) -> Interval | None:
         """Return the interval of a cell's median."""

@@ -37,6 +37,7 @@ from src.bench.events import (
     from_json,
 )
 from src.bench.record import Record
+from src.engines.options import LONGEST_ID
 from src.errors import Explained
 from src.facts import Facts
 from src.figures import results
@@ -50,7 +51,7 @@ from src.store.reading import NoJson
 
 LARGEST_MB = 64  # a run of the preset `full` has some 30
 MOST_EVENTS, MOST_CELLS = 200_000, 5_000
-ENGINE = re.compile(r"[a-z0-9][a-z0-9.@~=-]{0,70}")
+ENGINE = re.compile(rf"[a-z0-9][a-z0-9.@~=-]{{0,{LONGEST_ID - 1}}}")
 HASH = "events_sha256"
 LONGEST_TEXT = 5_000
 STOPPED = ("precision", "budget", "interrupted", "failed")
