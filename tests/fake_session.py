@@ -53,6 +53,10 @@ class FakeSession:
         alive = [engine for engine in ENGINES if engine not in self.dead]
         return [Cell(group, engine, case) for engine in alive for case in self.plan.cases]
 
+    def drop(self, engine: str) -> None:
+        self.asked.append(("drops", engine))
+        self.dead.add(engine)
+
     def let_sentences_go_first(self) -> None:
         self.asked.append(("gives way",))
 

@@ -18,6 +18,7 @@ from src.accuracy.accuracy_result import from_json as from_json_of_accuracy
 from src.accuracy.datasets import SENTENCES, read_csv
 from src.accuracy.gate import HOLDS, MISSES, NOT_PROVEN
 from src.engines import registry
+from src.engines.options import row_of
 from src.errors import Explained
 from src.facts import Facts
 from src.home import locked, write_whole
@@ -27,6 +28,7 @@ from src.model.fingerprint import Fingerprint
 log = logging.getLogger(__name__)
 ANSWER_TOLERANCE = 0.05  # of a logit
 MEASURED, STORED, DEFINITION = "measured here", "stored with the model", "it is what others are held against"
+AS_ITS_ROW = "its row's, as which it answers"
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,9 @@ def of(fingerprint: Fingerprint) -> Known | None:
     statement = stored_engine(fingerprint)
     if statement and confirmed(fingerprint):
         known.append(of_engine(stored(), statement, STORED))
+    if row := row_it_answers_as(fingerprint):
+        of_row = of(row)
+        known.append(of_row and replace(of_row, origin=AS_ITS_ROW))
     best = most(known)
     if fingerprint.engine == registry.ACCURACY_BASELINE:
         return replace(best, state=HOLDS) if best else Known(HOLDS, DEFINITION)
@@ -122,11 +127,14 @@ def stored() -> Accuracy:
 
 
 def stored_engine(fingerprint: Fingerprint) -> EngineAccuracy | None:
-    """Return what is stored of this very file: engine, weights and SHA-256 are the same."""
-    same = ("engine", "model", "artifact_sha256")
-    ours = [getattr(fingerprint, name) for name in same]
+    """Return what is stored of this very file: engine, weights and SHA-256 are the same. Options of an engine
+    are no part of a file: whether it answers the same with them is looked at.
+    """
+    same = ("model", "artifact_sha256")
+    ours = [row_of(fingerprint.engine), *(getattr(fingerprint, name) for name in same)]
     for engine in stored().engines:
-        if fingerprint.artifact_sha256 and [getattr(engine.fingerprint, name, "") for name in same] == ours:
+        theirs = [engine.engine, *(getattr(engine.fingerprint, name, "") for name in same)]
+        if fingerprint.artifact_sha256 and theirs == ours:
             return engine
     return None
 
@@ -170,7 +178,7 @@ def confirm(fingerprint: Fingerprint, answer: Callable[[list[str]], Iterable[tup
     """
     if not fingerprint.complete or not stored_engine(fingerprint) or looked_at(fingerprint):
         return
-    answers = embedded.stored_answers().get(fingerprint.engine)
+    answers = embedded.stored_answers().get(row_of(fingerprint.engine))
     if answers is None:
         return
     texts = [text for text, _ in read_csv(SENTENCES)]
@@ -180,12 +188,38 @@ def confirm(fingerprint: Fingerprint, answer: Callable[[list[str]], Iterable[tup
         "stated": stored().measured_at,
         **compare_answers(logits, answers),
     }
+    keep_confirmation(seen, fingerprint.engine)
+
+
+def keep_confirmation(seen: Facts, engine: str) -> None:
+    """Keep what was seen of an engine's answers, or log why that cannot be."""
     path = confirmations_file()
     try:
         with locked(path.with_name(".confirmed.lock")):
             write_whole(path, json.dumps([*confirmations(), seen], indent=1))
     except (OSError, Explained):
-        log.exception("what was seen of the answers of %s cannot be kept", fingerprint.engine)
+        log.exception("what was seen of the answers of %s cannot be kept", engine)
+
+
+def hold_against_row(
+    fingerprint: Fingerprint, row: Fingerprint, logits: list[list[float]], of_row: list[list[float]]
+) -> None:
+    """Keep whether an engine with options answers as its row does: what is known of that is true of it, too.
+    Logits [n, 2] are those of the same texts.
+    """
+    if fingerprint.complete and row.complete:
+        seen = {"fingerprint": asdict(fingerprint), "row": asdict(row), **compare_answers(logits, of_row)}
+        keep_confirmation(seen, fingerprint.engine)
+
+
+def row_it_answers_as(fingerprint: Fingerprint) -> Fingerprint | None:
+    """Return the row as which an engine with options was seen to answer here; None for what was not."""
+    if row_of(fingerprint.engine) == fingerprint.engine:
+        return None
+    for entry in confirmations():
+        if entry.get("fingerprint") == asdict(fingerprint) and entry.get("same") and "row" in entry:
+            return Fingerprint(**entry["row"])
+    return None
 
 
 def compare_answers(logits: list[list[float]], stored: list[list[float]]) -> Facts:

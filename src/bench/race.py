@@ -30,6 +30,8 @@ CHANCE = 0.05
 # In a race each configuration has one process, which may be a bad one: standard deviation of logarithms, as
 # seen between processes of one engine (docs/methodology.md, "What the numbers cannot tell").
 PROCESS = 0.012
+# With so few left there is nothing more to drop: they are confirmed.
+FINALISTS = 8
 # Who may be slower than the fastest by this much is confirmed in more blocks, up to so many.
 TOO_SLOW, MOST_BLOCKS = 0.05, 10
 
@@ -90,19 +92,20 @@ def dropped(
 @dataclass(frozen=True)
 class Finalist:
     """A configuration after its confirmation in several new processes: its figure, the median of all rounds,
-    and its ratio to the fastest with an interval. `tied`: it cannot be told from the fastest.
+    and its ratio to the fastest with an interval (None where too few common rounds count). `tied`: it cannot
+    be told from the fastest.
     """
 
     name: str
     figure: float
     ratio: float
-    ci95: tuple[float, float]
+    ci95: tuple[float, float] | None
     tied: bool
 
     @property
     def open(self) -> bool:
         """Tell whether more blocks would say something: it ties only because little is known of it."""
-        return self.tied and self.ci95[1] > 1 + TOO_SLOW
+        return self.tied and (self.ci95 is None or self.ci95[1] > 1 + TOO_SLOW)
 
 
 def confirmed(
@@ -110,7 +113,7 @@ def confirmed(
 ) -> tuple[Finalist, ...]:
     """Return the finalists, fastest first. `figures` are theirs by block of rounds, each block with new
     processes of all of them; of none a race has seen, or the winner would be flattered. Raises ValueError
-    where they have too few rounds.
+    where none has enough rounds with the fastest.
 
     Who ties is decided for all of them together (Bonferroni): the fastest of several is a lucky one.
     """
@@ -129,7 +132,8 @@ def confirmed(
         for name in others
     }
     spreads = {name: blocks.spread(ratios[name]) for name in others}
-    if not all(spreads.values()):
+    alone = not others and blocks.spread([list(block.values()) for block in figures[first]])
+    if not (alone or any(spreads.values())):
         raise ValueError(f"A confirmation needs two blocks of {FEWEST_ROUNDS} rounds.")
     prior = blocks.prior([spread for spread in spreads.values() if spread], most_freedom(spreads))
     finalists = [Finalist(first, middles[first], 1.0, (1.0, 1.0), True)]
@@ -137,12 +141,13 @@ def confirmed(
     for name in others:
         values = [value for block in ratios[name] for value in block]
         interval, spread = median_interval(values, confidence), spreads[name]
-        assert spread
-        if interval is None:
-            raise ValueError(f"{len(values)} rounds are too few for {len(figures)} finalists.")
-        ratio = median(values)
-        low, high = blocks.widened(ratio, interval, blocks.half_width(spread, prior, confidence))
-        finalists.append(Finalist(name, middles[name], ratio, (low, high), low <= 1 + floor))
+        ratio = median(values) if values else middles[name] / middles[first]
+        ci95 = None
+        if interval and spread:
+            half_width = blocks.half_width(spread, prior, confidence)
+            ci95 = blocks.widened(ratio, interval, half_width)
+        tied = ci95 is None or ci95[0] <= 1 + floor
+        finalists.append(Finalist(name, middles[name], ratio, ci95, tied))
     return tuple(sorted(finalists, key=lambda one: (one.figure, one.name)))
 
 

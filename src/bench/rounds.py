@@ -9,7 +9,7 @@ from collections.abc import Callable
 from itertools import count
 from typing import Protocol
 
-from src.bench import lead_ins, paced
+from src.bench import field, lead_ins, paced, race
 from src.bench.budget import Budget
 from src.bench.events import Event, Slice, Warmed
 from src.bench.expected import Expected
@@ -44,6 +44,8 @@ class Session(Protocol):
     def visit(self, cell: Cell, count: int, offset: int, cap_s: float) -> tuple[int, ...] | None: ...
 
     def slice(self, asked: Ask) -> Slice | None: ...
+
+    def drop(self, engine: str) -> None: ...
 
 
 class Renewal(Protocol):
@@ -206,11 +208,32 @@ class Rounds:
             if measured in lead_ins.CHECKS or measured == look:
                 self.expected.learn(self.session.cells(group))
                 lead_ins.lengthen(self, group)
+            if self.plan.race:
+                over = self.race_is_over(group, measured)
+            else:
+                over = measured == look and self.precise(group, since)
+            if over:
+                return "precision"
             if measured == look:
-                if precise(self.plan, self.record, self.session.cells(group), since, self.granted):
-                    return "precision"
                 look = next(next_looks)
         raise AssertionError("rounds have no end of their own")
+
+    def precise(self, group: int, since: int) -> bool:
+        """Tell whether a block that began with round `since` is as precise as asked."""
+        return precise(self.plan, self.record, self.session.cells(group), since, self.granted)
+
+    def race_is_over(self, group: int, measured: int) -> bool:
+        """After a round at which that is looked at, drop who is slower; tell whether the race is over: so few
+        are left that they can be confirmed, or it was the last look.
+        """
+        if measured not in race.LOOKS:
+            return False
+        alive = {cell.engine for cell in self.session.cells(group)}
+        behind = field.slower(self.record, self.plan, group, alive)
+        for engine in behind.keys() - self.plan.staying:
+            self.session.drop(engine)
+        left = [engine for engine in alive if field.competes(engine) and engine not in behind]
+        return measured == race.LOOKS[-1] or len(left) <= race.FINALISTS
 
     def round_order(self, group: int) -> list[Cell]:
         """Return the cells in random order: cases shuffled, and within each case its engines, so that what is

@@ -82,6 +82,10 @@ class Session:
         """An engine is out: none of its workers stays."""
         log.warning("%s failed: %s", engine, reason)
         self.happened(Failed(engine, public(reason)))
+        self.drop(engine)
+
+    def drop(self, engine: str) -> None:
+        """End an engine's workers; what was measured of it stays."""
         for key, (seat, _) in list(self.seated.items()):
             if seat.engine == engine:
                 del self.seated[key]

@@ -6,8 +6,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from rich.table import Table
+
 from src.bench import plan
 from src.bench.plan import BadPlan, Plan
+from src.bench.record import Record
 from src.cli.console import err, out, write
 from src.cli.live_run import carry_out
 from src.cli.run_printing import print_run, tables
@@ -30,7 +33,7 @@ def bench(arguments: argparse.Namespace) -> int:
     store = open_store()
     about_s = costs.accept(store, plan.accept(run_plan)[0])
     err.print(f"About {duration(about_s)}, at most {duration(run_plan.budget_s)}.", highlight=False)
-    record = carry_out(store, run_plan, source.parse(arguments.model), arguments.settings, tables)
+    record = carry_out(store, run_plan, source.parse(arguments.model), arguments.settings, tables_of)
     run = results.summarise(record)
     if arguments.json:
         write(arguments.json, json.dumps(transfer.whole(record), ensure_ascii=False) + "\n")
@@ -42,6 +45,10 @@ def bench(arguments: argparse.Namespace) -> int:
     if run.head.interrupted:
         return INTERRUPTED
     return 0 if run.results else 1
+
+
+def tables_of(record: Record, width: int) -> list[Table]:
+    return tables(results.summarise(record), width)
 
 
 def numbers(text: str | None) -> tuple[int, ...] | None:

@@ -10,24 +10,23 @@ from rich.table import Table
 from rich.text import Text
 
 from src.bench import protocol
+from src.bench.events import Begun, Event
 from src.bench.observer import Observer
 from src.bench.plan import Plan
 from src.bench.record import Record
 from src.bench.settings import Settings
 from src.bench.stopping import Stop
 from src.cli.console import err
-from src.figures import results
-from src.figures.run import Run
 from src.model.source import ModelSource
 from src.progress import Progress
 from src.store import writing
 from src.store.database import Store
 from src.workers.pool import Pool
 
-Tables = Callable[[Run, int], list[Table]]  # of a run so far, for a terminal of so many columns
+Tables = Callable[[Record, int], list[Table]]  # of a run so far, for a terminal of so many columns
 
 
-def nothing(run: Run, width: int) -> list[Table]:
+def nothing(record: Record, width: int) -> list[Table]:
     return []
 
 
@@ -48,7 +47,7 @@ class Screen:
     def between_rounds(self, record: Record) -> None:
         if self.live.console.is_terminal:
             self.step = f"Round {record.rounds} is done"
-            self.body = self.tables(results.summarise(record), self.live.console.width)
+            self.body = self.tables(record, self.live.console.width)
             self.draw()
 
     def draw(self) -> None:
@@ -58,9 +57,15 @@ class Screen:
 
 
 def carry_out(
-    store: Store, plan: Plan, model: ModelSource, settings: Settings, tables: Tables = nothing
+    store: Store,
+    plan: Plan,
+    model: ModelSource,
+    settings: Settings,
+    tables: Tables = nothing,
+    begun: Callable[[str], None] = lambda _: None,
 ) -> Record:
     """Carry out a plan and keep its run; Ctrl-C ends it after a slice, with what was measured until then.
+    `begun` is told the run's id as soon as the store has it.
 
     Raises what protocol.run raises.
     """
@@ -71,6 +76,12 @@ def carry_out(
     )
     pool = Pool()
     sink = writing.StoreSink(store)
+
+    def take(event: Event) -> None:
+        sink(event)
+        if isinstance(event, Begun):
+            begun(event.id)
+
     with stop.listening():
         try:
             with Live(console=err, auto_refresh=False, transient=True) as live:
@@ -79,7 +90,7 @@ def carry_out(
                     pool,
                     plan,
                     model,
-                    Observer(sink, screen.tell, screen.between_rounds, stop),
+                    Observer(take, screen.tell, screen.between_rounds, stop),
                     shlex.join(["python", "-m", "src", *sys.argv[1:]]),
                     settings,
                 )

@@ -31,6 +31,8 @@ PLAN = (
     "b_engines=ONNX+Runtime+INT8&b_tokens=16&b_batch=1&b_threads=2&b_scope=model"
     "&b_precision=%C2%B110+%25&b_tail=p50"
 )
+# At 128 tokens and with a p99's calls it lasts longer than tests look, on a calm host too.
+LONG = PLAN.replace("10+%25", "1+%25").replace("b_tokens=16", "b_tokens=128").replace("p50", "p99")
 MINUTE = 60_000
 ENGINES = "onnxruntime-fp32,onnxruntime-int8"
 
@@ -201,9 +203,7 @@ def test_a_file_is_added_by_upload(page: Page, served: Server, own_home: Path, t
 
 
 def test_a_run_is_cancelled_by_who_asked_and_by_nobody_else(page: Page, browser: Browser, served: Server):
-    # At 128 tokens and with a p99's calls it lasts longer than this test looks, on a calm host too.
-    long = PLAN.replace("10+%25", "1+%25").replace("b_tokens=16", "b_tokens=128").replace("p50", "p99")
-    ask(page, served.url, f"{long}&b_budget=300")
+    ask(page, served.url, f"{LONG}&b_budget=300")
     expect(page.get_by_text(re.compile(r"Round \d+"))).to_be_visible(timeout=2 * MINUTE)
     other = browser.new_page()
     other.goto(re.sub(r"&?token=[^&]*", "", page.url))
@@ -221,9 +221,10 @@ def test_a_run_survives_its_browser_and_its_app(browser: Browser, tmp_path: Path
     first = Server(tmp_path / "first.txt", AWIY_HOME=str(own_home), AWIY_ENGINES=ENGINES)
     try:
         page = browser.new_page()
-        ask(page, first.url, f"{PLAN.replace('10+%25', '1+%25')}&b_budget=10")
+        ask(page, first.url, f"{LONG}&b_budget=40")
         link = page.url
-        expect(page.get_by_text(re.compile(r"Round \d+"))).to_be_visible(timeout=2 * MINUTE)
+        # That it runs; on a noisy host its only round may be over before a page has drawn one.
+        expect(page.get_by_role("progressbar").first).to_be_visible(timeout=2 * MINUTE)
         page.close()
     finally:
         os.kill(first.process.pid, signal.SIGKILL)

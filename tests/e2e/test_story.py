@@ -13,8 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 from sqlalchemy.engine import URL
 
 from src.bench.events import TWIN
-from src.engines.registry import NULL
-from src.figures.run import from_json
+from src.figures.run import Run, from_json
 from src.references import verdict
 from src.store import transfer
 from src.store.database import opened
@@ -70,6 +69,25 @@ def go(page: Page, name: str) -> None:
     settled(page)
 
 
+def read_verdict(page: Page, home: Path, id: str) -> Run:
+    """Compare what the page says of a run with the run; return it."""
+    run = from_json(json.loads(command(home, "show", id, "--json")))
+    text = page.locator("[data-testid=stMain]").inner_text()
+    for cell in verdict.table(run, "cpu"):
+        assert f"{cell.reference.value:g} ms" in text
+        for side in cell.beside:
+            if side.result:
+                assert side.result.title in text
+                assert ms(side.result.median_ms) in text
+    answers = {length: verdict.answer(run, "cpu", length) for length in (16, 128)}
+    # On a host so noisy that nothing counts the page says so.
+    assert any(answers.values()) or "no result that counts" in text
+    for length, spoken in answers.items():
+        if spoken:
+            assert f"{length} tokens – {sentence(spoken, str, strong='')}" in text.replace("\n", " ")
+    return run
+
+
 @pytest.mark.timeout(600)
 def test_from_a_sentence_to_a_link(page: Page, browser: Browser, served: Server, own_home: Path):
     page.goto(served.url)
@@ -93,22 +111,16 @@ def test_from_a_sentence_to_a_link(page: Page, browser: Browser, served: Server,
     page.locator(".st-key-run button:visible").click()
     page.wait_for_selector(".st-key-download_json button:visible", timeout=4 * MINUTE)
     id = next(one["id"] for one in json.loads(command(own_home, "runs", "--json")))
-    run = from_json(json.loads(command(own_home, "show", id, "--json")))
-
     go(page, "Verdict")
-    text = page.locator("[data-testid=stMain]").inner_text()
-    for cell in verdict.table(run, "cpu"):
-        assert f"{cell.reference.value:g} ms" in text
-        for side in cell.beside:
-            if side.result:
-                assert side.result.title in text
-                assert ms(side.result.median_ms) in text
-    answers = {length: verdict.answer(run, "cpu", length) for length in (16, 128)}
-    # On a host so noisy that nothing counts the page says so.
-    assert any(answers.values()) or "no result that counts" in text
-    for length, spoken in answers.items():
-        if spoken:
-            assert f"{length} tokens – {sentence(spoken, str, strong='')}" in text.replace("\n", " ")
+    run = read_verdict(page, own_home, id)
+    cells = [(length, scope) for length in (16, 128) for scope in ("pipeline", "model")]
+    if not all(verdict.find(run, "onnxruntime-fp32", *cell) for cell in cells):
+        # On a host so noisy that this does not count, the story goes on with a run kept on a quiet one.
+        command(own_home, "import", str(KEPT))
+        id = next(one["id"] for one in json.loads(command(own_home, "runs", "--json")) if one["id"] != id)
+        page.goto(f"{served.url}/verdict?v_run={id}")
+        settled(page)
+        run = read_verdict(page, own_home, id)
 
     page.get_by_role("button", name=re.compile("^2.76 ms|menu_book.*2.76 ms")).click()
     expect(page.get_by_text("ONNX Runtime 1.10.0")).to_be_visible(timeout=MINUTE)
@@ -124,17 +136,8 @@ def test_from_a_sentence_to_a_link(page: Page, browser: Browser, served: Server,
     go(page, "Accuracy")
     expect(page.get_by_text(re.compile("The gate of 99% holds for")).first).to_be_visible()
 
-    go(page, "Cost")
-    answering = [row for row in run.results if row.scope == "pipeline" and row.engine != NULL]
-    counting = {row.sequence_length for row in answering if not row.invalid}
-    for length in {16, 128} - counting:  # on a noisy host; the page says so
-        page.goto(f"{served.url}/cost?c_run={id}&c_tokens={length}")
-        expect(page.get_by_text("Nothing in this run counts at this length")).to_be_visible(timeout=MINUTE)
-    if counting < {16, 128}:  # and the story goes on with a run that was kept on a quiet one
-        command(own_home, "import", str(KEPT))
-        kept = next(one["id"] for one in json.loads(command(own_home, "runs", "--json")) if one["id"] != id)
-        page.goto(f"{served.url}/cost?c_run={kept}")
-        settled(page)
+    page.goto(f"{served.url}/cost?c_run={id}")
+    settled(page)
     expect(page.get_by_text(re.compile("A million answers cost"))).to_be_visible()
     shown = page.get_by_text(re.compile("A million answers cost"))
     of_16_tokens = shown.inner_text()

@@ -1,0 +1,111 @@
+"""The field of a race as its record tells it: figures by objective, who is out, and how far behind.
+
+Who was dropped when is in no event: an engine without slices after a look was dropped there, for what its
+slices until then said.
+"""
+
+import math
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from src.bench import race
+from src.bench.events import TWIN
+from src.bench.plan import Case, Plan
+from src.bench.race import Behind, ByRound
+from src.bench.record import Cell, Record, round_medians
+from src.engines import registry
+from src.stats import paired_ratio
+
+Objective = tuple[int, ...]  # sequence lengths: the geometric mean of the latencies at these
+
+
+def objectives(lengths: Sequence[int]) -> list[Objective]:
+    """Return what somebody may want to be fast: each length alone, and all of them together."""
+    alone: list[Objective] = [(length,) for length in lengths]
+    return [*alone, tuple(lengths)] if len(lengths) > 1 else alone
+
+
+def competes(engine: str) -> bool:
+    """Tell whether an engine of a run races: neither the baseline's twin nor what answers nothing does."""
+    return not engine.endswith(TWIN) and registry.get(engine).answers
+
+
+def figures(record: Record, group: int, engine: str, cases: Sequence[Case]) -> ByRound:
+    """Return an engine's figure by round, in nanoseconds: the geometric mean of its medians at some cases,
+    for the rounds in which all of them count.
+    """
+    medians = [round_medians(record.undisturbed(Cell(group, engine, case))) for case in cases]
+    common = set(medians[0]).intersection(*medians[1:])
+    return {
+        number: math.exp(math.fsum(math.log(some[number]) for some in medians) / len(medians))
+        for number in sorted(common)
+    }
+
+
+def slower(record: Record, plan: Plan, group: int, alive: Collection[str]) -> dict[str, Behind]:
+    """Return who of the living is out, and how far behind it is where it is least so: slower than the leader
+    of each objective by more than the noise floor. What others are compared with may be among them.
+    """
+    behind: dict[str, Behind] = {}
+    out = racing = {engine for engine in alive if competes(engine)}
+    for lengths in objectives(plan.sequence_lengths):
+        cases = [case for case in plan.cases if case.sequence_length in lengths]
+        shown = {engine: figures(record, group, engine, cases) for engine in racing}
+        field = {engine: by_round for engine, by_round in shown.items() if by_round}
+        if not field:
+            return {}
+        dropped = race.dropped(field, field, field=len(plan.engines))
+        out = out & dropped.keys()
+        for engine in out:
+            behind[engine] = min(behind.get(engine, dropped[engine]), dropped[engine], key=ratio_of)
+    return {engine: behind[engine] for engine in sorted(out)}
+
+
+def ratio_of(behind: Behind) -> float:
+    return behind.ratio
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How an engine stood at the end of a race, or when it was dropped: after how many rounds, and by
+    objective how many times slower than the leader of the same rounds it was (None: too few of them count).
+    """
+
+    engine: str
+    rounds: int
+    alive: bool
+    ratios: dict[Objective, float | None]
+
+    @property
+    def nearest(self) -> float:
+        """Return its least ratio of any objective; infinite where none is known."""
+        return min((ratio for ratio in self.ratios.values() if ratio), default=math.inf)
+
+
+def standings(record: Record, plan: Plan) -> list[Standing]:
+    """Return how every engine of a race stood that has slices, nearest to the leaders first."""
+    groups = {cell.group for cell in record.slices}
+    found = [standing for group in sorted(groups) for standing in of_group(record, plan, group)]
+    return sorted(found, key=lambda standing: (standing.nearest, standing.engine))
+
+
+def of_group(record: Record, plan: Plan, group: int) -> list[Standing]:
+    """Return the standings of the engines that were in memory together, the twin left out."""
+    last: dict[str, int] = {}
+    for cell, slices in record.slices.items():
+        if cell.group == group and cell.engine not in record.failed and competes(cell.engine):
+            last[cell.engine] = max(last.get(cell.engine, 0), slices[-1].round)
+    field = list(last)
+    end = max(last.values(), default=0)
+    here = {engine for engine in field if last[engine] >= end - 1}  # the budget may end within a round
+    alive = here - slower(record, plan, group, here).keys()
+    ratios: dict[str, dict[Objective, float | None]] = {engine: {} for engine in field}
+    for lengths in objectives(plan.sequence_lengths):
+        cases = [case for case in plan.cases if case.sequence_length in lengths]
+        shown = {engine: figures(record, group, engine, cases) for engine in field}
+        seen = [engine for engine in alive if shown[engine]]
+        leaders = shown[race.leader(shown, seen)] if seen else {}
+        for engine in field:
+            pair = paired_ratio(shown[engine], leaders)
+            ratios[engine][lengths] = pair.ratio if pair else None
+    return [Standing(engine, last[engine], engine in alive, ratios[engine]) for engine in field]

@@ -1,0 +1,213 @@
+"""The command `find`: the fastest faithful configurations of this host."""
+
+import argparse
+import dataclasses
+import re
+from collections.abc import Callable
+
+from rich.markup import escape
+from rich.table import Table
+
+from src.bench import field
+from src.bench.plan import Plan, from_json
+from src.bench.record import Record
+from src.bench.settings import Settings
+from src.cli import terminal
+from src.cli.bench import INTERRUPTED, numbers, words
+from src.cli.console import err, out, progress_bar, show_json
+from src.cli.live_run import carry_out
+from src.engines import registry
+from src.host import machine
+from src.model import source
+from src.search import asked as asking
+from src.search import state
+from src.search.answer import Proposal
+from src.search.asked import Asked, BadSearch
+from src.search.search import Conductor, Stopped
+from src.search.state import Heat, Search
+from src.store.database import Store, open_store
+from src.ui.format import duration, interval, many, significant
+from src.ui.search_words import objective_title, sentence
+
+LENGTHS, BUDGET = (16, 128), "20m"
+UNITS_S = {"": 1, "s": 1, "m": 60, "h": 3600}
+SHOWN = 15  # of a race
+
+
+def find(arguments: argparse.Namespace) -> int:
+    store = open_store()
+    if arguments.show is not None:
+        search = state.find(arguments.show)
+        show(arguments, search, conductor(store, search, arguments.settings).proposals())
+        return 0
+    search = state.begin(read(arguments)) if arguments.resume is None else resumed(arguments)
+    err.print(
+        f"Search {search.id}, at most {duration(max(0.0, search.left_s))}. "
+        f"Should it be killed: python -m src find --resume {search.id}",
+        highlight=False,
+    )
+    conducting = conductor(store, search, arguments.settings)
+    try:
+        proposals = conducting.run()
+    except Stopped as end:
+        err.print(str(end), highlight=False)
+        return INTERRUPTED
+    show(arguments, conducting.search, proposals)
+    return 0 if proposals else 1
+
+
+def resumed(arguments: argparse.Namespace) -> Search:
+    """Return the search to go on with; with a budget it has so much more time. Raises NoSearch, BadSearch."""
+    search = state.find(arguments.resume)
+    if arguments.budget is None:
+        return search
+    asked = dataclasses.replace(search.asked, budget_s=search.spent_s + seconds(arguments.budget))
+    return dataclasses.replace(search, asked=asked)
+
+
+def seconds(text: str) -> float:
+    """Return the seconds of a text such as 20m. Raises BadSearch."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", text.strip())
+    if not match:
+        raise BadSearch(f"“{text}” is no time. Write 20m, 1h, or a number of seconds.")
+    return float(match[1]) * UNITS_S[match[2]]
+
+
+def read(arguments: argparse.Namespace) -> Asked:
+    """Return what the command line asks for. Raises BadSearch, BadPlan, UnknownEngine, ModelError."""
+    model = source.parse(arguments.model)
+    asked = Asked(
+        lengths=numbers(arguments.seq_len) or LENGTHS,
+        budget_s=seconds(arguments.budget or BUDGET),
+        threads=arguments.threads or machine.default_threads(),
+        scope=arguments.scope,
+        engines=tuple(registry.get(id).id for id in words(arguments.engines) or ()),
+        packages=words(arguments.packages),
+        datasets=tuple(arguments.dataset or ()),
+        max_drop=arguments.max_drop / 100,
+        memory_mb=arguments.memory,
+        load_s=arguments.load,
+        model=arguments.model or model.kind,
+        seed=arguments.seed,
+    )
+    asking.check(asked)
+    return asked
+
+
+def conductor(store: Store, search: Search, settings: Settings) -> Conductor:
+    """Return what conducts a search for a terminal: each step is told in a line, and a race in a table."""
+
+    def measure(plan: Plan, begun: Callable[[str], None]) -> Record:
+        kind = "Race" if plan.race else "Confirmation, in new processes"
+        err.print(f"{kind}: {many(len(plan.engines), 'configuration')}", highlight=False)
+        model = source.parse(search.asked.model or None)
+        return carry_out(store, plan, model, settings, race_table, begun)
+
+    return Conductor(store, search, measure, progress_bar, lambda line: err.print(line, highlight=False))
+
+
+def race_table(record: Record, width: int) -> list[Table]:
+    """Return how a race stands so far."""
+    if not record.begun:
+        return []
+    plan = from_json(record.begun.plan)
+    standings = field.standings(record, plan)
+    alive = sum(one.alive for one in standings)
+    titles = [objective_title(lengths) for lengths in field.objectives(plan.sequence_lengths)]
+    title = f"[bold]Round {record.rounds}: {alive} of {len(standings)} in the race[/]"
+    table = terminal.table(title, "Configuration", *titles, "State", right=titles, whole="Configuration")
+    for one in standings[:SHOWN]:
+        ratios = ["–" if ratio is None else f"×{ratio:.2f}" for ratio in one.ratios.values()]
+        told = "[green]in the race[/]" if one.alive else f"[dim]dropped after round {one.rounds}[/]"
+        table.add_row(escape(one.engine), *ratios, told)
+    return [table]
+
+
+def show(arguments: argparse.Namespace, search: Search, proposals: list[Proposal]) -> None:
+    if arguments.json:
+        told = [dataclasses.asdict(proposal) for proposal in proposals]
+        show_json({"search": dataclasses.asdict(search), "proposals": told})
+        return
+    print_screen(search)
+    if not proposals:
+        out.print(
+            "Nothing is confirmed: too few rounds counted in the time there was. "
+            f"Go on with more: python -m src find --resume {search.id} --budget 10m",
+            highlight=False,
+        )
+    for proposal in proposals:
+        print_proposal(proposal)
+    print_runs("Races", search.races)
+    print_runs("Confirmed in", search.confirmations)
+
+
+def print_screen(search: Search) -> None:
+    """Print how many configurations were screened, and why some were left out."""
+    by_state: dict[str, int] = {}
+    for one in search.screened:
+        by_state[one.state] = by_state.get(one.state, 0) + 1
+    told = ", ".join(f"{count} {state}" for state, count in by_state.items())
+    raced = {engine for heat in search.races for engine in heat.field}
+    out.print(
+        f"Search {search.id}: {many(len(search.screened), 'configuration')} screened ({told}), "
+        f"{len(raced)} raced, in {duration(search.spent_s)}.",
+        highlight=False,
+    )
+    for one in search.screened:
+        if not one.passes:
+            out.print(f"  {one.engine}: {one.state}. {one.reason}", highlight=False, markup=False)
+
+
+def print_proposal(proposal: Proposal) -> None:
+    """Print the answer for one objective."""
+    where = objective_title(proposal.lengths)
+    right = ("Median ms", "Ratio to the first (95 %)")
+    table = terminal.table(
+        f"[bold]{where}[/]", "Configuration", *right, "", right=right, whole="Configuration"
+    )
+    for one in proposal.finalists:
+        ratio = f"{one.ratio:.3f} ({interval(*one.ci95) if one.ci95 else 'too few rounds'})"
+        told = "[green]not told apart from the first[/]" if one.tied else "[dim]slower[/]"
+        table.add_row(escape(one.name), significant(one.figure), ratio, told)
+    out.print(table)
+    out.print(f"{where}: {sentence(proposal)}", highlight=False, markup=False)
+
+
+def print_runs(title: str, heats: list[Heat]) -> None:
+    ids = [heat.run for heat in heats if heat.run]
+    if ids:
+        out.print(f"{title}: {', '.join(ids)} (python -m src show ID)", highlight=False)
+
+
+def add_command(
+    command: Callable[..., argparse.ArgumentParser], model: Callable[[argparse.ArgumentParser], None]
+) -> None:
+    """Add the command to a parser."""
+    parser = command("find", find, "Find the fastest faithful configurations of this host.")
+    model(parser)
+    for flag, metavar, text in (
+        ("--seq-len", "16,128", "sequence lengths in tokens: fast at each, and at all of them together"),
+        ("--packages", "A,B", "only configurations that need none but these packages"),
+    ):
+        parser.add_argument(flag, metavar=metavar, help=text)
+    for flag, text in (
+        ("--resume", "go on with a search that was stopped or killed (without an id: the latest)"),
+        ("--show", "show a search that is kept, and measure nothing (without an id: the latest)"),
+    ):
+        parser.add_argument(flag, nargs="?", const="", metavar="ID", help=text)
+    parser.add_argument("--budget", metavar="TIME", help=f"at most so long, or so much longer ({BUDGET})")
+    parser.add_argument("--scope", default="model", metavar="model", help="what the timer encloses")
+    parser.add_argument("--threads", type=int, metavar="N", help="threads of each engine, at most")
+    parser.add_argument(
+        "--dataset", metavar="FILE.tsv", action="append", help="labelled sentences for what is not known yet"
+    )
+    parser.add_argument(
+        "--max-drop",
+        type=float,
+        default=100 * asking.MAX_DROP,
+        metavar="PERCENT",
+        help="of FP32's accuracy, that a configuration may lose; more must be ruled out at 95 %%",
+    )
+    parser.add_argument("--memory", type=float, metavar="MB", help="memory that a configuration may take")
+    parser.add_argument("--load", type=float, metavar="SECONDS", help="how long it may take to load")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the random orders and texts")

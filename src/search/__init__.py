@@ -1,0 +1,1 @@
+"""The search for the fastest faithful configuration of this host."""

@@ -1,0 +1,57 @@
+"""What somebody asks of a search: the workload, what a configuration must keep to, and for how long."""
+
+from dataclasses import dataclass
+
+from src.accuracy.gate import GATE
+from src.bench.field import Objective, objectives
+from src.bench.plan import SCOPES
+from src.errors import Explained
+
+LEAST_BUDGET_S = 120.0
+MAX_DROP = round(1 - GATE, 4)  # as the gate has it
+
+
+class BadSearch(Explained, ValueError):
+    """A search that cannot be carried out. The message says what to ask for instead."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The workload: sequence lengths in tokens, scope and threads, batch 1. What a configuration must keep
+    to: the accuracy it may lose against FP32 as a share (`max_drop`, to be ruled out at 95 %), memory in MB
+    and seconds to load, if any, and the packages that may be needed (None: all). `engines` are the rows to
+    begin with (none: all that can run here), `datasets` labelled sentences beside what is stored with the
+    model. `budget_s` is for the whole search.
+    """
+
+    lengths: tuple[int, ...]
+    budget_s: float
+    threads: int
+    scope: str = "model"
+    engines: tuple[str, ...] = ()
+    packages: tuple[str, ...] | None = None
+    datasets: tuple[str, ...] = ()
+    max_drop: float = MAX_DROP
+    memory_mb: float | None = None
+    load_s: float | None = None
+    model: str = ""
+    seed: int = 0
+
+    @property
+    def objectives(self) -> list[Objective]:
+        return objectives(self.lengths)
+
+
+def check(asked: Asked) -> None:
+    """Raise BadSearch for what no search can be made of."""
+    if asked.budget_s < LEAST_BUDGET_S:
+        raise BadSearch(
+            f"A search of {asked.budget_s:g} s was asked for. Give at least {LEAST_BUDGET_S:g} s: engines "
+            "are loaded several times."
+        )
+    if not 0 < asked.max_drop < 1:
+        raise BadSearch(f"A drop of {asked.max_drop:g} was asked for. Give a share such as 0.01 for 1 %.")
+    if asked.scope not in SCOPES:
+        raise BadSearch(f"The scope {asked.scope} was asked for. Ask for {' or '.join(SCOPES)}.")
+    if not asked.lengths:
+        raise BadSearch("No sequence length was asked for. Name at least one.")

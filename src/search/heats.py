@@ -1,0 +1,98 @@
+"""What a search's runs have told: who stood how, who is left, and what an option did for its row."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from src.bench import field
+from src.bench.field import Standing
+from src.bench.plan import Plan, from_json
+from src.bench.record import Record
+from src.search.state import Heat, Search
+from src.stats import FEWEST_ROUNDS, paired_ratio
+from src.store import runs
+from src.store.database import Store
+
+
+def record_of(store: Store, heat: Heat) -> Record:
+    return runs.record(store, heat.run)
+
+
+def run_s(store: Store, heat: Heat) -> float:
+    """Return how long a run of a search took; of one that was killed until its last slice."""
+    record = record_of(store, heat)
+    if record.ended:
+        return record.ended.seconds
+    return max((slice.at_s for slices in record.slices.values() for slice in slices[-1:]), default=0.0)
+
+
+LEAST_SHARE = 0.2  # of rounds that count: where fewer do, no budget helps
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What an engine costs in a run, in seconds: to be set up, and in each round. On a noisy host a share of
+    the rounds `counts`.
+    """
+
+    setting_up_s: float
+    round_s: float
+    counts: float
+
+    def run_s(self, engines: int, rounds: int, blocks: int = 1) -> float:
+        """Return how long so many engines take for so many rounds that count in each block."""
+        return engines * blocks * (self.setting_up_s + rounds / self.counts * self.round_s)
+
+
+def cost(store: Store, search: Search) -> Cost | None:
+    """Return what an engine cost in the race with most engines so far; None before the first."""
+    raced = [heat for heat in search.races if heat.run and heat.ended]
+    if not raced:
+        return None
+    record = record_of(store, max(raced, key=lambda heat: len(heat.field)))
+    slices = sum(map(len, record.slices.values()))
+    engines = len({cell.engine for cell in record.slices})
+    if not record.ended or not slices:
+        return None
+    cases = len(plan_of(record).cases)
+    rounds_s = record.ended.slices_s + record.ended.waited_s
+    setting_up_s = record.ended.seconds - rounds_s
+    counting = sum(len(record.undisturbed(cell)) for cell in record.slices) / slices
+    return Cost(max(0.0, setting_up_s) / engines, cases * rounds_s / slices, max(LEAST_SHARE, counting))
+
+
+def standings(store: Store, heat: Heat) -> list[Standing]:
+    """Return how those of a race's field stood."""
+    record = record_of(store, heat)
+    stood = field.standings(record, plan_of(record))
+    return [standing for standing in stood if standing.engine in heat.field]
+
+
+def alive(store: Store, heat: Heat) -> list[str]:
+    """Return who is left of a race, nearest to the leader first; none of one that had no figures yet."""
+    stood = standings(store, heat) if heat.run else []
+    return [one.engine for one in stood if one.alive and one.rounds >= FEWEST_ROUNDS]
+
+
+def survivors(store: Store, search: Search, generation: int) -> list[str]:
+    """Return who is left of a generation's races."""
+    heats = search.of(generation)
+    return alive(store, heats[-1]) if heats else []
+
+
+def ratios(record: Record, ids: Sequence[str], row: str) -> dict[str, float]:
+    """Return the ratio of each configuration to its row in a race, over all lengths together."""
+    cases = list(plan_of(record).cases)
+    groups = {cell.engine: cell.group for cell in record.slices}
+    known = {}
+    for id in ids:
+        if id not in groups or groups[id] != groups.get(row):
+            continue
+        ours, theirs = (field.figures(record, groups[id], engine, cases) for engine in (id, row))
+        if pair := paired_ratio(ours, theirs):
+            known[id] = pair.ratio
+    return known
+
+
+def plan_of(record: Record) -> Plan:
+    assert record.begun
+    return from_json(record.begun.plan)

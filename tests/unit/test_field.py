@@ -1,0 +1,137 @@
+"""A race conducted: who is dropped when, and how its record tells it. A fake session moves the clock."""
+
+from dataclasses import replace
+
+import pytest
+
+from src.bench import field, plan, race
+from src.bench.events import TWIN
+from src.bench.plan import BadPlan
+from src.bench.record import Cell
+from tests.fake_session import CALL_NS, Conducted, conduct
+from tests.unit.test_results import BASELINE
+
+RACING = (BASELINE, "onnxruntime-int8", "pytorch-fp32")
+
+
+@pytest.fixture(autouse=True)
+def few_finalists(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(race, "FINALISTS", 1)
+
+
+def dropped(run: Conducted) -> list[str]:
+    return [one[1] for one in run.session.asked if one[0] == "drops"]
+
+
+def test_who_is_slower_is_dropped_at_the_first_look_and_the_rest_is_not_measured():
+    run = conduct(race=True)
+    assert run.stopped == "precision"
+    assert run.rounds.record.rounds == race.LOOKS[0]
+    assert dropped(run) == ["pytorch-fp32"], "what ratios are taken to stays, for all it is slower"
+    assert not run.rounds.record.failed, "it did nothing wrong"
+
+
+def test_the_record_tells_how_each_stood():
+    run = conduct(race=True)
+    standings = field.standings(run.rounds.record, run.rounds.plan)
+    assert [(one.engine, one.alive) for one in standings] == [
+        ("onnxruntime-int8", True),
+        (BASELINE, False),
+        ("pytorch-fp32", False),
+    ]
+    assert {one.rounds for one in standings} == {6}
+    (_, baseline, pytorch) = standings
+    assert baseline.ratios == {objective: pytest.approx(2.0) for objective in ((16,), (128,), (16, 128))}
+    assert pytorch.nearest == pytest.approx(5.0)
+
+
+def test_equals_race_until_the_last_look():
+    def calls(cell: Cell, lead_in: int, count: int) -> list[int]:
+        return [2_000_000] * count
+
+    run = conduct(race=True, session={"calls": calls}, budget_s=600.0)
+    assert run.stopped == "precision"
+    assert run.rounds.record.rounds == race.LOOKS[-1]
+    assert not dropped(run)
+    assert all(one.alive for one in field.standings(run.rounds.record, run.rounds.plan))
+
+
+def test_who_is_fastest_at_one_length_stays():
+    """Thrice as slow at 16 tokens and twice as fast at 128: only the first is no reason to drop it."""
+
+    def calls(cell: Cell, lead_in: int, count: int) -> list[int]:
+        long = cell.case.sequence_length == 128
+        if cell.engine == "pytorch-fp32":
+            return [1_000_000 if long else 6_000_000] * count
+        return [2_000_000] * count
+
+    run = conduct(race=True, session={"calls": calls}, budget_s=600.0)
+    assert "pytorch-fp32" not in dropped(run)
+    standings = {one.engine: one for one in field.standings(run.rounds.record, run.rounds.plan)}
+    assert standings["pytorch-fp32"].alive
+    assert standings["pytorch-fp32"].ratios[16,] == pytest.approx(3.0)
+    assert standings["pytorch-fp32"].nearest == pytest.approx(1.0)
+
+
+def test_disturbed_rounds_drop_nobody():
+    run = conduct(race=True, session={"disturbs": lambda number, attempt, cell: number < 5}, quietens=False)
+    assert run.rounds.record.rounds > race.LOOKS[0]
+    drops = [number for number, one in enumerate(run.session.asked) if one[0] == "drops"]
+    before = [one for one in run.session.asked[: drops[0]] if one[0] == "slices"]
+    assert max(one[1] for one in before) == 13, "the first look after which six rounds count"
+
+
+def test_a_budget_may_end_a_race_within_a_round():
+    """The engines that had no slice in the last round are no worse for it."""
+
+    def calls(cell: Cell, lead_in: int, count: int) -> list[int]:
+        return [2_000_000] * count
+
+    run = conduct(race=True, session={"calls": calls}, budget_s=4.0, sequence_lengths=(16,))
+    assert run.stopped == "budget"
+    standings = field.standings(run.rounds.record, run.rounds.plan)
+    assert all(one.alive for one in standings)
+    assert len({one.rounds for one in standings}) == 2, "or this test sees nothing"
+
+
+def test_the_twin_and_what_answers_nothing_do_not_race():
+    assert field.competes("onnxruntime-int8~spin=off")
+    assert not field.competes(BASELINE + TWIN)
+    assert not field.competes("null")
+
+
+def test_what_was_never_undisturbed_has_no_ratio():
+    run = conduct(race=True, session={"disturbs": lambda *_: True}, quietens=False, budget_s=20.0)
+    for standing in field.standings(run.rounds.record, run.rounds.plan):
+        assert set(standing.ratios.values()) == {None}
+        assert standing.nearest == float("inf")
+
+
+def test_objectives_are_each_length_and_all_together():
+    assert field.objectives((16, 128)) == [(16,), (128,), (16, 128)]
+    assert field.objectives((16,)) == [(16,)]
+
+
+def test_a_figure_over_lengths_is_the_geometric_mean_of_rounds_in_which_all_count():
+    def disturbs(number: int, attempt: int, cell: Cell) -> bool:
+        return number == 2 and is_long(cell)
+
+    run = conduct(race=True, session={"disturbs": disturbs}, quietens=False)
+    record, asked = run.rounds.record, run.rounds.plan
+    figures = field.figures(record, 0, "onnxruntime-int8", list(asked.cases))
+    assert list(figures) == [1, *range(3, 10)], "in round 2 one length does not count"
+    assert list(figures.values()) == pytest.approx([CALL_NS["onnxruntime-int8"]] * 8)
+
+
+def is_long(cell: Cell) -> bool:
+    return cell.case.sequence_length == 128
+
+
+@pytest.mark.parametrize(
+    "other", [{"scopes": ("model", "pipeline")}, {"threads": (1, 2)}, {"batch_sizes": (1, 8)}, {"blocks": 3}]
+)
+def test_a_race_is_of_one_kind_of_case(other: dict, two_cpus: None):
+    asked = plan.Plan(RACING, (16,), (1,), (2,), ("model",), 60.0, race=True)
+    assert plan.accept(asked)[0].race
+    with pytest.raises(BadPlan, match="one batch size, thread count, scope and block"):
+        plan.accept(replace(asked, **other))

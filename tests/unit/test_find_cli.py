@@ -1,0 +1,112 @@
+"""What `find` prints of a search that is kept."""
+
+import argparse
+import json
+
+import pytest
+from rich.console import Console
+
+from src.bench.race import Finalist
+from src.cli import find
+from src.search.answer import Proposal
+from src.search.asked import Asked, BadSearch
+from src.search.screen import INACCURATE, PASSES, Screened
+from src.search.state import CONFIRMATION, ROWS, Heat, Search
+from src.ui.search_words import objective_title, sentence
+from tests.fake_session import conduct
+
+ROW = "onnxruntime-int8"
+OPTION = f"{ROW}~spin=off"
+OTHER = "openvino-int8"
+
+
+@pytest.fixture
+def search() -> Search:
+    screened = (Screened(ROW, PASSES), Screened(OTHER, INACCURATE, "It loses at least 2.00% [of it]."))
+    heats = (Heat(ROWS, (ROW,), "race-id", True, True), Heat(CONFIRMATION, (ROW,), "last-id", True, True))
+    return Search(
+        "20261127-000000-abcd", "2026-11-27T00:00:00Z", Asked((16,), 1200.0, 2), 600.0, screened, heats
+    )
+
+
+def proposal(*finalists: Finalist, simplest: str = ROW) -> Proposal:
+    return Proposal((16,), finalists, simplest)
+
+
+FIRST = Finalist(OPTION, 1.0, 1.0, (1.0, 1.0), True)
+TIED = Finalist(ROW, 1.004, 1.004, (0.995, 1.012), True)
+BEHIND = Finalist(OTHER, 1.3, 1.3, (1.2, 1.4), False)
+UNKNOWN = Finalist(OTHER, 1.3, 1.3, None, True)
+
+
+@pytest.fixture
+def printed(monkeypatch: pytest.MonkeyPatch) -> Console:
+    console = Console(width=200, record=True, force_terminal=False, emoji=False)
+    monkeypatch.setattr(find, "out", console)
+    return console
+
+
+def test_a_search_is_told_with_what_was_left_out_and_what_is_proposed(printed: Console, search: Search):
+    find.show(argparse.Namespace(json=False), search, [proposal(FIRST, TIED, BEHIND)])
+    text = printed.export_text()
+    assert "2 configurations screened (1 passes, 1 loses too much accuracy), 1 raced, in 10 min." in text
+    assert f"{OTHER}: loses too much accuracy. It loses at least 2.00% [of it]." in text
+    assert "16 tokens: onnxruntime-int8 in 1.00 ms is proposed, as the simplest. The fastest was" in text
+    assert "1.300 (1.20–1.40)" in text
+    assert "Races: race-id" in text
+    assert "Confirmed in: last-id" in text
+
+
+def test_too_few_rounds_are_told(printed: Console, search: Search):
+    find.show(argparse.Namespace(json=False), search, [proposal(FIRST, UNKNOWN, simplest=OPTION)])
+    assert "1.300 (too few rounds)" in printed.export_text()
+
+
+def test_nothing_confirmed_says_how_to_go_on(printed: Console, search: Search):
+    find.show(argparse.Namespace(json=False), search, [])
+    assert f"find --resume {search.id} --budget 10m" in printed.export_text()
+
+
+def test_the_json_is_whole(search: Search, capsys: pytest.CaptureFixture[str]):
+    find.show(argparse.Namespace(json=True), search, [proposal(FIRST, UNKNOWN)])
+    told = json.loads(capsys.readouterr().out)
+    assert told["search"]["id"] == search.id
+    assert told["proposals"][0]["finalists"][1]["ci95"] is None
+
+
+@pytest.mark.parametrize(
+    ("finalists", "simplest", "words"),
+    [
+        ((FIRST, BEHIND), OPTION, "is the fastest: all others are slower."),
+        ((FIRST, TIED), OPTION, "it is the fastest and the simplest of what is not told apart, one other."),
+        ((FIRST, TIED, UNKNOWN), ROW, "it is not told apart from 2 others."),
+    ],
+)
+def test_the_answer_in_words(finalists: tuple[Finalist, ...], simplest: str, words: str):
+    assert sentence(proposal(*finalists, simplest=simplest)).endswith(words)
+
+
+def test_objectives_in_words():
+    assert objective_title((16,)) == "16 tokens"
+    assert objective_title((16, 128)) == "16 and 128 tokens together"
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("20m", 1200), ("90", 90), ("1.5h", 5400), ("30 s", 30)])
+def test_times_are_read(text: str, seconds: float):
+    assert find.seconds(text) == seconds
+
+
+def test_what_is_no_time_is_refused():
+    with pytest.raises(BadSearch, match="20m"):
+        find.seconds("20 minutes")
+
+
+def test_a_race_is_shown_while_it_runs(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("src.bench.race.FINALISTS", 1)
+    (table,) = find.race_table(conduct(race=True).rounds.record, 120)
+    console = Console(width=120, record=True)
+    console.print(table)
+    text = console.export_text()
+    assert "Round 6: 1 of 3 in the race" in text
+    assert "dropped after round 6" in text
+    assert "×5.00" in text

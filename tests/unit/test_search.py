@@ -1,0 +1,284 @@
+"""A search conducted over made-up configurations whose truth is known; its runs are kept in a real store."""
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+from sqlalchemy.engine import URL
+
+from src.bench.events import Ended, Loaded
+from src.bench.plan import Plan
+from src.bench.record import Record
+from src.engines import registry
+from src.search import search as searching
+from src.search import state
+from src.search.asked import Asked
+from src.search.screen import FAILED, PASSES, Screened
+from src.search.search import CONFIRM, RACE, Conductor, NothingLeft, Stopped
+from src.search.state import CONFIRMATION, ROWS, SINGLES, TOGETHER, Search
+from src.store import transfer
+from src.store.database import Store, opened
+from tests.unit.test_results import made
+from tests.unit.test_store import with_id
+
+ROW, SLOW = "onnxruntime-int8", "onnxruntime-fp32"
+TRUTH_MS = {ROW: 1.5, SLOW: 3.0}
+EFFECTS = {"spin=off": 0.9, "block=4": 0.8}  # of options; those of no line here slow down by a quarter
+BEST = f"{ROW}~spin=off~block=4"
+
+
+def truth_ms(id: str) -> float:
+    row, *chosen = id.split("~")
+    ms = TRUTH_MS[row]
+    for word in chosen:
+        ms *= EFFECTS.get(word, 1.25)
+    return ms
+
+
+class Killed(BaseException):
+    """What SIGKILL does: nothing after it is done."""
+
+
+class Host:
+    """Measures plans in no time. `dies` tells at which run it is killed, after how many rounds."""
+
+    def __init__(self, store: Store, numbers: itertools.count, dies: dict[int, int] | None = None) -> None:
+        self.store = store
+        self.numbers = numbers
+        self.dies = dies or {}
+        self.stops: set[int] = set()
+        self.plans: list[Plan] = []
+        self.screened: list[list[str]] = []
+        self.told: list[str] = []
+        self.screens_before_it_dies = 10_000
+        self.fails: set[str] = set()
+
+    def carry_out(self, plan: Plan, begun: Callable[[str], None]) -> Record:
+        self.plans.append(plan)
+        number = next(self.numbers)
+        run = record_of(plan, f"20261127-{number:06d}-abcd", number)
+        if len(self.plans) in self.dies:
+            cut(run, self.dies[len(self.plans)])
+        if len(self.plans) in self.stops:
+            run.ended = Ended("interrupted", 9.0, 8.0, 7.0, 6.0, 0.1, 0.0, 0.0)
+        transfer.keep(self.store, run)
+        assert run.begun
+        begun(run.begun.id)
+        if len(self.plans) in self.dies:
+            raise Killed
+        return run
+
+    def screen(self, pool: object, asked: Asked, ids: Sequence[str], _: object, keep: Callable) -> None:
+        self.screened.append(list(ids))
+        for id in ids:
+            if not self.screens_before_it_dies:
+                raise Killed
+            self.screens_before_it_dies -= 1
+            keep(Screened(id, FAILED if id in self.fails else PASSES))
+
+
+def record_of(plan: Plan, id: str, seed: int) -> Record:
+    """Return the record of a plan: of a race whoever is a tenth slower than the fastest has six rounds."""
+    times = {engine: truth_ms(engine) for engine in plan.engines}
+    run = with_id(made(times, rounds=60, seed=seed), id, plan=asdict(plan))
+    fastest = min(times.values())
+    for cell, slices in run.slices.items():
+        if plan.race and times[cell.engine] > 1.1 * fastest:
+            del slices[6:]
+    for from_round in range(21, 20 * plan.blocks, 20):
+        for engine in times:
+            first = run.loaded[0, engine, 2]
+            run.add(replace(first, from_round=from_round))
+    return run
+
+
+def cut(run: Record, rounds: int) -> None:
+    """Leave of a run what its first rounds wrote, as its writer was killed then."""
+    for slices in run.slices.values():
+        del slices[rounds:]
+    run.renewed = [loaded for loaded in run.renewed if loaded.from_round <= rounds]
+    run.ended = None
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    monkeypatch.setenv("AWIY_HOME", str(tmp_path))
+    return opened(URL.create("sqlite", database=str(tmp_path / "runs.db")))
+
+
+@pytest.fixture
+def host(store: Store, monkeypatch: pytest.MonkeyPatch) -> Host:
+    host = Host(store, itertools.count(1))
+    monkeypatch.setattr(searching, "screen", lambda *arguments: host.screen(*arguments))
+    return host
+
+
+def begin(**asked: object) -> Search:
+    values = {"lengths": (16,), "budget_s": 1200.0, "threads": 2, "engines": (ROW, SLOW), **asked}
+    return state.begin(Asked(**values))  # type: ignore[arg-type]
+
+
+class Silent:
+    def __enter__(self) -> Callable:
+        return lambda step: None
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+def conduct(host: Host, search: Search) -> tuple[Conductor, list]:
+    conductor = Conductor(host.store, search, host.carry_out, Silent, host.told.append)
+    return conductor, conductor.run()
+
+
+def test_a_search_finds_the_options_that_help_together(host: Host):
+    conductor, proposals = conduct(host, begin())
+    (proposal,) = proposals
+    assert proposal.finalists[0].name == BEST
+    assert proposal.simplest == BEST
+    drift = 1.5  # of made(): from 1 to 2
+    assert proposal.finalists[0].figure == pytest.approx(truth_ms(BEST) * drift, rel=0.02)
+    assert [heat.generation for heat in conductor.search.heats] == [ROWS, SINGLES, TOGETHER, CONFIRMATION]
+    assert conductor.search.ended_at
+    assert conductor.search.spent_s < 60
+
+
+def test_options_are_searched_of_rows_that_are_near_only(host: Host):
+    conductor, _ = conduct(host, begin())
+    singles = conductor.search.of(SINGLES)[0].field
+    assert singles[0] == ROW
+    assert len(singles) == 11
+    assert {id.partition("~")[0] for id in singles} == {ROW}, "the other is twice as slow"
+
+
+def test_what_fails_its_screen_does_not_race(host: Host):
+    host.fails = {SLOW, f"{ROW}~spin=off"}
+    conductor, (proposal,) = conduct(host, begin())
+    raced = {id for plan in host.plans for id in plan.engines}
+    assert not host.fails & raced
+    assert proposal.finalists[0].name == f"{ROW}~block=4"
+    assert TOGETHER not in {heat.generation for heat in conductor.search.heats}, "one option alone helped"
+
+
+def test_races_are_races_and_what_is_confirmed_is_new(host: Host):
+    conductor, _ = conduct(host, begin())
+    assert [plan.preset for plan in host.plans] == [RACE, RACE, RACE, CONFIRM]
+    assert [plan.race for plan in host.plans] == [True, True, True, False]
+    assert host.plans[-1].blocks == 3
+    assert len({plan.seed for plan in host.plans}) == 4, "orders and texts of its own"
+    assert {plan.search for plan in host.plans} == {conductor.search.id}
+
+
+@pytest.mark.parametrize("rounds", [0, 3, 40])
+@pytest.mark.parametrize("run", [1, 2, 3, 4])
+def test_a_search_killed_in_a_run_goes_on_there(host: Host, run: int, rounds: int):
+    host.dies = {run: rounds}
+    search = begin()
+    with pytest.raises(Killed):
+        conduct(host, search)
+    kept = state.find(search.id)
+    assert len(kept.heats) == run
+    assert not kept.heats[-1].ended
+    killed_field = kept.heats[-1].field
+    host.dies, host.plans = {}, []
+    before = sum(map(len, host.screened))
+    conductor, (proposal,) = conduct(host, kept)
+    assert proposal.finalists[0].name == BEST
+    again = sum(map(len, host.screened)) - before
+    assert before + again == len({one.engine for one in conductor.search.screened}), "each once"
+    if run < 4:
+        assert len(host.plans) == 4 - run + 1, "races that ended are not run again"
+        expected = [id for id in killed_field if rounds < 6 or near_fastest(id, killed_field)]
+        assert set(host.plans[0].engines) == set(expected), "nobody races again who was dropped"
+    else:
+        assert [plan.preset for plan in host.plans] == ([] if rounds == 40 else [CONFIRM])
+
+
+def near_fastest(id: str, field: Sequence[str]) -> bool:
+    return truth_ms(id) <= 1.1 * min(map(truth_ms, field))
+
+
+def test_a_search_killed_in_its_screen_asks_for_the_rest_only(host: Host):
+    host.screens_before_it_dies = 5  # two rows, and three of their options
+    search = begin()
+    with pytest.raises(Killed):
+        conduct(host, search)
+    host.screens_before_it_dies = 10_000
+    conductor, (proposal,) = conduct(host, state.find(search.id))
+    assert proposal.finalists[0].name == BEST
+    asked = [id for ids in host.screened for id in ids]
+    assert len(host.screened[1]) == 10
+    assert len(host.screened[2]) == 7
+    assert set(asked) == {one.engine for one in conductor.search.screened}
+
+
+def test_a_search_that_is_stopped_says_how_to_go_on(host: Host):
+    host.stops = {2}
+    search = begin()
+    with pytest.raises(Stopped, match=f"find --resume {search.id}"):
+        conduct(host, search)
+    host.stops = set()
+    conductor, _ = conduct(host, state.find(search.id))
+    assert conductor.search.ended_at
+
+
+def test_a_search_that_has_ended_measures_nothing_more(host: Host):
+    conductor, first = conduct(host, begin())
+    runs = len(host.plans)
+    _, again = conduct(host, state.find(conductor.search.id))
+    assert again == first
+    assert len(host.plans) == runs
+
+
+def test_nothing_left_says_where_to_read_why(host: Host):
+    host.fails = {ROW, SLOW}
+    search = begin()
+    with pytest.raises(NothingLeft, match=f"find --show {search.id}"):
+        conduct(host, search)
+
+
+def test_time_that_is_too_short_for_a_race_is_kept_for_the_confirmation(host: Host, monkeypatch):
+    conductor, (proposal,) = conduct(host, begin(budget_s=120.0))
+    assert any("No time was left to race" in line for line in host.told)
+    assert host.plans[-1].preset == CONFIRM
+    assert SINGLES not in {heat.generation for heat in conductor.search.heats}
+    assert proposal.finalists[0].name == ROW
+
+
+def test_ties_are_broken_by_what_is_simpler(host: Host, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(f"{__name__}.EFFECTS", {"denormals=zero": 1.0})
+    _, (proposal,) = conduct(host, begin())
+    assert {one.name for one in proposal.ties} == {ROW, f"{ROW}~denormals=zero"}
+    assert proposal.simplest == ROW
+
+
+def test_whose_options_were_killed_in_a_confirmation_counts_whole_blocks(host: Host):
+    host.dies = {4: 45}
+    search = begin()
+    with pytest.raises(Killed):
+        conduct(host, search)
+    host.dies = {}
+    conductor, (proposal,) = conduct(host, state.find(search.id))
+    assert proposal.finalists[0].name == BEST
+    assert len(conductor.search.confirmations) >= 1
+
+
+def test_searches_are_kept_and_found(host: Host):
+    with pytest.raises(state.NoSearch, match="No search is kept here"):
+        state.find()
+    first, second = begin(), replace(begin(), id="20991231-000000-ffff")
+    state.keep(first)
+    state.keep(second)
+    assert state.find() == second
+    assert state.find(first.id) == first
+    (state.folder() / "broken.json").write_text("{")
+    assert [search.id for search in state.kept()] == [second.id, first.id]
+    with pytest.raises(state.NoSearch, match="There is no search “x”"):
+        state.find("x")
+
+
+def test_the_made_up_options_are_those_of_the_registry():
+    assert registry.get(BEST).options == (("spin", "off"), ("block", "4"))
+    assert isinstance(made({ROW: 1.0}).loaded[0, ROW, 2], Loaded)

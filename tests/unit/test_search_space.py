@@ -1,0 +1,172 @@
+"""What is searched, and who may race of it: the rules, and real engines through the screen."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from src.accuracy import known_accuracy
+from src.accuracy.gate import HOLDS, MISSES
+from src.accuracy.gate import NOT_PROVEN as GATE_NOT_PROVEN
+from src.accuracy.known_accuracy import Known
+from src.engines import registry
+from src.errors import Explained
+from src.model.fingerprint import Fingerprint
+from src.search import asked as asking
+from src.search import space
+from src.search.asked import Asked, BadSearch
+from src.search.screen import (
+    FAILED,
+    INACCURATE,
+    NOT_PROVEN,
+    PASSES,
+    TOO_LARGE,
+    Loaded,
+    Screened,
+    judge,
+    screen,
+)
+from src.workers.pool import Pool
+
+ROW = "onnxruntime-int8"
+ASKED = Asked((16,), 1200.0, 2)
+
+
+def test_singles_are_one_option_each_and_none_that_does_nothing():
+    row = registry.get(ROW)
+    two = space.singles(row, 2)
+    assert f"{ROW}~spin=off" in two
+    assert f"{ROW}~threads=1" in two
+    assert len(two) == len(set(two)) == 10
+    assert space.singles(row, 1) == [f"{ROW}~denormals=zero", f"{ROW}~gelu=fast"]
+    assert space.singles(registry.get("pytorch-fp32"), 2) == []
+
+
+def test_combinations_are_of_the_most_helpful_options_with_other_names():
+    row = registry.get(ROW)
+    helpful = [("block", "4"), ("block", "2"), ("gelu", "fast"), ("denormals", "zero")]
+    together = space.together(row, helpful, 2)
+    assert sorted(together) == [f"{ROW}~block=2~gelu=fast", f"{ROW}~block=4~gelu=fast"]
+    assert space.together(row, helpful[:1], 2) == []
+
+
+def test_one_thread_is_not_combined_with_what_threads_share():
+    row = registry.get(ROW)
+    together = space.together(row, [("threads", "1"), ("spin", "off"), ("gelu", "fast")], 2)
+    assert sorted(together) == [f"{ROW}~spin=off~gelu=fast", f"{ROW}~threads=1~gelu=fast"]
+
+
+def test_ids_that_are_too_long_are_left_out():
+    row = registry.get("onnxruntime-int8-fused")
+    helpful = [("spin-us", "1000"), ("denormals", "zero"), ("gelu", "fast")]
+    together = space.together(row, helpful, 2)
+    assert together
+    assert all(registry.get(id).id == id for id in together)
+
+
+def test_helpful_options_come_best_first():
+    ratios = {f"{ROW}~spin=off": 0.95, f"{ROW}~block=4": 0.8, f"{ROW}~gelu=fast": 1.01}
+    assert space.helpful(ratios) == [("block", "4"), ("spin", "off")]
+
+
+def test_rows_are_those_that_run_here_and_need_no_other_packages():
+    rows = {spec.id for spec in space.rows()}
+    assert {"pytorch-fp32", ROW} <= rows
+    assert "null" not in rows
+    few = space.rows(packages=registry.get(ROW).packages)
+    assert ROW in {spec.id for spec in few}
+    assert all(set(spec.packages) <= set(registry.get(ROW).packages) for spec in few)
+    with pytest.raises(space.EmptySpace, match="allow more packages"):
+        space.rows(packages=())
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({"budget_s": 30.0}, "at least 120 s"),
+        ({"max_drop": 0.0}, "a share"),
+        ({"scope": "x"}, "model or pipeline"),
+        ({"lengths": ()}, "No sequence length"),
+    ],
+)
+def test_what_no_search_can_be_made_of_is_refused(change: dict, word: str):
+    values = {"lengths": (16,), "budget_s": 1200.0, "threads": 2, **change}
+    with pytest.raises(BadSearch, match=word):
+        asking.check(Asked(**values))
+
+
+def known(state: str, low: float | None, high: float | None) -> Known:
+    return Known(state, "measured here", "d", 1000, low=low, high=high)
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "state"),
+    [
+        (known(HOLDS, -0.001, 0.005), PASSES),
+        (known(HOLDS, None, None), PASSES),  # what others are held against
+        (known(MISSES, 0.02, 0.04), INACCURATE),
+        (known(GATE_NOT_PROVEN, 0.001, 0.02), NOT_PROVEN),
+        (known(MISSES, None, None), NOT_PROVEN),
+        (None, NOT_PROVEN),
+    ],
+)
+def test_the_accuracy_decides_by_its_interval(accuracy: Known | None, state: str):
+    told = judge(ASKED, ROW, Loaded(100.0, 1.0, accuracy), accuracy)
+    assert told.state == state
+    assert bool(told.reason) == (state != PASSES)
+
+
+def test_a_larger_drop_may_be_allowed():
+    accuracy = known(GATE_NOT_PROVEN, 0.001, 0.02)
+    allowed = Asked((16,), 1200.0, 2, max_drop=0.03)
+    assert judge(allowed, ROW, Loaded(100.0, 1.0, accuracy), accuracy).passes
+
+
+def test_memory_and_loading_are_limits():
+    accuracy = known(HOLDS, -0.001, 0.005)
+    limited = Asked((16,), 1200.0, 2, memory_mb=90.0, load_s=2.0)
+    told = judge(limited, ROW, Loaded(100.0, 1.0, accuracy), accuracy)
+    assert (told.state, told.reason) == (TOO_LARGE, "It takes 100 MB; 90 were allowed.")
+    told = judge(limited, ROW, Loaded(80.0, 2.5, accuracy), accuracy)
+    assert (told.state, told.reason) == (TOO_LARGE, "It took 2.5 s to load; 2 were allowed.")
+
+
+@pytest.fixture
+def own_pool() -> Iterator[Pool]:
+    pool = Pool()
+    yield pool
+    pool.close()
+
+
+def test_real_engines_are_screened(own_pool: Pool, monkeypatch: pytest.MonkeyPatch):
+    """FP32 is proven by what is stored with the model, with an option it answers the same; what fails to load
+    says why, and the others go on.
+    """
+    monkeypatch.setenv("AWIY_EXTRA_ENGINES", "tests.fakes:ENGINES")
+    ids = ["onnxruntime-fp32", "onnxruntime-fp32~denormals=zero", "fake-crash-load"]
+    told: dict[str, Screened] = {}
+    screen(own_pool, ASKED, ids, lambda _: None, lambda one: told.update({one.engine: one}))
+    assert {id: one.state for id, one in told.items()} == dict(
+        zip(ids, (PASSES, PASSES, FAILED), strict=True)
+    )
+    assert "another version" in told["fake-crash-load"].reason
+    row, option = told[ids[0]], told[ids[1]]
+    assert row.accuracy
+    assert row.accuracy.high == option.accuracy.high
+    assert row.memory_mb
+    assert row.load_s
+    json.dumps(row.accuracy.__dict__)
+
+
+def test_what_an_option_changes_is_held_against_its_row():
+    row = Fingerprint(ROW, "m", "a", "s", "r", "c")
+    option = Fingerprint(f"{ROW}~gelu=fast", "m", "a", "s", "r", "c")
+    logits = [[1.0, -1.0], [-1.0, 1.0]]
+    known_accuracy.hold_against_row(option, row, [[1.2, -1.0], [-1.0, 1.0]], logits)
+    assert known_accuracy.row_it_answers_as(option) is None, "a fifth of a logit apart"
+    known_accuracy.hold_against_row(option, row, [[1.04, -1.0], [-1.0, 1.0]], logits)
+    assert known_accuracy.row_it_answers_as(option) == row
+    other = Fingerprint(f"{ROW}~gelu=fast", "m", "b", "s", "r", "c")
+    assert known_accuracy.row_it_answers_as(other) is None, "another file"
+    assert known_accuracy.row_it_answers_as(row) is None
+    assert isinstance(BadSearch("x"), Explained)
