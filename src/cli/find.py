@@ -20,7 +20,7 @@ from src.engines import registry
 from src.host import machine
 from src.model import source
 from src.search import asked as asking
-from src.search import state
+from src.search import heats, state
 from src.search.answer import Proposal
 from src.search.asked import Asked, BadSearch
 from src.search.search import Conductor, Stopped
@@ -38,7 +38,7 @@ def find(arguments: argparse.Namespace) -> int:
     store = open_store()
     if arguments.show is not None:
         search = state.find(arguments.show)
-        show(arguments, search, conductor(store, search, arguments.settings).proposals())
+        show(arguments, search, heats.proposals(store, search))
         return 0
     search = state.begin(read(arguments)) if arguments.resume is None else resumed(arguments)
     err.print(

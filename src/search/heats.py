@@ -7,6 +7,8 @@ from src.bench import field
 from src.bench.field import Standing
 from src.bench.plan import Plan, from_json
 from src.bench.record import Record
+from src.search import answer
+from src.search.answer import Proposal
 from src.search.state import Heat, Search
 from src.stats import FEWEST_ROUNDS, paired_ratio
 from src.store import runs
@@ -91,6 +93,19 @@ def ratios(record: Record, ids: Sequence[str], row: str) -> dict[str, float]:
         if pair := paired_ratio(ours, theirs):
             known[id] = pair.ratio
     return known
+
+
+def proposals(store: Store, search: Search) -> list[Proposal]:
+    """Return a search's answer by objective, by its confirmations so far: the last, and earlier ones that all
+    of its field were in.
+    """
+    begun = search.confirmations
+    if not begun:
+        return []
+    last = begun[-1].field
+    records = [record_of(store, heat) for heat in begun if set(last) <= set(heat.field)]
+    told = (answer.propose(records, last, lengths) for lengths in search.asked.objectives)
+    return [proposal for proposal in told if proposal]
 
 
 def plan_of(record: Record) -> Plan:

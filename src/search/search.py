@@ -17,7 +17,7 @@ from src.engines import registry
 from src.errors import Explained
 from src.home import utc_now
 from src.progress import Progress
-from src.search import answer, heats, space, state
+from src.search import heats, space, state
 from src.search.answer import Proposal
 from src.search.screen import Screened, screen
 from src.search.state import CONFIRMATION, ROWS, SINGLES, TOGETHER, Heat, Search
@@ -166,14 +166,14 @@ class Conductor:
                 "No configuration that keeps the accuracy could be raced. Why each was left out: "
                 f"python -m src find --show {self.search.id}"
             )
-        while not (proposals := self.proposals()) or self.affords_more(proposals):
+        while not (proposals := heats.proposals(self.store, self.search)) or self.affords_more(proposals):
             ties = sorted({one.name for some in proposals for one in some.ties})
             heat = Heat(CONFIRMATION, tuple(ties or finalists))
             budget_s = max(LEAST_RUN_S, self.confirming_s(len(heat.field)), self.search.left_s)
             self.measure(self.plan(heat, budget_s, CONFIRM, BLOCKS), heat)
-            if not self.proposals():
+            if not heats.proposals(self.store, self.search):
                 break  # too few rounds counted in the time there was
-        return proposals or self.proposals()
+        return proposals or heats.proposals(self.store, self.search)
 
     def affords_more(self, proposals: Sequence[Proposal]) -> bool:
         """Tell whether another confirmation would tell more, and may be had."""
@@ -265,13 +265,3 @@ class Conductor:
         ]
         turns = [one.engine for turn in zip(*orders, strict=True) for one in turn]
         return list(dict.fromkeys(turns))[:FINALISTS]
-
-    def proposals(self) -> list[Proposal]:
-        """Return the answer by the confirmations so far: by those of the last that are in all of them."""
-        begun = self.search.confirmations
-        if not begun:
-            return []
-        field = begun[-1].field
-        records = [heats.record_of(self.store, heat) for heat in begun if set(field) <= set(heat.field)]
-        told = (answer.propose(records, field, lengths) for lengths in self.search.asked.objectives)
-        return [proposal for proposal in told if proposal]

@@ -24,6 +24,7 @@ PAGES = (
     ("pages/accuracy.py", "Accuracy", ":material/target:"),
     ("pages/cost.py", "Cost", ":material/payments:"),
     ("pages/timeline.py", "Timeline", ":material/timeline:"),
+    ("pages/find.py", "Find", ":material/manage_search:"),
     ("pages/history.py", "History", ":material/history:"),
     ("pages/compare.py", "Compare", ":material/compare_arrows:"),
     ("pages/engines.py", "Engines", ":material/memory:"),

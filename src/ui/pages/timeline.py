@@ -14,7 +14,7 @@ from src.model import source
 from src.releases import SEPARATOR
 from src.store import runs
 from src.store.database import Store, open_store
-from src.ui import charts, timeline_chart
+from src.ui import charts, linked, timeline_chart
 from src.ui.format import many, moment, plain
 from src.ui.job_panel import draw_job
 from src.ui.kept_runs import finished_run, state_of
@@ -52,26 +52,6 @@ def days(line: Timeline) -> dict[str, str]:
 
 def label(run: runs.Listed) -> str:
     return f"{run.title or run.id} · {run.host} · {moment(run.started_at)}"
-
-
-def choose(listed: list[runs.Listed]) -> runs.Listed:
-    """Let somebody choose among the kept time lines; the link has its id."""
-    by_id = {run.id: run for run in listed}
-    linked = st.query_params.get("run")
-    if linked and linked not in by_id:
-        st.warning(f"There is no time line {plain(linked[:40])} here.", icon=":material/link_off:")
-    if len(listed) == 1:
-        return listed[0]
-    ids = list(by_id)
-    chosen = st.selectbox(
-        "Time line",
-        ids,
-        index=ids.index(linked) if linked in ids else 0,
-        format_func=lambda id: label(by_id[id]),
-        key="t_run",
-    )
-    st.query_params["run"] = chosen
-    return by_id[chosen]
 
 
 def choose_case(line: Timeline) -> list[Line]:
@@ -252,7 +232,7 @@ def draw() -> None:
             if run.preset == timeline_plan.PRESET and run.stopped and run.slices
         ]
         if listed:
-            run = choose(listed)
+            run = linked.choose("Time line", {run.id: run for run in listed}, label, "t_run", "run")
             confirming = tuple(runs.confirming(store, run.id))
             line, found = told(run.id, state_of(run), confirming)
             st.caption(plain(f"{line.name} · {label(run)} · {run.cpu}"))

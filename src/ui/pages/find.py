@@ -1,0 +1,196 @@
+"""The find page: searches for the fastest faithful configuration of this host, and what they said."""
+
+import dataclasses
+import json
+
+import pandas as pd
+import streamlit as st
+
+from src import references
+from src.bench.field import Objective
+from src.bench.race import Finalist
+from src.limits import hosted
+from src.search import heats, state
+from src.search.answer import Proposal
+from src.search.points import Point, points
+from src.search.screen import PASSES
+from src.search.state import CONFIRMATION, ROWS, SINGLES, TOGETHER, Search
+from src.store.database import Store, open_store
+from src.ui import charts, linked, search_chart
+from src.ui.commands import draw_command
+from src.ui.format import duration, interval, many, moment, plain, significant
+from src.ui.search_words import objective_title, sentence
+from src.ui.shell import explained, the_store
+
+INTRODUCTION = (
+    "Which engine, with which options, is the fastest here that keeps the accuracy? A search screens what "
+    "can run, races the rest in shared rounds, and confirms the last few in new processes."
+)
+GENERATIONS = {
+    ROWS: "rows",
+    SINGLES: "one option each",
+    TOGETHER: "options together",
+    CONFIRMATION: "confirmation, in new processes",
+}
+COMMAND = "python -m src find --seq-len 16,128 --budget 20m"
+
+
+@st.cache_data(max_entries=8, show_spinner="Reading the search …")
+def told(id: str, spent_s: float) -> list[tuple[Objective, Proposal | None, list[Point]]]:
+    """Return by objective what a search says, and its points. `spent_s` tells one state from another."""
+    search, store = state.find(id), open_store()
+    proposals = {proposal.lengths: proposal for proposal in heats.proposals(store, search)}
+    return [
+        (lengths, proposals.get(lengths), points(store, search, lengths, proposals.get(lengths)))
+        for lengths in search.asked.objectives
+    ]
+
+
+def label(search: Search) -> str:
+    lengths = ", ".join(map(str, search.asked.lengths))
+    return f"{moment(search.begun_at)} · {lengths} tokens, scope {search.asked.scope}"
+
+
+def draw_head(search: Search) -> None:
+    asked = search.asked
+    passed = sum(one.passes for one in search.screened)
+    raced = {engine for heat in search.races for engine in heat.field}
+    limits = [
+        f"at most {asked.max_drop:.1%} of FP32's accuracy lost",
+        f"at most {asked.memory_mb:.0f} MB" if asked.memory_mb else "",
+        f"loaded within {asked.load_s:g} s" if asked.load_s else "",
+        f"packages {', '.join(asked.packages)}" if asked.packages else "",
+    ]
+    st.caption(
+        plain(
+            f"{label(search)} · {many(asked.threads, 'thread')} · {', '.join(filter(None, limits))} · "
+            f"{many(len(search.screened), 'configuration')} screened, {passed} passed, {len(raced)} raced, "
+            f"in {duration(search.spent_s)}"
+        )
+    )
+    if not search.ended_at:
+        st.info("It has not ended. It goes on where it was:", icon=":material/pause_circle:")
+        draw_command("Go on", f"python -m src find --resume {search.id}")
+
+
+def draw_objective(search: Search, lengths: Objective, proposal: Proposal | None, shown: list[Point]) -> None:
+    if proposal:
+        st.success(plain(f"{objective_title(lengths)}: {sentence(proposal)}"), icon=":material/flag:")
+    else:
+        st.info(
+            f"Nothing is confirmed for {objective_title(lengths)}: too few rounds counted in the time there "
+            "was.",
+            icon=":material/hourglass_empty:",
+        )
+    if not shown:
+        return
+    stored = [
+        reference
+        for reference in references.infinity("cpu")
+        if search.asked.scope == "pipeline" and (reference.sequence_length,) == lengths
+    ]
+    st.plotly_chart(
+        search_chart.picture(shown, stored),
+        key="f_chart",
+        config=charts.CONFIG,
+        alt=f"{len(shown)} configurations by latency and accuracy, {objective_title(lengths)}",
+    )
+    st.caption(
+        "Filled: confirmed in new processes; hollow: its figure is of a race. The band: what cannot be told "
+        "from the fastest. Area: memory."
+        + ("" if stored else " Infinity's stored numbers are of scope pipeline, at 16 and at 128 tokens.")
+    )
+    if proposal:
+        draw_finalists(proposal)
+
+
+def draw_finalists(proposal: Proposal) -> None:
+    frame = pd.DataFrame([line(proposal, one) for one in proposal.finalists])
+    st.dataframe(frame, hide_index=True, key="f_finalists", alt="The finalists, fastest first")
+
+
+def line(proposal: Proposal, one: Finalist) -> dict[str, str]:
+    first = one is proposal.finalists[0]
+    told = "slower"
+    if one.tied:
+        told = "fastest" if first else "not told apart from the fastest"
+    return {
+        "Configuration": one.name,
+        "Median, ms": significant(one.figure),
+        "To the fastest": "1"
+        if first
+        else f"{one.ratio:.3f} ({interval(*one.ci95) if one.ci95 else 'too few rounds'})",
+        "Says": told + (", proposed" if one.name == proposal.simplest else ""),
+    }
+
+
+def draw_screen(search: Search) -> None:
+    out = [one for one in search.screened if one.state != PASSES]
+    if not out:
+        return
+    with st.expander(f"Left out by the screen ({len(out)})", icon=":material/filter_alt:"):
+        st.table(
+            pd.DataFrame(
+                [{"Configuration": one.engine, "Why": plain(f"{one.state}. {one.reason}")} for one in out]
+            ).set_index("Configuration")
+        )
+
+
+def draw_runs(store: Store, search: Search) -> None:
+    with st.expander("Its runs", icon=":material/sports_score:"):
+        for heat in search.heats:
+            with st.container(horizontal=True, vertical_alignment="center"):
+                st.markdown(f"{GENERATIONS[heat.generation]}: {many(len(heat.field), 'configuration')}")
+                st.page_link(
+                    "pages/benchmark.py",
+                    label=heat.run,
+                    query_params={"run": heat.run},
+                    icon=":material/open_in_new:",
+                )
+
+
+def draw_download(search: Search, proposals: list[Proposal]) -> None:
+    document = {
+        "search": dataclasses.asdict(search),
+        "proposals": [dataclasses.asdict(proposal) for proposal in proposals],
+    }
+    st.download_button(
+        "JSON",
+        json.dumps(document, ensure_ascii=False, indent=1),
+        f"search-{search.id}.json",
+        "application/json",
+        key="f_json",
+        icon=":material/download:",
+        on_click="ignore",
+    )
+
+
+def draw_search(store: Store, search: Search) -> None:
+    draw_head(search)
+    by_objective = told(search.id, search.spent_s)
+    titles = [objective_title(lengths) for lengths, _, _ in by_objective]
+    chosen = titles[0]
+    if len(titles) > 1:
+        chosen = st.segmented_control(
+            "Fast at", titles, default=titles[0], required=True, key="f_for", bind="query-params"
+        )
+    draw_objective(search, *by_objective[titles.index(chosen)])
+    draw_screen(search)
+    draw_runs(store, search)
+    draw_download(search, [proposal for _, proposal, _ in by_objective if proposal])
+
+
+def draw() -> None:
+    """Draw the page."""
+    st.title("Find")
+    st.markdown(INTRODUCTION)
+    store = the_store()
+    with explained():
+        searches = state.kept()
+        if searches:
+            by_id = {search.id: search for search in searches}
+            draw_search(store, linked.choose("Search", by_id, label, "f_search", "search"))
+        else:
+            st.info("No search is kept yet. A command begins one.", icon=":material/manage_search:")
+        if not hosted():
+            draw_command("The command that searches", COMMAND, key="f_command")

@@ -1,0 +1,85 @@
+"""The page Find: what a kept search says, by objective, and what was left out."""
+
+import itertools
+import json
+from dataclasses import replace
+
+import pytest
+
+from src.bench.plan import Case
+from src.references.reference import infinity
+from src.search import search as searching
+from src.search import state
+from src.search.points import Point
+from src.search.state import Search
+from src.store.database import Store
+from src.ui import search_chart
+from tests.app.test_pages import page, spec, store
+from tests.unit.test_search import BEST, ROW, SLOW, Host, begin, conduct
+
+__all__ = ["store"]  # a fixture
+
+
+@pytest.fixture
+def search(store: Store, monkeypatch: pytest.MonkeyPatch) -> Search:
+    host = Host(store, itertools.count(1))
+    host.fails = {f"{ROW}~gelu=fast"}
+    monkeypatch.setattr(searching, "screen", lambda *arguments: host.screen(*arguments))
+    conductor, _ = conduct(host, begin())
+    return conductor.search
+
+
+def test_without_a_search_it_says_how_to_begin_one(store: Store):
+    at = page("find")
+    assert [one.value for one in at.info] == ["No search is kept yet. A command begins one."]
+    assert any("The command that searches" in one.label for one in at.expander)
+
+
+def test_a_search_is_told_drawn_and_taken_along(search: Search):
+    at = page("find")
+    (told,) = at.success
+    assert f"{BEST} in" in told.value.replace("\\", "")
+    chart = spec(at)
+    names = [trace["name"] for trace in chart["data"]]
+    assert names == ["onnxruntime", "onnxruntime, raced only"]
+    drawn = [entry[0] for trace in chart["data"] for entry in trace["customdata"]]
+    assert {SLOW, ROW, BEST} <= set(drawn)
+    frame = at.dataframe[0].value
+    assert frame["Configuration"].iloc[0] == BEST
+    assert frame["Says"].iloc[0] == "fastest, proposed"
+    assert any(one.label == "Left out by the screen (1)" for one in at.expander)
+    assert f"{ROW}~gelu=fast" in at.table[0].value.index
+    assert any("13 configurations screened, 12 passed, 12 raced" in one.value for one in at.caption)
+
+
+def test_a_search_that_was_killed_says_how_to_go_on(search: Search):
+    state.keep(replace(search, heats=search.heats[:2], ended_at=""))
+    at = page("find")
+    told = [one.value for one in at.info]
+    assert "It has not ended. It goes on where it was:" in told
+    assert any("Nothing is confirmed for 16 tokens" in one for one in told)
+
+
+def test_the_link_chooses_the_search(search: Search, store: Store):
+    newer = replace(search, id="20991231-000000-ffff", heats=(), screened=(), ended_at="")
+    state.keep(newer)
+    at = page("find", search=search.id)
+    assert at.success
+    at = page("find")
+    assert not at.success, "the latest comes first"
+
+
+def test_points_of_what_has_no_accuracy_stand_below_and_areas_are_memory():
+    points = [
+        Point(ROW, 1.0, 20, True, True, None, 400.0),
+        Point(SLOW, 2.0, 9, False, False, None, 100.0),
+        Point("openvino-int8", 3.0, 9, False, False, None, None),
+    ]
+    large, quarter, unknown = search_chart.sizes(points)
+    assert large == 2 * quarter
+    assert unknown == search_chart.LEAST_PX
+    figure = search_chart.picture(points, [infinity("cpu")[0]])
+    assert [shape.type for shape in figure.layout.shapes] == ["rect", "line"]
+    assert {value for trace in figure.data for value in trace.y} == {89.8}
+    json.dumps(figure.to_plotly_json()["data"], default=list)
+    assert Case(1, 16, 2, "model")
