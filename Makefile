@@ -40,7 +40,7 @@ lint: $(VENV)/.dev
 # In four processes, each with a home and a host's lock of its own. They share the CPUs, as much of this is waiting;
 # each has one for itself and its children, or engines would spin for threads that wait for a CPU.
 unit: $(VENV)/.dev
-	AWIY_TESTS_SHARE=1 $(BIN)/python -m pytest tests/unit tests/app -m "not measuring and not one_cpu" -n 4 --dist loadfile
+	AWIY_TESTS_SHARE=1 $(BIN)/python -m pytest tests/unit tests/app -m "not measuring and not one_cpu" -n 4 --dist loadfile --no-loadscope-reorder
 
 # On a crowded host some of these hundreds meet a moment in which the host itself is what is measured: a test that
 # fails is run once more, and named at the end. What is wrong fails twice.

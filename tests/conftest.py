@@ -27,6 +27,20 @@ SIX = (
 )
 
 
+# Files that take minutes, longest first. Begun last, each would be waited for alone.
+LONGEST = (
+    *("test_releases.py", "test_environments.py", "test_job_faults.py", "test_cli.py", "test_pool.py"),
+    *("test_registry.py", "test_gpu.py", "test_jobs.py", "test_job_life.py", "test_known_accuracy.py"),
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def place(item: pytest.Item) -> int:
+        return LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST)
+
+    items.sort(key=place)
+
+
 def pytest_collection_finish() -> None:
     """What is there stays: a collection before each slice of a worker in this process need not walk it."""
     gc.collect()
