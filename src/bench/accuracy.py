@@ -4,7 +4,7 @@ Takes the host's lock, as it loads the CPU.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from src.accuracy import gate
 from src.accuracy.accuracy_result import Accuracy, EngineAccuracy, Flip, Padding
@@ -37,77 +37,94 @@ def measure(
     ids: list[str] | None = None,
     model: source.ModelSource | None = None,
     progress: Callable[[Progress], None] = lambda _: None,
+    each: Callable[[Accuracy], None] = lambda _: None,
 ) -> Accuracy:
     """Return each engine's accuracy on data sets, which are pooled by sentence (the project's own without
-    any), answered one at a time without padding; INT8 engines answer some again with padding. Raises
-    BadDataset, UnknownEngine, ModelError.
+    any), answered one at a time without padding; INT8 engines answer some again with padding. `each` is given
+    the result of one engine as soon as it is there. Raises BadDataset, UnknownEngine, ModelError.
     """
     name, rows = pool_sets(datasets)
     specs, failures = choose(ids)
     baseline = registry.get(registry.ACCURACY_BASELINE)
     if baseline not in specs and not registry.availability(baseline):
         specs.append(baseline)
+    specs.sort(key=lambda spec: spec != baseline)  # the others are held against its answers
     sitting = Sitting(pool, model or source.parse(), machine.default_threads(), progress)
     sitting.failures += failures
+    wanted = None if ids is None else set(ids)
+    engines: list[EngineAccuracy] = []
+    reference: Logits | None = None
     with host_lock("accuracy", telling_who_waits(progress), pool.pause) as lock:
         sitting.progress = giving_way.before(progress, lock)
         specs = sitting.build(specs)
         checkpoint = sitting.checkpoint()
-        logits, padded, fingerprints = answer_all(sitting, specs, [text for text, _ in rows], checkpoint)
-    positive = checkpoint.manifest["facts"]["positive_index"]
-    wanted = None if ids is None else set(ids)
-    now = utc_now()
-    engines = [
-        replace(
-            judge(id, own, logits.get(baseline.id), rows, positive),
-            padding=compare_padding(own, padded[id], positive) if id in padded else None,
-            fingerprint=fingerprints.get(id),
-            measured_at=now,
+        positive = checkpoint.manifest["facts"]["positive_index"]
+        whole = Accuracy(
+            dataset=name,
+            dataset_sha256=fingerprint.digest(rows),
+            n=len(rows),
+            model=sitting.model.name,
+            model_fingerprint=sitting.weights,
+            cpu_key=cpu_key(),
+            measured_at=utc_now(),
+            host=machine.facts(),
+            engines=(),
         )
-        for id, own in logits.items()
-        if wanted is None or id in wanted
-    ]
-    return Accuracy(
-        dataset=name,
-        dataset_sha256=fingerprint.digest(rows),
-        n=len(rows),
-        model=sitting.model.name,
-        model_fingerprint=sitting.weights,
-        cpu_key=cpu_key(),
-        measured_at=now,
-        host=machine.facts(),
-        engines=tuple(engines),
-        failures=tuple(sitting.failures),
-    )
+        texts = [text for text, _ in rows]
+        for number, spec in enumerate(specs):
+            answered = answer_all(sitting, spec, texts, checkpoint, number, len(specs))
+            if not answered:
+                continue
+            if spec == baseline:
+                reference = answered.logits
+            if wanted is None or spec.id in wanted:
+                engines.append(
+                    replace(
+                        judge(spec.id, answered.logits, reference, rows, positive),
+                        padding=compare_padding(answered.logits, answered.padded, positive)
+                        if answered.padded
+                        else None,
+                        fingerprint=answered.fingerprint,
+                        measured_at=utc_now(),
+                    )
+                )
+                each(replace(whole, engines=(engines[-1],)))
+    return replace(whole, engines=tuple(engines), failures=tuple(sitting.failures))
+
+
+@dataclass(frozen=True)
+class Answered:
+    """An engine's logits of all texts; of the first PADDED padded, where it is INT8; and what it is."""
+
+    logits: Logits
+    padded: Logits | None
+    fingerprint: Fingerprint
 
 
 def answer_all(
-    sitting: Sitting, specs: list[EngineSpec], texts: list[str], checkpoint: cache.Artifact
-) -> tuple[dict[str, Logits], dict[str, Logits], dict[str, Fingerprint]]:
-    """Return, by engine, the logits of all texts, those of the first PADDED padded where it is INT8, and what
-    exactly answered. One engine is loaded at a time: nothing is timed, so none need stay.
+    sitting: Sitting, spec: EngineSpec, texts: list[str], checkpoint: cache.Artifact, number: int, of: int
+) -> Answered | None:
+    """Return what an engine answers; None where it fails, which is noted. One is loaded at a time: nothing is
+    timed, so none need stay.
     """
-    logits: dict[str, Logits] = {}
-    padded: dict[str, Logits] = {}
-    fingerprints: dict[str, Fingerprint] = {}
-    for number, spec in enumerate(specs):
-        sitting.load([spec], checkpoint.folder / "tokenizer.json")
-        try:
-            logits[spec.id] = ask(sitting, spec.id, texts, number, len(specs))
-            if spec.precision == "int8":
-                padded[spec.id] = ask(sitting, spec.id, texts[:PADDED], number, len(specs), PADDED_TO)
-            fingerprints[spec.id] = sitting.workers[spec.id].fingerprint
-        except WorkerFailed as failure:
-            logits.pop(spec.id, None)
-            sitting.failures.append(Failure(spec.id, str(failure)))
-        except KeyError:
-            continue  # it did not load, and the reason is among the failures
+    sitting.load([spec], checkpoint.folder / "tokenizer.json")
+    if spec.id not in sitting.workers:
+        return None
+    try:
+        logits = ask(sitting, spec.id, texts, number, of)
+        padded = None
+        if spec.precision == "int8":
+            padded = ask(sitting, spec.id, texts[:PADDED], number, of, PADDED_TO)
+        return Answered(logits, padded, sitting.workers[spec.id].fingerprint)
+    except WorkerFailed as failure:
+        sitting.failures.append(Failure(spec.id, str(failure)))
+        return None
+    finally:
         sitting.pool.drop(spec.id)
-    return logits, padded, fingerprints
 
 
 def ask(sitting: Sitting, id: str, texts: list[str], number: int, of: int, padded: int = 0) -> Logits:
-    """Return an engine's logits of each text. Raises WorkerFailed, and KeyError when it is not loaded."""
+    """Return an engine's logits of each text. Raises WorkerFailed."""
 
     def tell_progress(answered: int) -> None:
         done = number * len(texts) + answered

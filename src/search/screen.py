@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from src.accuracy import accuracy_files, confirming, datasets, known_accuracy
+from src.accuracy.accuracy_result import Accuracy
 from src.accuracy.gate import HOLDS
 from src.accuracy.known_accuracy import Known
 from src.bench import accuracy
@@ -153,19 +154,22 @@ def measure(
     progress: Callable[[Progress], None],
     keep: Callable[[Screened], None],
 ) -> None:
-    """Measure the accuracy of those of which too little is known, and keep it as `accuracy` does."""
-    result = accuracy.measure(
-        pool, asked.datasets, list(unknown), source.parse(asked.model or None), progress
-    )
-    accuracy_files.keep(result)
+    """Measure the accuracy of those of which too little is known; each is kept, as `accuracy` does, as soon
+    as it is there.
+    """
+
+    def take(result: Accuracy) -> None:
+        accuracy_files.keep(result)
+        (engine,) = result.engines
+        known = known_accuracy.of_engine(result, engine, known_accuracy.MEASURED)
+        keep(judge(asked, engine.engine, unknown[engine.engine], known))
+
+    model = source.parse(asked.model or None)
+    result = accuracy.measure(pool, asked.datasets, list(unknown), model, progress, take)
+    measured = {engine.engine for engine in result.engines}
     failures = {failure.engine: failure.reason for failure in result.failures}
-    measured = {engine.engine: engine for engine in result.engines}
-    for id, loaded in unknown.items():
-        if id in measured:
-            known = known_accuracy.of_engine(result, measured[id], known_accuracy.MEASURED)
-            keep(judge(asked, id, loaded, known))
-        else:
-            keep(Screened(id, FAILED, failures.get(id, "It did not answer.")))
+    for id in unknown.keys() - measured:
+        keep(Screened(id, FAILED, failures.get(id, "It did not answer.")))
 
 
 def exceeds(asked: Asked, loaded: Loaded) -> str:

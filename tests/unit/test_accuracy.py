@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,10 @@ from src.accuracy import accuracy_files, datasets
 from src.accuracy.accuracy_result import Accuracy
 from src.accuracy.datasets import BadDataset
 from src.accuracy.gate import MISSES, NOT_PROVEN, Pairs
+from src.bench import accuracy
 from src.bench.accuracy import compare_padding, judge
 from src.stats import mcnemar
+from src.workers.pool import Pool
 from tests.conftest import ROOT
 
 ROWS = [("good", 1), ("bad", 0), ("fine", 1), ("poor", 0)]
@@ -144,3 +147,19 @@ def test_two_that_keep_results_at_once_lose_none(monkeypatch: pytest.MonkeyPatch
     assert [process.wait(60) for process in processes] == [0] * len(names)
     (found,) = accuracy_files.kept()
     assert sorted(row.engine for row in found.engines) == names
+
+
+def test_each_engine_is_told_as_soon_as_it_is_there(pool: Pool, tmp_path: Path):
+    """The baseline first, as the others are held against it; a killed measurement has kept what was done."""
+    path = tmp_path / "few.tsv"
+    path.write_text("A fine film.\t1\nA dull film.\t0\nI loved it.\t1\nI left early.\t0\n")
+    told: list[Accuracy] = []
+    whole = accuracy.measure(pool, [str(path)], ["onnxruntime-fp32", "pytorch-fp32"], each=told.append)
+    assert [one.engines[0].engine for one in told] == ["pytorch-fp32", "onnxruntime-fp32"]
+    assert tuple(engine for one in told for engine in one.engines) == whole.engines
+    assert [without_host(one) for one in told] == [without_host(whole)] * 2
+    assert told[1].engines[0].gate
+
+
+def without_host(result: Accuracy) -> Accuracy:
+    return replace(result, host={}, engines=())

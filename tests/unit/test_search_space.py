@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -158,7 +159,8 @@ def test_real_engines_are_screened(own_pool: Pool, monkeypatch: pytest.MonkeyPat
     json.dumps(row.accuracy.__dict__)
 
 
-def test_what_an_option_changes_is_held_against_its_row():
+def test_what_an_option_changes_is_held_against_its_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(known_accuracy, "confirmations_file", lambda: tmp_path / "confirmed.json")
     row = Fingerprint(ROW, "m", "a", "s", "r", "c")
     option = Fingerprint(f"{ROW}~gelu=fast", "m", "a", "s", "r", "c")
     logits = [[1.0, -1.0], [-1.0, 1.0]]
