@@ -167,8 +167,9 @@ def print_proposal(proposal: Proposal) -> None:
     )
     for one in proposal.finalists:
         ratio = f"{one.ratio:.3f} ({interval(*one.ci95) if one.ci95 else 'too few rounds'})"
-        told = "[green]not told apart from the first[/]" if one.tied else "[dim]slower[/]"
-        table.add_row(escape(one.name), significant(one.figure), ratio, told)
+        told = "[green]tie[/]" if one.tied else "[dim]slower[/]"
+        proposed = ", proposed" if one.name == proposal.simplest else ""
+        table.add_row(escape(one.name), significant(one.figure), ratio, told + proposed)
     out.print(table)
     out.print(f"{where}: {sentence(proposal)}", highlight=False, markup=False)
 

@@ -51,13 +51,13 @@ def blocks_of(record: Record, engine: str, lengths: Objective) -> list[ByRound]:
     ]
 
 
-def complexity(engine: str) -> tuple[int, int, int, str]:
+def complexity(engine: str) -> tuple[int, int, int]:
     """Return what makes one configuration simpler than another, least first: how many packages it needs, how
     many options are set, how many threads it may use.
     """
     spec = registry.get(engine)
     alone = dict(spec.options).get(options.THREADS.name) == "1"
-    return len(spec.packages), len(spec.options), 1 if alone else 2, engine
+    return len(spec.packages), len(spec.options), 1 if alone else 2
 
 
 def propose(records: Sequence[Record], engines: Sequence[str], lengths: Objective) -> Proposal | None:
@@ -76,5 +76,5 @@ def propose(records: Sequence[Record], engines: Sequence[str], lengths: Objectiv
     except ValueError:
         return None
     near = [one.name for one in finalists if one.tied and not one.open]
-    simplest = min(near or [finalists[0].name], key=complexity)
+    simplest = min(near or [finalists[0].name], key=complexity)  # of equals the fastest
     return Proposal(lengths, finalists, simplest)

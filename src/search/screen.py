@@ -5,13 +5,13 @@ loaded (src/engines/options.py); it is not counted as tried.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from src.accuracy import accuracy_files, confirming, datasets, known_accuracy
-from src.accuracy.accuracy_result import Accuracy
+from src.accuracy.accuracy_result import Accuracy, EngineAccuracy
 from src.accuracy.gate import HOLDS
-from src.accuracy.known_accuracy import Known
+from src.accuracy.known_accuracy import ANSWER_TOLERANCE, Known
 from src.bench import accuracy
 from src.bench.sitting import CASE, Sitting
 from src.engines import registry
@@ -99,8 +99,10 @@ def screen(
                 keep(told)
     for failure in sitting.failures:
         keep(Screened(failure.engine, FAILED, failure.reason))
+    if asked.datasets:
+        unknown = settle_the_same(pool, asked, unknown, progress, keep)
     if unknown:
-        measure(pool, asked, unknown, progress, keep)
+        measure(pool, asked, unknown, progress, lambda one, _: keep(one))
 
 
 class Rows:
@@ -147,29 +149,59 @@ def look(sitting: Sitting, rows: Rows, id: str) -> Loaded:
     return Loaded(memory_mb, worker.load_s, known)
 
 
-def measure(
+def settle_the_same(
     pool: Pool,
     asked: Asked,
     unknown: dict[str, Loaded],
     progress: Callable[[Progress], None],
     keep: Callable[[Screened], None],
+) -> dict[str, Loaded]:
+    """Settle on the project's own sentences what computes the same as the accuracy baseline by another road:
+    all labels are its, and each logit is within ANSWER_TOLERANCE. Return the others: thousands of sentences
+    take an engine minutes, and one that compiles for each length far longer.
+    """
+    new = {id: loaded for id, loaded in unknown.items() if not loaded.accuracy}
+    left = dict(unknown)
+
+    def take(one: Screened, engine: EngineAccuracy | None) -> None:
+        if engine is None or (one.passes and answers_the_same(engine)):
+            del left[one.engine]
+            keep(one)
+
+    if new:
+        measure(pool, replace(asked, datasets=()), new, progress, take)
+    return left
+
+
+def answers_the_same(engine: EngineAccuracy) -> bool:
+    """Tell whether an engine answers as the accuracy baseline does, up to rounding."""
+    delta = engine.max_abs_delta_logit
+    return not engine.flips and delta is not None and delta <= ANSWER_TOLERANCE
+
+
+def measure(
+    pool: Pool,
+    asked: Asked,
+    unknown: dict[str, Loaded],
+    progress: Callable[[Progress], None],
+    keep: Callable[[Screened, EngineAccuracy | None], None],
 ) -> None:
     """Measure the accuracy of those of which too little is known; each is kept, as `accuracy` does, as soon
-    as it is there.
+    as it is there. None is given with what failed.
     """
 
     def take(result: Accuracy) -> None:
         accuracy_files.keep(result)
         (engine,) = result.engines
         known = known_accuracy.of_engine(result, engine, known_accuracy.MEASURED)
-        keep(judge(asked, engine.engine, unknown[engine.engine], known))
+        keep(judge(asked, engine.engine, unknown[engine.engine], known), engine)
 
     model = source.parse(asked.model or None)
     result = accuracy.measure(pool, asked.datasets, list(unknown), model, progress, take)
     measured = {engine.engine for engine in result.engines}
     failures = {failure.engine: failure.reason for failure in result.failures}
     for id in unknown.keys() - measured:
-        keep(Screened(id, FAILED, failures.get(id, "It did not answer.")))
+        keep(Screened(id, FAILED, failures.get(id, "It did not answer.")), None)
 
 
 def exceeds(asked: Asked, loaded: Loaded) -> str:

@@ -14,6 +14,7 @@ from src.bench.plan import BLOCKS, Plan
 from src.bench.race import FINALISTS, MOST_BLOCKS
 from src.bench.record import Record
 from src.engines import registry
+from src.engines.options import row_of
 from src.errors import Explained
 from src.home import utc_now
 from src.progress import Progress
@@ -236,11 +237,11 @@ class Conductor:
         """Return configurations of several options that each helped, of rows that still have somebody in the
         race.
         """
-        alive = {space.row_of(id) for id in heats.survivors(self.store, self.search, SINGLES)}
+        alive = {row_of(id) for id in heats.survivors(self.store, self.search, SINGLES)}
         raced = self.search.of(SINGLES)
         found: list[str] = []
         for row in rows:
-            own = [id for id in singles if space.row_of(id) == row]
+            own = [id for id in singles if row_of(id) == row]
             if row in alive and raced:
                 ratios: dict[str, float] = {}
                 for heat in raced:
@@ -251,7 +252,7 @@ class Conductor:
 
     def finalists(self) -> list[str]:
         """Return who is confirmed: of the last race that told anything the nearest to the leader of each
-        objective, by turns.
+        objective, by turns; with each its row, where that is left, too: it is simpler.
         """
         for last in reversed(self.search.races):
             if alive := heats.alive(self.store, last):
@@ -264,4 +265,5 @@ class Conductor:
             for lengths in self.search.asked.objectives
         ]
         turns = [one.engine for turn in zip(*orders, strict=True) for one in turn]
-        return list(dict.fromkeys(turns))[:FINALISTS]
+        with_rows = [id for engine in turns for id in (engine, row_of(engine)) if id in alive]
+        return list(dict.fromkeys(with_rows))[:FINALISTS]

@@ -90,8 +90,3 @@ def helpful(ratios: Mapping[str, float]) -> list[tuple[str, str]]:
     """
     better = sorted((ratio, id) for id, ratio in ratios.items() if ratio < 1)
     return [chosen for _, id in better for chosen in registry.get(id).options]
-
-
-def row_of(id: str) -> str:
-    """Return the id of the row that a configuration is of."""
-    return options.row_of(id)

@@ -11,6 +11,7 @@ from src.references.reference import infinity
 from src.search import search as searching
 from src.search import state
 from src.search.points import Point
+from src.search.screen import FAILED, Screened
 from src.search.state import Search
 from src.store.database import Store
 from src.ui import search_chart
@@ -56,8 +57,19 @@ def test_a_search_that_was_killed_says_how_to_go_on(search: Search):
     state.keep(replace(search, heats=search.heats[:2], ended_at=""))
     at = page("find")
     told = [one.value for one in at.info]
-    assert "It has not ended. It goes on where it was:" in told
+    assert "It has not ended: it runs, or goes on where it was." in told
     assert any("Nothing is confirmed for 16 tokens" in one for one in told)
+
+
+def test_the_hosted_demo_shows_no_paths_and_no_commands(search: Search, monkeypatch: pytest.MonkeyPatch):
+    failed = Screened("openvino-int8", FAILED, "OSError: /root/secret/model.xml")
+    asked = replace(search.asked, datasets=("/root/secret/labelled.tsv",))
+    state.keep(replace(search.with_screened(failed), asked=asked, ended_at=""))
+    monkeypatch.setenv("AWIY_HOSTED", "1")
+    at = page("find")
+    assert "openvino-int8" in at.table[0].value.index
+    assert "secret" not in at.table[0].value.to_string()
+    assert not [one for one in at.expander if "ommand" in one.label or one.label == "Go on"]
 
 
 def test_the_link_chooses_the_search(search: Search, store: Store):

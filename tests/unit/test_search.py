@@ -10,10 +10,11 @@ from sqlalchemy.engine import URL
 
 from src.bench.events import Ended, Loaded
 from src.bench.plan import Plan
+from src.bench.race import FINALISTS
 from src.bench.record import Record
 from src.engines import registry
 from src.search import search as searching
-from src.search import state
+from src.search import space, state
 from src.search.asked import Asked
 from src.search.screen import FAILED, PASSES, Screened
 from src.search.search import CONFIRM, RACE, Conductor, NothingLeft, Stopped
@@ -254,7 +255,16 @@ def test_ties_are_broken_by_what_is_simpler(host: Host, monkeypatch: pytest.Monk
     assert proposal.simplest == ROW
 
 
-def test_whose_options_were_killed_in_a_confirmation_counts_whole_blocks(host: Host):
+def test_a_row_as_good_as_its_options_is_confirmed_with_them(host: Host, monkeypatch: pytest.MonkeyPatch):
+    """More are left than can be confirmed, and by chance the row is not among the first."""
+    options = [id.removeprefix(f"{ROW}~") for id in space.singles(registry.get(ROW), 2)]
+    monkeypatch.setattr(f"{__name__}.EFFECTS", dict.fromkeys(options, 0.999))
+    _, (proposal,) = conduct(host, begin())
+    assert len(host.plans[-1].engines) == FINALISTS
+    assert proposal.simplest == ROW
+
+
+def test_blocks_of_a_killed_confirmation_count(host: Host):
     host.dies = {4: 45}
     search = begin()
     with pytest.raises(Killed):

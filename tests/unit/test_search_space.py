@@ -1,19 +1,22 @@
 """What is searched, and who may race of it: the rules, and real engines through the screen."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from src.accuracy import known_accuracy
-from src.accuracy.gate import HOLDS, MISSES
+from src.accuracy.accuracy_result import Accuracy, EngineAccuracy
+from src.accuracy.gate import HOLDS, MISSES, Gate
 from src.accuracy.gate import NOT_PROVEN as GATE_NOT_PROVEN
 from src.accuracy.known_accuracy import Known
 from src.engines import registry
 from src.errors import Explained
 from src.model.fingerprint import Fingerprint
 from src.search import asked as asking
+from src.search import screen as screening
 from src.search import space
 from src.search.asked import Asked, BadSearch
 from src.search.screen import (
@@ -172,3 +175,40 @@ def test_what_an_option_changes_is_held_against_its_row(tmp_path: Path, monkeypa
     assert known_accuracy.row_it_answers_as(other) is None, "another file"
     assert known_accuracy.row_it_answers_as(row) is None
     assert isinstance(BadSearch("x"), Explained)
+
+
+@pytest.mark.parametrize("max_drop", [0.01, 0.001])
+def test_large_sets_are_read_by_those_only_that_answer_otherwise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, max_drop: float
+):
+    """One answers as FP32 does; one otherwise; of one 340 sentences have been read, which were too few."""
+    monkeypatch.setenv("AWIY_HOME", str(tmp_path))
+    read: list[tuple[tuple[str, ...], list[str]]] = []
+
+    def measure(_: object, sets: tuple, ids: list, model: object, tell: object, each: Callable) -> Accuracy:
+        read.append((sets, ids))
+        rows = []
+        for id in ids:
+            flips, delta = (0, 0.001) if id == "same" else (3, 0.2)
+            gate = Gate(HOLDS, 0.0, -0.001, 0.008 if not sets else 0.0005, None)
+            rows.append(
+                EngineAccuracy(id, 0.9, (0.88, 0.92), flips=flips, max_abs_delta_logit=delta, gate=gate)
+            )
+            each(Accuracy(dataset="d", n=340, model="m", measured_at="t", engines=(rows[-1],)))
+        return Accuracy(dataset="d", n=340, model="m", measured_at="t", engines=tuple(rows))
+
+    monkeypatch.setattr(screening.accuracy, "measure", measure)
+    none, some = Loaded(1.0, 1.0, None), Loaded(1.0, 1.0, known(GATE_NOT_PROVEN, 0.0, 0.02))
+    asked = replace(ASKED, datasets=("large.tsv",), max_drop=max_drop)
+    kept: list[Screened] = []
+    unknown = {"same": none, "other": none, "few": some}
+    left = screening.settle_the_same(None, asked, unknown, lambda _: None, kept.append)  # type: ignore[arg-type]
+    assert read == [((), ["same", "other"])]
+    if max_drop == 0.001:
+        assert set(left) == {"same", "other", "few"}, "they are too few to rule out so small a drop"
+        return
+    assert [(one.engine, one.state) for one in kept] == [("same", PASSES)]
+    assert set(left) == {"other", "few"}
+    screening.measure(None, asked, left, lambda _: None, lambda one, _: kept.append(one))  # type: ignore[arg-type]
+    assert read[1] == (("large.tsv",), ["other", "few"])
+    assert {one.engine: one.state for one in kept} == dict.fromkeys(unknown, PASSES)

@@ -9,7 +9,7 @@ import streamlit as st
 from src import references
 from src.bench.field import Objective
 from src.bench.race import Finalist
-from src.limits import hosted
+from src.limits import disclosed, hosted, public
 from src.search import heats, state
 from src.search.answer import Proposal
 from src.search.points import Point, points
@@ -69,8 +69,9 @@ def draw_head(search: Search) -> None:
         )
     )
     if not search.ended_at:
-        st.info("It has not ended. It goes on where it was:", icon=":material/pause_circle:")
-        draw_command("Go on", f"python -m src find --resume {search.id}")
+        st.info("It has not ended: it runs, or goes on where it was.", icon=":material/pause_circle:")
+        if not hosted():
+            draw_command("Go on", f"python -m src find --resume {search.id}")
 
 
 def draw_objective(search: Search, lengths: Objective, proposal: Proposal | None, shown: list[Point]) -> None:
@@ -129,11 +130,10 @@ def draw_screen(search: Search) -> None:
     if not out:
         return
     with st.expander(f"Left out by the screen ({len(out)})", icon=":material/filter_alt:"):
-        st.table(
-            pd.DataFrame(
-                [{"Configuration": one.engine, "Why": plain(f"{one.state}. {one.reason}")} for one in out]
-            ).set_index("Configuration")
-        )
+        lines = [
+            {"Configuration": one.engine, "Why": plain(public(f"{one.state}. {one.reason}"))} for one in out
+        ]
+        st.table(pd.DataFrame(lines).set_index("Configuration"))
 
 
 def draw_runs(store: Store, search: Search) -> None:
@@ -156,7 +156,7 @@ def draw_download(search: Search, proposals: list[Proposal]) -> None:
     }
     st.download_button(
         "JSON",
-        json.dumps(document, ensure_ascii=False, indent=1),
+        json.dumps(disclosed(document), ensure_ascii=False, indent=1),
         f"search-{search.id}.json",
         "application/json",
         key="f_json",
