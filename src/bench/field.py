@@ -9,11 +9,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from src.bench import race
-from src.bench.events import TWIN
 from src.bench.plan import Case, Plan
 from src.bench.race import Behind, ByRound
 from src.bench.record import Cell, Record, round_medians
-from src.engines import registry
 from src.stats import paired_ratio
 
 Objective = tuple[int, ...]  # sequence lengths: the geometric mean of the latencies at these
@@ -25,9 +23,9 @@ def objectives(lengths: Sequence[int]) -> list[Objective]:
     return [*alone, tuple(lengths)] if len(lengths) > 1 else alone
 
 
-def competes(engine: str) -> bool:
-    """Tell whether an engine of a run races: neither the baseline's twin nor what answers nothing does."""
-    return not engine.endswith(TWIN) and registry.get(engine).answers
+def cases_of(plan: Plan, lengths: Objective) -> list[Case]:
+    """Return the cases of a plan that an objective is about."""
+    return [case for case in plan.cases if case.sequence_length in lengths]
 
 
 def figures(record: Record, group: int, engine: str, cases: Sequence[Case]) -> ByRound:
@@ -42,23 +40,33 @@ def figures(record: Record, group: int, engine: str, cases: Sequence[Case]) -> B
     }
 
 
+def rounds_of(record: Record, plan: Plan, group: int, engine: str) -> int:
+    """Return in how many rounds an engine counts in all cases."""
+    return len(figures(record, group, engine, plan.cases))
+
+
 def slower(record: Record, plan: Plan, group: int, alive: Collection[str]) -> dict[str, Behind]:
-    """Return who of the living is out, and how far behind it is where it is least so: slower than the leader
-    of each objective by more than the noise floor. What others are compared with may be among them.
+    """Return who of those that are alive is out, and how far behind it is where it is least so: slower than
+    the leader of each objective by more than LEAST_NOISE_FLOOR.
     """
     behind: dict[str, Behind] = {}
-    out = racing = {engine for engine in alive if competes(engine)}
+    out = set(alive)
     for lengths in objectives(plan.sequence_lengths):
-        cases = [case for case in plan.cases if case.sequence_length in lengths]
-        shown = {engine: figures(record, group, engine, cases) for engine in racing}
-        field = {engine: by_round for engine, by_round in shown.items() if by_round}
-        if not field:
-            return {}
-        dropped = race.dropped(field, field, field=len(plan.engines))
-        out = out & dropped.keys()
+        shown = by_round(record, plan, group, alive, lengths)
+        dropped = race.dropped(shown, shown, field=len(plan.racing)) if shown else {}
+        out &= dropped.keys()
         for engine in out:
             behind[engine] = min(behind.get(engine, dropped[engine]), dropped[engine], key=ratio_of)
     return {engine: behind[engine] for engine in sorted(out)}
+
+
+def by_round(
+    record: Record, plan: Plan, group: int, engines: Collection[str], lengths: Objective
+) -> dict[str, ByRound]:
+    """Return the figures of those engines that have any, for one objective."""
+    cases = cases_of(plan, lengths)
+    shown = {engine: figures(record, group, engine, cases) for engine in engines}
+    return {engine: values for engine, values in shown.items() if values}
 
 
 def ratio_of(behind: Behind) -> float:
@@ -90,22 +98,20 @@ def standings(record: Record, plan: Plan) -> list[Standing]:
 
 
 def of_group(record: Record, plan: Plan, group: int) -> list[Standing]:
-    """Return the standings of the engines that were in memory together, the twin left out."""
+    """Return the standings of those racing that were in memory together."""
     last: dict[str, int] = {}
     for cell, slices in record.slices.items():
-        if cell.group == group and cell.engine not in record.failed and competes(cell.engine):
+        if cell.group == group and cell.engine in plan.racing and cell.engine not in record.failed:
             last[cell.engine] = max(last.get(cell.engine, 0), slices[-1].round)
-    field = list(last)
     end = max(last.values(), default=0)
-    here = {engine for engine in field if last[engine] >= end - 1}  # the budget may end within a round
+    here = {engine for engine in last if last[engine] >= end - 1}  # the budget may end within a round
     alive = here - slower(record, plan, group, here).keys()
-    ratios: dict[str, dict[Objective, float | None]] = {engine: {} for engine in field}
+    ratios: dict[str, dict[Objective, float | None]] = {engine: {} for engine in last}
     for lengths in objectives(plan.sequence_lengths):
-        cases = [case for case in plan.cases if case.sequence_length in lengths]
-        shown = {engine: figures(record, group, engine, cases) for engine in field}
-        seen = [engine for engine in alive if shown[engine]]
+        shown = by_round(record, plan, group, last, lengths)
+        seen = [engine for engine in alive if engine in shown]
         leaders = shown[race.leader(shown, seen)] if seen else {}
-        for engine in field:
-            pair = paired_ratio(shown[engine], leaders)
+        for engine in last:
+            pair = paired_ratio(shown.get(engine, {}), leaders)
             ratios[engine][lengths] = pair.ratio if pair else None
-    return [Standing(engine, last[engine], engine in alive, ratios[engine]) for engine in field]
+    return [Standing(engine, last[engine], engine in alive, ratios[engine]) for engine in last]

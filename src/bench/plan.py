@@ -53,8 +53,8 @@ class Plan:
     `demo_pace_s`, where not 0, asks for paced cells at the end (see bench/paced.py) with such a pause.
     `anchors` stay in memory beside the baseline where not all engines fit there together; the engines of
     the same row in other releases are compared with them. `confirms` is the run whose steps this one repeats.
-    `blocks`: so often each engine is given a new process, one block of rounds after another. In a `race` who
-    is slower than the leaders is dropped (bench/race.py). `search` is the search that the run is part of.
+    `blocks`: so often each engine is given a new process, one block of rounds after another. Who of
+    those `racing` is slower than their leaders is dropped (bench/race.py).
     """
 
     engines: tuple[str, ...]
@@ -73,8 +73,7 @@ class Plan:
     anchors: tuple[str, ...] = ()
     confirms: str = ""
     blocks: int = 1
-    race: bool = False
-    search: str = ""
+    racing: tuple[str, ...] = ()
 
     @property
     def staying(self) -> frozenset[str]:
@@ -230,7 +229,7 @@ def accept(plan: Plan) -> tuple[Plan, list[tuple[str, str]]]:
     if not (0 <= plan.pace_s <= 60 and 0 <= plan.demo_pace_s <= 60):
         pause_s = max(plan.pace_s, plan.demo_pace_s, key=abs)
         raise BadPlan(f"A pause of {pause_s:g} s before each call was asked for. Give 0 to 60 s.")
-    if plan.race and len(plan.batch_sizes) * len(plan.threads) * len(plan.scopes) * plan.blocks != 1:
+    if plan.racing and len(plan.batch_sizes) * len(plan.threads) * len(plan.scopes) * plan.blocks != 1:
         raise BadPlan("A race is of one batch size, thread count, scope and block. Ask for one of each.")
     fastest = plan.pace_s * plan.samples * len(plan.cases) * (len(plan.engines) + 1)
     if fastest > plan.budget_s:

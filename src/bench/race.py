@@ -32,6 +32,7 @@ CHANCE = 0.05
 PROCESS = 0.012
 # With so few left there is nothing more to drop: they are confirmed.
 FINALISTS = 8
+MOST_ROUNDS = 100_000_000  # of a run: so far apart are the rounds of two blocks numbered here
 # Who may be slower than the fastest by this much is confirmed in more blocks, up to so many.
 TOO_SLOW, MOST_BLOCKS = 0.05, 10
 
@@ -53,7 +54,10 @@ def leader(figures: Mapping[str, ByRound], alive: Collection[str]) -> str:
     """Return who is fastest so far: whose ratios to any one of the living have the least median."""
     anchor = max(alive, key=lambda name: (len(figures[name]), name))
     logs = {name: paired_logs(figures[name], figures[anchor]) for name in alive}
-    return min((name for name in alive if logs[name]), key=lambda name: (median(logs[name]), name))
+    # Of few rounds the luckiest would lead, and nobody have enough in common with it to be dropped.
+    enough = [name for name in alive if len(logs[name]) >= FEWEST_ROUNDS]
+    seen = enough or [name for name in alive if logs[name]]
+    return min(seen, key=lambda name: (median(logs[name]), name))
 
 
 def behind(ours: ByRound, leaders: ByRound, chance: float, process: float = PROCESS) -> Behind | None:
@@ -118,11 +122,13 @@ def confirmed(
     Who ties is decided for all of them together (Bonferroni): the fastest of several is a lucky one.
     """
     together = {
-        name: {(at, round): value for at, block in enumerate(some) for round, value in block.items()}
+        name: {
+            at * MOST_ROUNDS + round: value for at, block in enumerate(some) for round, value in block.items()
+        }
         for name, some in figures.items()
     }
     middles = {name: median(list(values.values())) for name, values in together.items()}
-    first = min(middles, key=lambda name: (middles[name], name))
+    first = leader(together, together)
     others = [name for name in figures if name != first]
     ratios = {
         name: [
@@ -148,7 +154,7 @@ def confirmed(
             ci95 = blocks.widened(ratio, interval, half_width)
         tied = ci95 is None or ci95[0] <= 1 + floor
         finalists.append(Finalist(name, middles[name], ratio, ci95, tied))
-    return tuple(sorted(finalists, key=lambda one: (one.figure, one.name)))
+    return tuple(sorted(finalists, key=lambda one: (one.name != first, one.ratio, one.name)))
 
 
 def most_freedom(spreads: Mapping[str, blocks.Spread | None]) -> float:

@@ -208,7 +208,7 @@ class Rounds:
             if measured in lead_ins.CHECKS or measured == look:
                 self.expected.learn(self.session.cells(group))
                 lead_ins.lengthen(self, group)
-            if self.plan.race:
+            if self.plan.racing:
                 over = self.race_is_over(group, measured)
             else:
                 over = measured == look and self.precise(group, since)
@@ -224,16 +224,17 @@ class Rounds:
 
     def race_is_over(self, group: int, measured: int) -> bool:
         """After a round at which that is looked at, drop who is slower; tell whether the race is over: so few
-        are left that they can be confirmed, or it was the last look.
+        are left that they can be confirmed, and rounds of each count, or it was the last look.
         """
         if measured not in race.LOOKS:
             return False
-        alive = {cell.engine for cell in self.session.cells(group)}
-        behind = field.slower(self.record, self.plan, group, alive)
+        racing = {cell.engine for cell in self.session.cells(group)}.intersection(self.plan.racing)
+        behind = field.slower(self.record, self.plan, group, racing)
         for engine in behind.keys() - self.plan.staying:
             self.session.drop(engine)
-        left = [engine for engine in alive if field.competes(engine) and engine not in behind]
-        return measured == race.LOOKS[-1] or len(left) <= race.FINALISTS
+        left = racing - behind.keys()
+        seen = all(field.rounds_of(self.record, self.plan, group, one) >= FEWEST_ROUNDS for one in left)
+        return measured == race.LOOKS[-1] or (seen and len(left) <= race.FINALISTS)
 
     def round_order(self, group: int) -> list[Cell]:
         """Return the cells in random order: cases shuffled, and within each case its engines, so that what is

@@ -9,11 +9,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from src.bench import field
-from src.bench.plan import Plan, from_json
+from src.bench.plan import Plan, accept, from_json
 from src.bench.record import Record
 from src.bench.settings import Settings
 from src.cli import terminal
 from src.cli.bench import INTERRUPTED, numbers, words
+from src.cli.bench import tables_of as run_tables
 from src.cli.console import err, out, progress_bar, show_json
 from src.cli.live_run import carry_out
 from src.engines import registry
@@ -40,7 +41,7 @@ def find(arguments: argparse.Namespace) -> int:
         search = state.find(arguments.show)
         show(arguments, search, heats.proposals(store, search))
         return 0
-    search = state.begin(read(arguments)) if arguments.resume is None else resumed(arguments)
+    search = state.begin(read(arguments)) if arguments.resume is None else resumed(arguments, store)
     err.print(
         f"Search {search.id}, at most {duration(max(0.0, search.left_s))}. "
         f"Should it be killed: python -m src find --resume {search.id}",
@@ -56,9 +57,9 @@ def find(arguments: argparse.Namespace) -> int:
     return 0 if proposals else 1
 
 
-def resumed(arguments: argparse.Namespace) -> Search:
+def resumed(arguments: argparse.Namespace, store: Store) -> Search:
     """Return the search to go on with; with a budget it has so much more time. Raises NoSearch, BadSearch."""
-    search = state.find(arguments.resume)
+    search = heats.counted(store, state.find(arguments.resume))
     if arguments.budget is None:
         return search
     asked = dataclasses.replace(search.asked, budget_s=search.spent_s + seconds(arguments.budget))
@@ -77,7 +78,7 @@ def read(arguments: argparse.Namespace) -> Asked:
     """Return what the command line asks for. Raises BadSearch, BadPlan, UnknownEngine, ModelError."""
     model = source.parse(arguments.model)
     asked = Asked(
-        lengths=numbers(arguments.seq_len) or LENGTHS,
+        lengths=tuple(dict.fromkeys(numbers(arguments.seq_len) or LENGTHS)),
         budget_s=seconds(arguments.budget or BUDGET),
         threads=arguments.threads or machine.default_threads(),
         scope=arguments.scope,
@@ -91,6 +92,8 @@ def read(arguments: argparse.Namespace) -> Asked:
         seed=arguments.seed,
     )
     asking.check(asked)
+    cases = (asked.lengths, (1,), (asked.threads,), (asked.scope,))
+    accept(Plan((registry.BASELINE,), *cases, asked.budget_s))  # before minutes of screening
     return asked
 
 
@@ -98,29 +101,33 @@ def conductor(store: Store, search: Search, settings: Settings) -> Conductor:
     """Return what conducts a search for a terminal: each step is told in a line, and a race in a table."""
 
     def measure(plan: Plan, begun: Callable[[str], None]) -> Record:
-        kind = "Race" if plan.race else "Confirmation, in new processes"
+        kind = "Race" if plan.racing else "Confirmation, in new processes"
         err.print(f"{kind}: {many(len(plan.engines), 'configuration')}", highlight=False)
         model = source.parse(search.asked.model or None)
-        return carry_out(store, plan, model, settings, race_table, begun)
+        return carry_out(store, plan, model, settings, tables_of, begun)
 
     return Conductor(store, search, measure, progress_bar, lambda line: err.print(line, highlight=False))
 
 
-def race_table(record: Record, width: int) -> list[Table]:
-    """Return how a race stands so far."""
+def tables_of(record: Record, width: int) -> list[Table]:
+    """Return how a race stands so far, or a confirmation's results."""
     if not record.begun:
         return []
     plan = from_json(record.begun.plan)
+    return [race_table(record, plan)] if plan.racing else run_tables(record, width)
+
+
+def race_table(record: Record, plan: Plan) -> Table:
     standings = field.standings(record, plan)
-    alive = sum(one.alive for one in standings)
+    racing = [one for one in standings if one.rounds >= record.rounds - 1]
     titles = [objective_title(lengths) for lengths in field.objectives(plan.sequence_lengths)]
-    title = f"[bold]Round {record.rounds}: {alive} of {len(standings)} in the race[/]"
+    title = f"[bold]Round {record.rounds}: {len(racing)} of {len(standings)} in the race[/]"
     table = terminal.table(title, "Configuration", *titles, "State", right=titles, whole="Configuration")
     for one in standings[:SHOWN]:
         ratios = ["–" if ratio is None else f"×{ratio:.2f}" for ratio in one.ratios.values()]
-        told = "[green]in the race[/]" if one.alive else f"[dim]dropped after round {one.rounds}[/]"
-        table.add_row(escape(one.engine), *ratios, told)
-    return [table]
+        state = "[green]in the race[/]" if one in racing else f"[dim]dropped after round {one.rounds}[/]"
+        table.add_row(escape(one.engine), *ratios, state)
+    return table
 
 
 def show(arguments: argparse.Namespace, search: Search, proposals: list[Proposal]) -> None:
@@ -196,7 +203,7 @@ def add_command(
         ("--show", "show a search that is kept, and measure nothing (without an id: the latest)"),
     ):
         parser.add_argument(flag, nargs="?", const="", metavar="ID", help=text)
-    parser.add_argument("--budget", metavar="TIME", help=f"at most so long, or so much longer ({BUDGET})")
+    parser.add_argument("--budget", metavar="TIME", help=f"for its runs, or so much more for them ({BUDGET})")
     parser.add_argument("--scope", default="model", metavar="model", help="what the timer encloses")
     parser.add_argument("--threads", type=int, metavar="N", help="threads of each engine, at most")
     parser.add_argument(

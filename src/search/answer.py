@@ -5,9 +5,11 @@ from dataclasses import dataclass
 
 from src.bench import field, race
 from src.bench.field import Objective
+from src.bench.plan import Plan
 from src.bench.race import ByRound, Finalist
 from src.bench.record import Cell, Record
 from src.engines import options, registry
+from src.stats import FEWEST_ROUNDS
 
 
 @dataclass(frozen=True)
@@ -31,24 +33,43 @@ class Proposal:
         return next(finalist for finalist in self.finalists if finalist.name == self.simplest)
 
 
-def blocks_of(record: Record, engine: str, lengths: Objective) -> list[ByRound]:
-    """Return an engine's figures in milliseconds by block of rounds; none for one without results."""
-    assert record.begun
-    cells = {
-        cell.case: cell
-        for cell in record.slices
-        if cell.engine == engine and cell.case.sequence_length in lengths and engine not in record.failed
+ROUNDS_OF_GROUP = 100_000  # so far apart are the rounds of two memory groups numbered here
+
+
+def blocks_of(record: Record, plan: Plan, lengths: Objective) -> dict[str, list[ByRound]]:
+    """Return the figures in milliseconds of a confirmation's engines by block of rounds, without those that
+    failed. A block counts once every engine is in new processes: of a run that was killed meanwhile the last
+    may be begun by some only.
+    """
+    cases = field.cases_of(plan, lengths)
+    groups = {cell.engine: cell.group for cell in record.slices if cell.engine not in record.failed}
+    starts = {
+        engine: [1, *record.block_starts(Cell(group, engine, cases[0]))] for engine, group in groups.items()
     }
-    if {case.sequence_length for case in cells} != set(lengths):
-        return []
-    cell: Cell = next(iter(cells.values()))
-    figures = field.figures(record, cell.group, engine, list(cells))
-    starts = [1, *record.block_starts(cell)]
-    ends = [*starts[1:], max(figures, default=0) + 1]
-    return [
-        {number: value / 1e6 for number, value in figures.items() if first <= number < end}
-        for first, end in zip(starts, ends, strict=True)
+    count = min(map(len, starts.values()), default=0)
+    blocks: dict[str, list[ByRound]] = {}
+    for engine, group in groups.items():
+        # Engines that were not in memory together have no rounds in common.
+        apart = group * ROUNDS_OF_GROUP
+        figures = field.figures(record, group, engine, cases)
+        ends = [*starts[engine][1:], max(figures, default=0) + 1]
+        blocks[engine] = [
+            {apart + number: value / 1e6 for number, value in figures.items() if first <= number < end}
+            for first, end in list(zip(starts[engine], ends, strict=True))[:count]
+        ]
+    return blocks
+
+
+def whole_blocks(record: Record, plan: Plan) -> int:
+    """Return in how many blocks of a confirmation somebody has a figure's rounds."""
+    blocks = blocks_of(record, plan, plan.sequence_lengths)
+    numbers = [
+        number
+        for some in blocks.values()
+        for number, block in enumerate(some, 1)
+        if len(block) >= FEWEST_ROUNDS
     ]
+    return max(numbers, default=0)
 
 
 def complexity(engine: str) -> tuple[int, int, int]:
@@ -60,21 +81,23 @@ def complexity(engine: str) -> tuple[int, int, int]:
     return len(spec.packages), len(spec.options), 1 if alone else 2
 
 
-def propose(records: Sequence[Record], engines: Sequence[str], lengths: Objective) -> Proposal | None:
+def propose(
+    confirmations: Sequence[tuple[Record, Plan]], engines: Sequence[str], lengths: Objective
+) -> Proposal | None:
     """Return the answer for one objective by the confirmations that all of these engines are in; None where
     their rounds do not suffice.
     """
-    figures = {
-        engine: [block for record in records for block in blocks_of(record, engine, lengths)]
+    parts = [blocks_of(record, plan, lengths) for record, plan in confirmations]
+    # Of an engine that failed in a run nothing is said.
+    whole = {
+        engine: [block for part in parts for block in part[engine]]
         for engine in engines
+        if all(engine in part for part in parts)
     }
-    most = max(map(len, figures.values()), default=0)
-    # Of an engine that failed in one run, and was renewed in fewer blocks, nothing is said.
-    whole = {engine: blocks for engine, blocks in figures.items() if len(blocks) == most and any(blocks)}
     try:
         finalists = race.confirmed(whole)
     except ValueError:
         return None
-    near = [one.name for one in finalists if one.tied and not one.open]
-    simplest = min(near or [finalists[0].name], key=complexity)  # of equals the fastest
+    near = [one.name for one in finalists if one.tied and not one.open]  # the fastest is one of them
+    simplest = min(near, key=complexity)  # of equals the fastest
     return Proposal(lengths, finalists, simplest)

@@ -50,7 +50,7 @@ def check(asked: Asked) -> None:
             "are loaded several times."
         )
     if not 0 < asked.max_drop < 1:
-        raise BadSearch(f"A drop of {asked.max_drop:g} was asked for. Give a share such as 0.01 for 1 %.")
+        raise BadSearch(f"A drop of {asked.max_drop:.2%} was asked for. Give a percentage such as 1.")
     if asked.scope not in SCOPES:
         raise BadSearch(f"The scope {asked.scope} was asked for. Ask for {' or '.join(SCOPES)}.")
     if not asked.lengths:

@@ -1,11 +1,11 @@
 """What a search's runs have told: who stood how, who is left, and what an option did for its row."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from src.bench import field
 from src.bench.field import Standing
-from src.bench.plan import Plan, from_json
+from src.bench.plan import BLOCKS, Plan, from_json
 from src.bench.record import Record
 from src.search import answer
 from src.search.answer import Proposal
@@ -82,17 +82,48 @@ def survivors(store: Store, search: Search, generation: int) -> list[str]:
 
 
 def ratios(record: Record, ids: Sequence[str], row: str) -> dict[str, float]:
-    """Return the ratio of each configuration to its row in a race, over all lengths together."""
-    cases = list(plan_of(record).cases)
+    """Return the ratio of each configuration to its row in a race, over all lengths together; without those
+    that were not in memory with it.
+    """
+    cases = plan_of(record).cases
     groups = {cell.engine: cell.group for cell in record.slices}
     known = {}
     for id in ids:
-        if id not in groups or groups[id] != groups.get(row):
-            continue
-        ours, theirs = (field.figures(record, groups[id], engine, cases) for engine in (id, row))
-        if pair := paired_ratio(ours, theirs):
-            known[id] = pair.ratio
+        if id in groups:
+            ours, theirs = (field.figures(record, groups[id], engine, cases) for engine in (id, row))
+            if pair := paired_ratio(ours, theirs):
+                known[id] = pair.ratio
     return known
+
+
+def counted(store: Store, search: Search) -> Search:
+    """Return a search that goes on: with the time of runs that were killed as spent, and with those as ended
+    whose last event was still kept.
+    """
+    heats, spent_s = [], search.spent_s
+    for heat in search.heats:
+        if not heat.run:
+            continue
+        if not heat.counted:
+            spent_s += run_s(store, heat)
+        heats.append(replace(heat, counted=True, ended=heat.ended or came_to_its_end(store, heat)))
+    return replace(search, spent_s=spent_s, heats=tuple(heats))
+
+
+def came_to_its_end(store: Store, heat: Heat) -> bool:
+    ended = record_of(store, heat).ended
+    return ended is not None and ended.stopped != "interrupted"
+
+
+def missing_blocks(store: Store, search: Search) -> int:
+    """Return how many blocks are still to be measured: those of a confirmation that was killed."""
+    begun = search.confirmations
+    if not begun:
+        return BLOCKS
+    if begun[-1].ended:
+        return 0
+    record = record_of(store, begun[-1])
+    return max(0, BLOCKS - answer.whole_blocks(record, plan_of(record)))
 
 
 def proposals(store: Store, search: Search) -> list[Proposal]:
@@ -104,8 +135,11 @@ def proposals(store: Store, search: Search) -> list[Proposal]:
         return []
     last = begun[-1].field
     records = [record_of(store, heat) for heat in begun if set(last) <= set(heat.field)]
-    told = (answer.propose(records, last, lengths) for lengths in search.asked.objectives)
-    return [proposal for proposal in told if proposal]
+    told = [(record, plan_of(record)) for record in records]
+    # One that was killed in its first block has nothing to say, and not of all.
+    confirmations = [(record, plan) for record, plan in told if answer.whole_blocks(record, plan)]
+    answers = (answer.propose(confirmations, last, lengths) for lengths in search.asked.objectives)
+    return [proposal for proposal in answers if proposal]
 
 
 def plan_of(record: Record) -> Plan:

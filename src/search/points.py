@@ -1,17 +1,16 @@
 """Every configuration of a search beside its accuracy: how fast it was, and what is known of it."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from src.accuracy.known_accuracy import Known
 from src.bench import field
 from src.bench.field import Objective
-from src.bench.race import ByRound
+from src.bench.plan import Plan
 from src.bench.record import Record
 from src.search import heats
 from src.search.answer import Proposal
-from src.search.state import Search
-from src.stats import FEWEST_ROUNDS, median, paired_ratio
+from src.search.state import Heat, Search
+from src.stats import FEWEST_ROUNDS, Ratio, median, paired_ratio
 from src.store.database import Store
 
 
@@ -52,32 +51,38 @@ def points(store: Store, search: Search, lengths: Objective, proposal: Proposal 
     return sorted(shown, key=lambda point: (point.ms, point.engine))
 
 
-def raced(store: Store, search: Search, lengths: Sequence[int]) -> dict[str, tuple[float, int]]:
+def raced(store: Store, search: Search, lengths: Objective) -> dict[str, tuple[float, int]]:
     """Return by configuration its figure in milliseconds by the last race that it was in, and its rounds that
     count; without those that have too few.
 
     A host drifts from race to race: what a race tells is a ratio to the baseline, which is in all of them. It
     is given as that times the baseline's figure in the last run.
     """
-    figures: dict[str, tuple[float, int]] = {}
-    begun = [heat for heat in search.heats if heat.run]
-    if not begun:
-        return figures
-    of_last = by_round(record := heats.record_of(store, begun[-1]), lengths)
-    baseline_ms = median(list(of_last.get(heats.plan_of(record).baseline, {}).values()) or [0.0]) / 1e6
-    for heat in begun:
-        record = heats.record_of(store, heat)
-        found = by_round(record, lengths)
-        theirs = found.get(heats.plan_of(record).baseline, {})
-        for engine in heat.field:
-            pair = paired_ratio(found.get(engine, {}), theirs)
-            if pair and pair.rounds >= FEWEST_ROUNDS and baseline_ms:
-                figures[engine] = pair.ratio * baseline_ms, pair.rounds
-    return figures
+    told: list[tuple[Heat, dict[str, Ratio], float]] = []
+    for heat in search.heats:
+        if heat.run:
+            record = heats.record_of(store, heat)
+            told.append((heat, *to_baseline(record, heats.plan_of(record), lengths)))
+    baseline_ms = next((ms for _, _, ms in reversed(told) if ms), 0.0)
+    return {
+        engine: (pair.ratio * baseline_ms, pair.rounds)
+        for heat, pairs, _ in told
+        for engine, pair in pairs.items()
+        if engine in heat.field and pair.rounds >= FEWEST_ROUNDS
+    }
 
 
-def by_round(record: Record, lengths: Sequence[int]) -> dict[str, ByRound]:
-    """Return the figures of a run's engines by round, in nanoseconds."""
-    cases = [case for case in heats.plan_of(record).cases if case.sequence_length in lengths]
-    groups = {cell.engine: cell.group for cell in record.slices}
-    return {engine: field.figures(record, group, engine, cases) for engine, group in groups.items()}
+def to_baseline(record: Record, plan: Plan, lengths: Objective) -> tuple[dict[str, Ratio], float]:
+    """Return the ratios of a run's engines to its baseline, each in its memory group, and the baseline's
+    median figure in milliseconds; 0 where it has none.
+    """
+    cases = field.cases_of(plan, lengths)
+    pairs: dict[str, Ratio] = {}
+    values: list[float] = []
+    for engine, group in {cell.engine: cell.group for cell in record.slices}.items():
+        theirs = field.figures(record, group, plan.baseline, cases)
+        pair = paired_ratio(field.figures(record, group, engine, cases), theirs)
+        if pair:
+            pairs[engine] = pair
+            values = list(theirs.values())
+    return pairs, median(values) / 1e6 if values else 0.0

@@ -4,6 +4,7 @@ Every step is kept when it is done, and a race with its run as it goes: a search
 what it had. A run's own record tells who was dropped.
 """
 
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -67,7 +68,7 @@ class Conductor:
         """Conduct what is left of the search; return its answer by objective. Raises Stopped, NothingLeft,
         and what its runs raise.
         """
-        self.count()
+        self.search = heats.counted(self.store, self.search)
         asked = self.search.asked
         rows = space.rows(asked.engines, asked.packages)
         self.screen([spec.id for spec in rows])
@@ -92,15 +93,6 @@ class Conductor:
             spent_s = self.search.spent_s + time.monotonic() - began
             self.search = replace(self.search, spent_s=spent_s)
         state.keep(self.search)
-
-    def count(self) -> None:
-        """Count the time of runs that were killed as spent."""
-        begun = [heat for heat in self.search.heats if heat.run]
-        spent_s = self.search.spent_s + sum(
-            heats.run_s(self.store, heat) for heat in begun if not heat.counted
-        )
-        counted = tuple(replace(heat, counted=True) for heat in begun)
-        self.search = replace(self.search, spent_s=spent_s, heats=counted)
 
     # --- the steps
 
@@ -167,24 +159,29 @@ class Conductor:
                 "No configuration that keeps the accuracy could be raced. Why each was left out: "
                 f"python -m src find --show {self.search.id}"
             )
-        while not (proposals := heats.proposals(self.store, self.search)) or self.affords_more(proposals):
+        ran = False
+        while True:
+            proposals = heats.proposals(self.store, self.search)
+            blocks = heats.missing_blocks(self.store, self.search)
+            if not blocks:
+                if (proposals and not self.affords_more(proposals)) or (ran and not proposals):
+                    return proposals
+                blocks = BLOCKS
+            begun = self.search.confirmations
             ties = sorted({one.name for some in proposals for one in some.ties})
-            heat = Heat(CONFIRMATION, tuple(ties or finalists))
-            budget_s = max(LEAST_RUN_S, self.confirming_s(len(heat.field)), self.search.left_s)
-            self.measure(self.plan(heat, budget_s, CONFIRM, BLOCKS), heat)
-            if not heats.proposals(self.store, self.search):
-                break  # too few rounds counted in the time there was
-        return proposals or heats.proposals(self.store, self.search)
+            entering = begun[-1].field if begun and not begun[-1].ended else tuple(ties or finalists)
+            budget_s = max(LEAST_RUN_S, self.confirming_s(len(entering)), self.search.left_s)
+            heat = Heat(CONFIRMATION, entering)
+            self.measure(self.plan(heat, budget_s, CONFIRM, blocks), heat)
+            ran = True
 
     def affords_more(self, proposals: Sequence[Proposal]) -> bool:
         """Tell whether another confirmation would tell more, and may be had."""
         begun = self.search.confirmations
-        undecided = any(one.open for some in proposals for one in some.finalists)
-        may = (
-            BLOCKS * (len(begun) + 1) <= MOST_BLOCKS
-            and heats.run_s(self.store, begun[-1]) <= self.search.left_s
-        )
-        return undecided and may
+        if not any(one.open for some in proposals for one in some.finalists):
+            return False
+        last_s = heats.run_s(self.store, begun[-1])
+        return BLOCKS * (len(begun) + 1) <= MOST_BLOCKS and last_s <= self.search.left_s
 
     def measure(self, plan: Plan, heat: Heat) -> Record:
         """Carry out a run of the search, and keep that it began, and that it ended. Raises Stopped."""
@@ -222,16 +219,18 @@ class Conductor:
             seed=asked.seed + len(self.search.heats),
             preset=preset,
             blocks=blocks,
-            race=preset == RACE,
-            search=self.search.id,
+            racing=heat.field if preset == RACE else (),
         )
 
     # --- what races have told
 
     def near(self) -> list[str]:
-        """Return the rows whose options are searched: those not far behind in any objective."""
+        """Return the rows whose options are searched: those not far behind in some objective, or of which too
+        few rounds count to tell.
+        """
         stood = [one for heat in self.search.of(ROWS) for one in heats.standings(self.store, heat)]
-        return list(dict.fromkeys(one.engine for one in stood if one.nearest <= NEAR))
+        near = (one.engine for one in stood if one.nearest <= NEAR or (one.alive and one.nearest == math.inf))
+        return list(dict.fromkeys(near))
 
     def combine(self, rows: Sequence[str], singles: Sequence[str]) -> list[str]:
         """Return configurations of several options that each helped, of rows that still have somebody in the
@@ -261,7 +260,7 @@ class Conductor:
             return []
         standings = [one for one in heats.standings(self.store, last) if one.engine in alive]
         orders = [
-            sorted(standings, key=lambda one: (one.ratios.get(lengths) or float("inf"), one.engine))
+            sorted(standings, key=lambda one: (one.ratios.get(lengths) or math.inf, one.engine))
             for lengths in self.search.asked.objectives
         ]
         turns = [one.engine for turn in zip(*orders, strict=True) for one in turn]

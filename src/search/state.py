@@ -60,8 +60,11 @@ class Search:
 
     @property
     def confirmations(self) -> list[Heat]:
-        """Return the runs whose figures are the search's result: whole blocks of one that was killed, too."""
-        return self.of(CONFIRMATION)
+        """Return the runs whose figures are the search's result: those that no race has followed, as it may
+        have found faster ones.
+        """
+        races = [at for at, heat in enumerate(self.heats, 1) if heat.generation != CONFIRMATION]
+        return [heat for heat in self.heats[max(races, default=0) :] if heat.run]
 
     def passing(self, ids: tuple[str, ...] | list[str]) -> list[str]:
         """Return those of some configurations that passed the screen, in their order."""

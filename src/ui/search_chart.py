@@ -1,4 +1,4 @@
-"""The picture of a search: accuracy against latency, each configuration a point as large as its memory."""
+"""The picture of a search: the accuracy that is lost, against latency; the area of a point is its memory."""
 
 from collections.abc import Sequence
 
@@ -21,13 +21,11 @@ def sizes(points: Sequence[Point]) -> list[float]:
 
 
 def picture(points: Sequence[Point], stored: Sequence[Reference]) -> go.Figure:
-    """Return the chart. What ties is in a band; hollow points were raced and not confirmed. Those whose
-    accuracy has no figure stand on a line of their own, below.
+    """Return the chart. What ties is in a band; hollow points were raced and not confirmed. What is lost is
+    that of paired sentences, so that points of different sentences may stand beside each other.
     """
     figure = go.Figure()
-    accuracies = [point.accuracy.accuracy for point in points if point.accuracy and point.accuracy.accuracy]
-    below = 100 * min(accuracies, default=0.9) - 0.2
-    above = 100 * max(accuracies, default=0.9) + 0.5
+    drops = [drop(point) for point in points]
     ties = [point.ms for point in points if point.tied]
     if ties:
         figure.add_vrect(
@@ -53,7 +51,7 @@ def picture(points: Sequence[Point], stored: Sequence[Reference]) -> go.Figure:
             figure.add_scatter(
                 name=unmarked(runtime) + ("" if confirmed else ", raced only"),
                 x=[point.ms for point in own],
-                y=[height(point, below) for point in own],
+                y=[drop(point) for point in own],
                 mode="markers",
                 marker={
                     "symbol": [symbol(point) for point in own],
@@ -71,17 +69,18 @@ def picture(points: Sequence[Point], stored: Sequence[Reference]) -> go.Figure:
         legend={"orientation": "h", "x": 0, "xanchor": "left", "y": -0.2, "yanchor": "top"},
         xaxis={"type": "log", "title": "Latency in ms (further left is better)", "automargin": True},
         yaxis={
-            "title": "Accuracy in % (higher is better)",
+            "title": "Accuracy lost against FP32 in % (higher is better)",
             "automargin": True,
-            "range": [below - 0.3, above],  # or a hundredth of a percent looks like much
+            # Better is up; a hundredth of a percent must not look like much.
+            "range": [max([1.0, *drops]) + 0.3, min([0.0, *drops]) - 0.3],
         },
     )
     return figure
 
 
-def height(point: Point, below: float) -> float:
-    known = point.accuracy
-    return 100 * known.accuracy if known and known.accuracy else below
+def drop(point: Point) -> float:
+    """Return the percentage of FP32's accuracy that a configuration loses: of FP32 itself none."""
+    return 100 * ((point.accuracy and point.accuracy.drop) or 0.0)
 
 
 def symbol(point: Point) -> str:
@@ -92,11 +91,9 @@ def told(point: Point) -> str:
     """Return what a point says beside its latency."""
     known = point.accuracy
     parts = [
-        f"{known.accuracy:.2%} of {many(known.n, 'sentence')}"
-        if known and known.accuracy
-        else "its accuracy is FP32's by definition"
-        if known
-        else "accuracy not known",
+        f"{known.accuracy:.2%} of {many(known.n, 'sentence')} right, {known.drop:.2%} lost against FP32"
+        if known and known.accuracy and known.drop is not None
+        else "what accuracy is held against",
         f"{point.memory_mb:.0f} MB" if point.memory_mb else "",
         "confirmed" if point.confirmed else f"raced, {many(point.rounds, 'round')}",
     ]

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from src.bench.plan import Case
+from src.accuracy.known_accuracy import Known
 from src.references.reference import infinity
 from src.search import search as searching
 from src.search import state
@@ -15,6 +15,7 @@ from src.search.screen import FAILED, Screened
 from src.search.state import Search
 from src.store.database import Store
 from src.ui import search_chart
+from src.ui.pages import find
 from tests.app.test_pages import page, spec, store
 from tests.unit.test_search import BEST, ROW, SLOW, Host, begin, conduct
 
@@ -69,6 +70,9 @@ def test_the_hosted_demo_shows_no_paths_and_no_commands(search: Search, monkeypa
     at = page("find")
     assert "openvino-int8" in at.table[0].value.index
     assert "secret" not in at.table[0].value.to_string()
+    told = json.dumps(find.document(state.find(search.id), []))
+    assert "openvino-int8" in told
+    assert "secret" not in told
     assert not [one for one in at.expander if "ommand" in one.label or one.label == "Go on"]
 
 
@@ -81,10 +85,10 @@ def test_the_link_chooses_the_search(search: Search, store: Store):
     assert not at.success, "the latest comes first"
 
 
-def test_points_of_what_has_no_accuracy_stand_below_and_areas_are_memory():
+def test_points_show_what_is_lost_and_areas_are_memory():
     points = [
         Point(ROW, 1.0, 20, True, True, None, 400.0),
-        Point(SLOW, 2.0, 9, False, False, None, 100.0),
+        Point(SLOW, 2.0, 9, False, False, Known("holds", "", accuracy=0.9, n=340, drop=0.004), 100.0),
         Point("openvino-int8", 3.0, 9, False, False, None, None),
     ]
     large, quarter, unknown = search_chart.sizes(points)
@@ -92,6 +96,6 @@ def test_points_of_what_has_no_accuracy_stand_below_and_areas_are_memory():
     assert unknown == search_chart.LEAST_PX
     figure = search_chart.picture(points, [infinity("cpu")[0]])
     assert [shape.type for shape in figure.layout.shapes] == ["rect", "line"]
-    assert {value for trace in figure.data for value in trace.y} == {89.8}
-    json.dumps(figure.to_plotly_json()["data"], default=list)
-    assert Case(1, 16, 2, "model")
+    assert {value for trace in figure.data for value in trace.y} == {0.0, 0.4}
+    worse, better = figure.layout.yaxis.range
+    assert worse > better, "what loses nothing is on top"

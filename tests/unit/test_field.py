@@ -5,7 +5,6 @@ from dataclasses import replace
 import pytest
 
 from src.bench import field, plan, race
-from src.bench.events import TWIN
 from src.bench.plan import BadPlan
 from src.bench.record import Cell
 from tests.fake_session import CALL_NS, Conducted, conduct
@@ -24,7 +23,7 @@ def dropped(run: Conducted) -> list[str]:
 
 
 def test_who_is_slower_is_dropped_at_the_first_look_and_the_rest_is_not_measured():
-    run = conduct(race=True)
+    run = conduct(racing=RACING)
     assert run.stopped == "precision"
     assert run.rounds.record.rounds == race.LOOKS[0]
     assert dropped(run) == ["pytorch-fp32"], "what ratios are taken to stays, for all it is slower"
@@ -32,7 +31,7 @@ def test_who_is_slower_is_dropped_at_the_first_look_and_the_rest_is_not_measured
 
 
 def test_the_record_tells_how_each_stood():
-    run = conduct(race=True)
+    run = conduct(racing=RACING)
     standings = field.standings(run.rounds.record, run.rounds.plan)
     assert [(one.engine, one.alive) for one in standings] == [
         ("onnxruntime-int8", True),
@@ -49,7 +48,7 @@ def test_equals_race_until_the_last_look():
     def calls(cell: Cell, lead_in: int, count: int) -> list[int]:
         return [2_000_000] * count
 
-    run = conduct(race=True, session={"calls": calls}, budget_s=600.0)
+    run = conduct(racing=RACING, session={"calls": calls}, budget_s=600.0)
     assert run.stopped == "precision"
     assert run.rounds.record.rounds == race.LOOKS[-1]
     assert not dropped(run)
@@ -65,7 +64,7 @@ def test_who_is_fastest_at_one_length_stays():
             return [1_000_000 if long else 6_000_000] * count
         return [2_000_000] * count
 
-    run = conduct(race=True, session={"calls": calls}, budget_s=600.0)
+    run = conduct(racing=RACING, session={"calls": calls}, budget_s=600.0)
     assert "pytorch-fp32" not in dropped(run)
     standings = {one.engine: one for one in field.standings(run.rounds.record, run.rounds.plan)}
     assert standings["pytorch-fp32"].alive
@@ -74,7 +73,9 @@ def test_who_is_fastest_at_one_length_stays():
 
 
 def test_disturbed_rounds_drop_nobody():
-    run = conduct(race=True, session={"disturbs": lambda number, attempt, cell: number < 5}, quietens=False)
+    run = conduct(
+        racing=RACING, session={"disturbs": lambda number, attempt, cell: number < 5}, quietens=False
+    )
     assert run.rounds.record.rounds > race.LOOKS[0]
     drops = [number for number, one in enumerate(run.session.asked) if one[0] == "drops"]
     before = [one for one in run.session.asked[: drops[0]] if one[0] == "slices"]
@@ -87,21 +88,34 @@ def test_a_budget_may_end_a_race_within_a_round():
     def calls(cell: Cell, lead_in: int, count: int) -> list[int]:
         return [2_000_000] * count
 
-    run = conduct(race=True, session={"calls": calls}, budget_s=4.0, sequence_lengths=(16,))
+    run = conduct(racing=RACING, session={"calls": calls}, budget_s=4.0, sequence_lengths=(16,))
     assert run.stopped == "budget"
     standings = field.standings(run.rounds.record, run.rounds.plan)
     assert all(one.alive for one in standings)
     assert len({one.rounds for one in standings}) == 2, "or this test sees nothing"
 
 
-def test_the_twin_and_what_answers_nothing_do_not_race():
-    assert field.competes("onnxruntime-int8~spin=off")
-    assert not field.competes(BASELINE + TWIN)
-    assert not field.competes("null")
+def test_who_was_not_asked_to_race_neither_leads_nor_is_told():
+    """The baseline is twice as fast as one and not asked: the other two race each other."""
+    run = conduct(racing=("pytorch-fp32",))
+    assert run.stopped == "precision"
+    assert not dropped(run)
+    standings = field.standings(run.rounds.record, run.rounds.plan)
+    assert [(one.engine, one.alive, one.nearest) for one in standings] == [("pytorch-fp32", True, 1.0)]
+
+
+def test_few_that_are_left_race_until_rounds_of_each_count():
+    """A lead-in that was lengthened at the first look takes all rounds before it from one."""
+
+    def disturbs(number: int, attempt: int, cell: Cell) -> bool:
+        return cell.engine == "onnxruntime-int8" and number <= 6
+
+    run = conduct(racing=("onnxruntime-int8",), session={"disturbs": disturbs}, quietens=False)
+    assert run.rounds.record.rounds == 13
 
 
 def test_what_was_never_undisturbed_has_no_ratio():
-    run = conduct(race=True, session={"disturbs": lambda *_: True}, quietens=False, budget_s=20.0)
+    run = conduct(racing=RACING, session={"disturbs": lambda *_: True}, quietens=False, budget_s=20.0)
     for standing in field.standings(run.rounds.record, run.rounds.plan):
         assert set(standing.ratios.values()) == {None}
         assert standing.nearest == float("inf")
@@ -116,7 +130,7 @@ def test_a_figure_over_lengths_is_the_geometric_mean_of_rounds_in_which_all_coun
     def disturbs(number: int, attempt: int, cell: Cell) -> bool:
         return number == 2 and is_long(cell)
 
-    run = conduct(race=True, session={"disturbs": disturbs}, quietens=False)
+    run = conduct(racing=RACING, session={"disturbs": disturbs}, quietens=False)
     record, asked = run.rounds.record, run.rounds.plan
     figures = field.figures(record, 0, "onnxruntime-int8", list(asked.cases))
     assert list(figures) == [1, *range(3, 10)], "in round 2 one length does not count"
@@ -131,7 +145,7 @@ def is_long(cell: Cell) -> bool:
     "other", [{"scopes": ("model", "pipeline")}, {"threads": (1, 2)}, {"batch_sizes": (1, 8)}, {"blocks": 3}]
 )
 def test_a_race_is_of_one_kind_of_case(other: dict, two_cpus: None):
-    asked = plan.Plan(RACING, (16,), (1,), (2,), ("model",), 60.0, race=True)
-    assert plan.accept(asked)[0].race
+    asked = plan.Plan(RACING, (16,), (1,), (2,), ("model",), 60.0, racing=RACING)
+    assert plan.accept(asked)[0].racing
     with pytest.raises(BadPlan, match="one batch size, thread count, scope and block"):
         plan.accept(replace(asked, **other))

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from typing import cast
 
 import pandas as pd
 import streamlit as st
@@ -9,6 +10,7 @@ import streamlit as st
 from src import references
 from src.bench.field import Objective
 from src.bench.race import Finalist
+from src.facts import Facts
 from src.limits import disclosed, hosted, public
 from src.search import heats, state
 from src.search.answer import Proposal
@@ -35,9 +37,11 @@ GENERATIONS = {
 COMMAND = "python -m src find --seq-len 16,128 --budget 20m"
 
 
-@st.cache_data(max_entries=8, show_spinner="Reading the search …")
-def told(id: str, spent_s: float) -> list[tuple[Objective, Proposal | None, list[Point]]]:
-    """Return by objective what a search says, and its points. `spent_s` tells one state from another."""
+@st.cache_data(max_entries=8, ttl=30, show_spinner="Reading the search …")
+def answers(id: str, spent_s: float) -> list[tuple[Objective, Proposal | None, list[Point]]]:
+    """Return by objective what a search says, and its points. `spent_s` tells one state from another; while a
+    run of it goes on it is read anew now and then.
+    """
     search, store = state.find(id), open_store()
     proposals = {proposal.lengths: proposal for proposal in heats.proposals(store, search)}
     return [
@@ -83,8 +87,13 @@ def draw_objective(search: Search, lengths: Objective, proposal: Proposal | None
             "was.",
             icon=":material/hourglass_empty:",
         )
-    if not shown:
-        return
+    if shown:
+        draw_chart(search, lengths, shown)
+    if proposal:
+        draw_finalists(proposal)
+
+
+def draw_chart(search: Search, lengths: Objective, shown: list[Point]) -> None:
     stored = [
         reference
         for reference in references.infinity("cpu")
@@ -101,8 +110,6 @@ def draw_objective(search: Search, lengths: Objective, proposal: Proposal | None
         "from the fastest. Area: memory."
         + ("" if stored else " Infinity's stored numbers are of scope pipeline, at 16 and at 128 tokens.")
     )
-    if proposal:
-        draw_finalists(proposal)
 
 
 def draw_finalists(proposal: Proposal) -> None:
@@ -149,14 +156,19 @@ def draw_runs(store: Store, search: Search) -> None:
                 )
 
 
-def draw_download(search: Search, proposals: list[Proposal]) -> None:
-    document = {
+def document(search: Search, proposals: list[Proposal]) -> Facts:
+    """Return a search and its answer as JSON that visitors may have."""
+    whole = {
         "search": dataclasses.asdict(search),
         "proposals": [dataclasses.asdict(proposal) for proposal in proposals],
     }
+    return cast(Facts, disclosed(whole))
+
+
+def draw_download(search: Search, proposals: list[Proposal]) -> None:
     st.download_button(
         "JSON",
-        json.dumps(disclosed(document), ensure_ascii=False, indent=1),
+        json.dumps(document(search, proposals), ensure_ascii=False, indent=1),
         f"search-{search.id}.json",
         "application/json",
         key="f_json",
@@ -167,7 +179,7 @@ def draw_download(search: Search, proposals: list[Proposal]) -> None:
 
 def draw_search(store: Store, search: Search) -> None:
     draw_head(search)
-    by_objective = told(search.id, search.spent_s)
+    by_objective = answers(search.id, search.spent_s)
     titles = [objective_title(lengths) for lengths, _, _ in by_objective]
     chosen = titles[0]
     if len(titles) > 1:
