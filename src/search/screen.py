@@ -98,7 +98,8 @@ def screen(
             else:
                 keep(told)
     for failure in sitting.failures:
-        keep(Screened(failure.engine, FAILED, failure.reason))
+        if failure.engine in ids:  # a row that options are held against was not asked for
+            keep(Screened(failure.engine, FAILED, failure.reason))
     if asked.datasets:
         unknown = settle_the_same(pool, asked, unknown, progress, keep)
     if unknown:
