@@ -69,7 +69,7 @@ def picture(points: Sequence[Point], stored: Sequence[Reference]) -> go.Figure:
         legend={"orientation": "h", "x": 0, "xanchor": "left", "y": -0.2, "yanchor": "top"},
         xaxis={"type": "log", "title": "Latency in ms (further left is better)", "automargin": True},
         yaxis={
-            "title": "Accuracy lost against FP32 in % (higher is better)",
+            "title": "Accuracy lost against FP32 in % (less is better)",
             "automargin": True,
             # Better is up; a hundredth of a percent must not look like much.
             "range": [max([1.0, *drops]) + 0.3, min([0.0, *drops]) - 0.3],
