@@ -106,13 +106,13 @@ def counted(store: Store, search: Search) -> Search:
             continue
         if not heat.counted:
             spent_s += run_s(store, heat)
-        heats.append(replace(heat, counted=True, ended=heat.ended or came_to_its_end(store, heat)))
+        heats.append(replace(heat, counted=True, ended=heat.ended or came_to_its_end(record_of(store, heat))))
     return replace(search, spent_s=spent_s, heats=tuple(heats))
 
 
-def came_to_its_end(store: Store, heat: Heat) -> bool:
-    ended = record_of(store, heat).ended
-    return ended is not None and ended.stopped != "interrupted"
+def came_to_its_end(record: Record) -> bool:
+    """Tell whether a run ended by itself, neither killed nor stopped by somebody."""
+    return record.ended is not None and record.ended.stopped != "interrupted"
 
 
 def missing_blocks(store: Store, search: Search) -> int:

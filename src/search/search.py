@@ -194,7 +194,7 @@ class Conductor:
 
         record = self.carry_out(plan, begun)
         assert record.begun
-        ended = record.ended is not None and record.ended.stopped != "interrupted"
+        ended = heats.came_to_its_end(record)
         done = replace(heat, run=record.begun.id, ended=ended, counted=True)
         self.search = replace(self.search, heats=(*before, done))
         self.note(began)

@@ -17,7 +17,7 @@ from src.store.database import Store
 from src.ui import search_chart
 from src.ui.pages import find
 from tests.app.test_pages import page, spec, store
-from tests.unit.test_search import BEST, ROW, SLOW, Host, begin, conduct
+from tests.search_host import BEST, ROW, SLOW, Host, begin, conduct
 
 __all__ = ["store"]  # a fixture
 

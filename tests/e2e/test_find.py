@@ -13,7 +13,7 @@ from src.search import search as searching
 from src.search.state import Search
 from src.store.database import opened
 from tests.e2e.conftest import Server, settled
-from tests.unit.test_search import BEST, Host, begin, conduct
+from tests.search_host import BEST, Host, begin, conduct
 
 NARROW = 390
 

@@ -1,111 +1,21 @@
 """A search conducted over made-up configurations whose truth is known; its runs are kept in a real store."""
 
 import itertools
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from sqlalchemy.engine import URL
 
-from src.bench.events import Ended
-from src.bench.plan import Plan
 from src.bench.race import FINALISTS
-from src.bench.record import Record
 from src.engines import registry
 from src.search import heats, space, state
 from src.search import search as searching
-from src.search.asked import Asked
-from src.search.screen import FAILED, PASSES, Screened
-from src.search.search import CONFIRM, RACE, Conductor, NothingLeft, Stopped
-from src.search.state import CONFIRMATION, ROWS, SINGLES, TOGETHER, Search
-from src.store import transfer
+from src.search.search import CONFIRM, RACE, NothingLeft, Stopped
+from src.search.state import CONFIRMATION, ROWS, SINGLES, TOGETHER
 from src.store.database import Store, opened
-from tests.unit.test_results import made
-from tests.unit.test_store import with_id
-
-ROW, SLOW = "onnxruntime-int8", "onnxruntime-fp32"
-TRUTH_MS = {ROW: 1.5, SLOW: 3.0, "pytorch-fp32": 6.0, "torchscript-fp32": 9.0}
-EFFECTS = {"spin=off": 0.9, "block=4": 0.8}  # of options; those of no line here slow down by a quarter
-BEST = f"{ROW}~spin=off~block=4"
-
-
-def truth_ms(id: str) -> float:
-    row, *chosen = id.split("~")
-    ms = TRUTH_MS[row]
-    for word in chosen:
-        ms *= EFFECTS.get(word, 1.25)
-    return ms
-
-
-class Killed(BaseException):
-    """What SIGKILL does: nothing after it is done."""
-
-
-class Host:
-    """Measures plans in no time. `dies` tells at which run it is killed, after how many rounds."""
-
-    def __init__(self, store: Store, numbers: itertools.count, dies: dict[int, int] | None = None) -> None:
-        self.store = store
-        self.numbers = numbers
-        self.dies = dies or {}
-        self.stops: set[int] = set()
-        self.plans: list[Plan] = []
-        self.screened: list[list[str]] = []
-        self.told: list[str] = []
-        self.screens_before_it_dies = 10_000
-        self.fails: set[str] = set()
-        self.renewing = False
-
-    def carry_out(self, plan: Plan, begun: Callable[[str], None]) -> Record:
-        self.plans.append(plan)
-        number = next(self.numbers)
-        run = record_of(plan, f"20261127-{number:06d}-abcd", number)
-        if len(self.plans) in self.dies:
-            cut(run, self.dies[len(self.plans)], self.renewing)
-        if len(self.plans) in self.stops:
-            run.ended = Ended("interrupted", 9.0, 8.0, 7.0, 6.0, 0.1, 0.0, 0.0)
-        transfer.keep(self.store, run)
-        assert run.begun
-        begun(run.begun.id)
-        if len(self.plans) in self.dies:
-            raise Killed
-        return run
-
-    def screen(self, pool: object, asked: Asked, ids: Sequence[str], _: object, keep: Callable) -> None:
-        self.screened.append(list(ids))
-        for id in ids:
-            if not self.screens_before_it_dies:
-                raise Killed
-            self.screens_before_it_dies -= 1
-            keep(Screened(id, FAILED if id in self.fails else PASSES))
-
-
-def record_of(plan: Plan, id: str, seed: int) -> Record:
-    """Return the record of a plan: of a race whoever is a tenth slower than the fastest has six rounds."""
-    times = {engine: truth_ms(engine) for engine in (*plan.engines, plan.baseline)}
-    run = with_id(made(times, rounds=60, seed=seed), id, plan=asdict(plan))
-    fastest = min(times.values())
-    for cell, slices in run.slices.items():
-        if plan.racing and times[cell.engine] > 1.1 * fastest and cell.engine != plan.baseline:
-            del slices[6:]
-    for from_round in range(21, 20 * plan.blocks, 20):
-        for engine in times:
-            first = run.loaded[0, engine, 2]
-            run.add(replace(first, from_round=from_round))
-    return run
-
-
-def cut(run: Record, rounds: int, renewing: bool) -> None:
-    """Leave of a run what was written until after its first rounds, when its writer was killed; while it
-    was `renewing` engines for the next block, the first of them had a new process.
-    """
-    for slices in run.slices.values():
-        del slices[rounds:]
-    following = [loaded for loaded in run.renewed if loaded.from_round == rounds + 1]
-    run.renewed = [loaded for loaded in run.renewed if loaded.from_round <= rounds]
-    run.renewed += following[:1] if renewing else []
-    run.ended = None
+from tests.search_host import BEST, ROW, SLOW, Host, Killed, begin, conduct, truth_ms
 
 
 @pytest.fixture
@@ -119,24 +29,6 @@ def host(store: Store, monkeypatch: pytest.MonkeyPatch) -> Host:
     host = Host(store, itertools.count(1))
     monkeypatch.setattr(searching, "screen", lambda *arguments: host.screen(*arguments))
     return host
-
-
-def begin(**asked: object) -> Search:
-    values = {"lengths": (16,), "budget_s": 1200.0, "threads": 2, "engines": (ROW, SLOW), **asked}
-    return state.begin(Asked(**values))  # type: ignore[arg-type]
-
-
-class Silent:
-    def __enter__(self) -> Callable:
-        return lambda step: None
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-
-def conduct(host: Host, search: Search) -> tuple[Conductor, list]:
-    conductor = Conductor(host.store, search, host.carry_out, Silent, host.told.append)
-    return conductor, conductor.run()
 
 
 def test_a_search_finds_the_options_that_help_together(host: Host):
@@ -254,7 +146,7 @@ def test_time_that_is_too_short_for_a_race_is_kept_for_the_confirmation(host: Ho
 
 
 def test_ties_are_broken_by_what_is_simpler(host: Host, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(f"{__name__}.EFFECTS", {"denormals=zero": 1.0})
+    monkeypatch.setattr("tests.search_host.EFFECTS", {"denormals=zero": 1.0})
     _, (proposal,) = conduct(host, begin())
     assert {one.name for one in proposal.ties} == {ROW, f"{ROW}~denormals=zero"}
     assert proposal.simplest == ROW
@@ -263,7 +155,7 @@ def test_ties_are_broken_by_what_is_simpler(host: Host, monkeypatch: pytest.Monk
 def test_a_row_as_good_as_its_options_is_confirmed_with_them(host: Host, monkeypatch: pytest.MonkeyPatch):
     """More are left than can be confirmed, and by chance the row is not among the first."""
     options = [id.removeprefix(f"{ROW}~") for id in space.singles(registry.get(ROW), 2)]
-    monkeypatch.setattr(f"{__name__}.EFFECTS", dict.fromkeys(options, 0.999))
+    monkeypatch.setattr("tests.search_host.EFFECTS", dict.fromkeys(options, 0.999))
     _, (proposal,) = conduct(host, begin())
     assert len(host.plans[-1].engines) == FINALISTS
     assert proposal.simplest == ROW
@@ -290,7 +182,7 @@ def test_a_confirmation_killed_while_it_renews_says_nothing_of_who_came_first(ho
 @pytest.fixture
 def close_options(monkeypatch: pytest.MonkeyPatch) -> None:
     """So close to each other that several are confirmed."""
-    monkeypatch.setattr(f"{__name__}.EFFECTS", {"spin=off": 0.97, "block=4": 0.96, "gelu=fast": 0.98})
+    monkeypatch.setattr("tests.search_host.EFFECTS", {"spin=off": 0.97, "block=4": 0.96, "gelu=fast": 0.98})
 
 
 def test_a_run_that_ended_while_the_search_was_killed_is_not_run_again(host: Host):
