@@ -27,8 +27,8 @@ from src.search.asked import Asked, BadSearch
 from src.search.search import Conductor, Stopped
 from src.search.state import Heat, Search
 from src.store.database import Store, open_store
-from src.ui.format import duration, interval, many, significant
-from src.ui.search_words import objective_title, sentence
+from src.ui.format import duration, many, significant
+from src.ui.search_words import extent, not_confirmed, objective_title, ratio_words, sentence
 
 LENGTHS, BUDGET = (16, 128), "20m"
 UNITS_S = {"": 1, "s": 1, "m": 60, "h": 3600}
@@ -136,30 +136,21 @@ def show(arguments: argparse.Namespace, search: Search, proposals: list[Proposal
         show_json({"search": dataclasses.asdict(search), "proposals": told})
         return
     print_screen(search)
-    if not proposals:
-        out.print(
-            "Nothing is confirmed: too few rounds counted in the time there was. "
-            f"Go on with more: python -m src find --resume {search.id} --budget 10m",
-            highlight=False,
-        )
     for proposal in proposals:
         print_proposal(proposal)
+    answered = {proposal.lengths for proposal in proposals}
+    unanswered = [lengths for lengths in search.asked.objectives if lengths not in answered]
+    for lengths in unanswered:
+        out.print(not_confirmed(lengths), highlight=False)
+    if unanswered:
+        out.print(f"Go on with more: python -m src find --resume {search.id} --budget 10m", highlight=False)
     print_runs("Races", search.races)
     print_runs("Confirmed in", search.confirmations)
 
 
 def print_screen(search: Search) -> None:
     """Print how many configurations were screened, and why some were left out."""
-    by_state: dict[str, int] = {}
-    for one in search.screened:
-        by_state[one.state] = by_state.get(one.state, 0) + 1
-    told = ", ".join(f"{count} {state}" for state, count in by_state.items())
-    raced = {engine for heat in search.races for engine in heat.field}
-    out.print(
-        f"Search {search.id}: {many(len(search.screened), 'configuration')} screened ({told}), "
-        f"{len(raced)} raced, in {duration(search.spent_s)}.",
-        highlight=False,
-    )
+    out.print(f"Search {search.id}: {extent(search)}.", highlight=False)
     for one in search.screened:
         if not one.passes:
             out.print(f"  {one.engine}: {one.state}. {one.reason}", highlight=False, markup=False)
@@ -173,10 +164,9 @@ def print_proposal(proposal: Proposal) -> None:
         f"[bold]{where}[/]", "Configuration", *right, "", right=right, whole="Configuration"
     )
     for one in proposal.finalists:
-        ratio = f"{one.ratio:.3f} ({interval(*one.ci95) if one.ci95 else 'too few rounds'})"
         told = "[green]tie[/]" if one.tied else "[dim]slower[/]"
         proposed = ", proposed" if one.name == proposal.simplest else ""
-        table.add_row(escape(one.name), significant(one.figure), ratio, told + proposed)
+        table.add_row(escape(one.name), significant(one.figure), ratio_words(one), told + proposed)
     out.print(table)
     out.print(f"{where}: {sentence(proposal)}", highlight=False, markup=False)
 

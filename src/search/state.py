@@ -66,6 +66,10 @@ class Search:
         races = [at for at, heat in enumerate(self.heats, 1) if heat.generation != CONFIRMATION]
         return [heat for heat in self.heats[max(races, default=0) :] if heat.run]
 
+    @property
+    def raced(self) -> set[str]:
+        return {engine for heat in self.races for engine in heat.field}
+
     def passing(self, ids: tuple[str, ...] | list[str]) -> list[str]:
         """Return those of some configurations that passed the screen, in their order."""
         passed = {one.engine for one in self.screened if one.passes}

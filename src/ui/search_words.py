@@ -1,8 +1,10 @@
 """What a search says, in words."""
 
 from src.bench.field import Objective
+from src.bench.race import Finalist
 from src.search.answer import Proposal
-from src.ui.format import significant
+from src.search.state import Search
+from src.ui.format import duration, interval, many, significant
 
 
 def objective_title(lengths: Objective) -> str:
@@ -10,6 +12,25 @@ def objective_title(lengths: Objective) -> str:
     if len(lengths) == 1:
         return f"{lengths[0]} tokens"
     return f"{' and '.join(map(str, lengths))} tokens together"
+
+
+def extent(search: Search) -> str:
+    """Return how much a search looked at so far, and in what time."""
+    passed = sum(one.passes for one in search.screened)
+    screened = many(len(search.screened), "configuration")
+    spent = duration(search.spent_s)
+    return f"{screened} screened, {passed} passed, {len(search.raced)} raced, in {spent}"
+
+
+def not_confirmed(lengths: Objective) -> str:
+    """Return what is said of an objective without an answer."""
+    title = objective_title(lengths)
+    return f"Nothing is confirmed for {title}: too few rounds counted in the time there was."
+
+
+def ratio_words(finalist: Finalist) -> str:
+    """Return a finalist's ratio to the fastest, with its interval."""
+    return f"{finalist.ratio:.3f} ({interval(*finalist.ci95) if finalist.ci95 else 'too few rounds'})"
 
 
 def sentence(proposal: Proposal) -> str:

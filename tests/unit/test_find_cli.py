@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -49,7 +50,7 @@ def printed(monkeypatch: pytest.MonkeyPatch) -> Console:
 def test_a_search_is_told_with_what_was_left_out_and_what_is_proposed(printed: Console, search: Search):
     find.show(argparse.Namespace(json=False), search, [proposal(FIRST, TIED, BEHIND)])
     text = printed.export_text()
-    assert "2 configurations screened (1 passes, 1 loses too much accuracy), 1 raced, in 10 min." in text
+    assert "2 configurations screened, 1 passed, 1 raced, in 10 min." in text
     assert f"{OTHER}: loses too much accuracy. It loses at least 2.00% [of it]." in text
     assert "16 tokens: onnxruntime-int8 in 1.00 ms is proposed, as the simplest. The fastest was" in text
     assert "1.300 (1.20–1.40)" in text
@@ -65,6 +66,16 @@ def test_too_few_rounds_are_told(printed: Console, search: Search):
 def test_nothing_confirmed_says_how_to_go_on(printed: Console, search: Search):
     find.show(argparse.Namespace(json=False), search, [])
     assert f"find --resume {search.id} --budget 10m" in printed.export_text()
+
+
+def test_an_objective_without_an_answer_is_told_beside_one_that_has_one(printed: Console, search: Search):
+    both = replace(search, asked=replace(search.asked, lengths=(16, 128)))
+    find.show(argparse.Namespace(json=False), both, [proposal(FIRST, simplest=OPTION)])
+    text = printed.export_text()
+    assert "Nothing is confirmed for 128 tokens: too few rounds" in text
+    assert "Nothing is confirmed for 16 and 128 tokens together" in text
+    assert "Nothing is confirmed for 16 tokens" not in text
+    assert "--budget 10m" in text
 
 
 def test_the_json_is_whole(search: Search, capsys: pytest.CaptureFixture[str]):

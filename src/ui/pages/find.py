@@ -20,8 +20,8 @@ from src.search.state import CONFIRMATION, ROWS, SINGLES, TOGETHER, Search
 from src.store.database import Store, open_store
 from src.ui import charts, linked, search_chart
 from src.ui.commands import draw_command
-from src.ui.format import duration, interval, many, moment, plain, significant
-from src.ui.search_words import objective_title, sentence
+from src.ui.format import many, moment, plain, significant
+from src.ui.search_words import extent, not_confirmed, objective_title, ratio_words, sentence
 from src.ui.shell import explained, the_store
 
 INTRODUCTION = (
@@ -57,8 +57,6 @@ def label(search: Search) -> str:
 
 def draw_head(search: Search) -> None:
     asked = search.asked
-    passed = sum(one.passes for one in search.screened)
-    raced = {engine for heat in search.races for engine in heat.field}
     limits = [
         f"at most {asked.max_drop:.1%} of FP32's accuracy lost",
         f"at most {asked.memory_mb:.0f} MB" if asked.memory_mb else "",
@@ -68,8 +66,7 @@ def draw_head(search: Search) -> None:
     st.caption(
         plain(
             f"{label(search)} · {many(asked.threads, 'thread')} · {', '.join(filter(None, limits))} · "
-            f"{many(len(search.screened), 'configuration')} screened, {passed} passed, {len(raced)} raced, "
-            f"in {duration(search.spent_s)}"
+            f"{extent(search)}"
         )
     )
     if not search.ended_at:
@@ -82,11 +79,7 @@ def draw_objective(search: Search, lengths: Objective, proposal: Proposal | None
     if proposal:
         st.success(plain(f"{objective_title(lengths)}: {sentence(proposal)}"), icon=":material/flag:")
     else:
-        st.info(
-            f"Nothing is confirmed for {objective_title(lengths)}: too few rounds counted in the time there "
-            "was.",
-            icon=":material/hourglass_empty:",
-        )
+        st.info(not_confirmed(lengths), icon=":material/hourglass_empty:")
     if shown:
         draw_chart(search, lengths, shown)
     if proposal:
@@ -125,9 +118,7 @@ def line(proposal: Proposal, one: Finalist) -> dict[str, str]:
     return {
         "Configuration": one.name,
         "Median, ms": significant(one.figure),
-        "To the fastest": "1"
-        if first
-        else f"{one.ratio:.3f} ({interval(*one.ci95) if one.ci95 else 'too few rounds'})",
+        "To the fastest": "1" if first else ratio_words(one),
         "Says": told + (", proposed" if one.name == proposal.simplest else ""),
     }
 
