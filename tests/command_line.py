@@ -15,6 +15,8 @@ from types import ModuleType
 from typing import Any
 from unittest.mock import patch
 
+from src.workers import ramp
+from tests import fast
 from tests.conftest import ROOT
 
 TIMEOUT_S = 200
@@ -22,11 +24,14 @@ FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(["src.cli.main", "tests.command_line"])
 
 
-def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Return what `python -m src ARGUMENTS` printed and its exit code. Raises TimeoutExpired."""
+def run(*arguments: str, calm: bool = False, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Return what `python -m src ARGUMENTS` printed and its exit code. Raises TimeoutExpired. If `calm`, what
+    it measures counts whatever else the host does, as for the fixture of this name.
+    """
     with tempfile.TemporaryDirectory() as folder:
         outputs = [Path(folder) / name for name in ("out", "err")]
-        process = FORKS.Process(target=command, args=(arguments, {**os.environ, **environment}, outputs))
+        values = {**os.environ, **environment}
+        process = FORKS.Process(target=command, args=(arguments, values, outputs, calm))
         with patch.dict(sys.modules, {"__main__": ModuleType("__main__")}):  # else it would be run, too
             process.start()
         process.join(TIMEOUT_S)
@@ -37,7 +42,7 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
     return subprocess.CompletedProcess(list(arguments), process.exitcode or 0, *texts)
 
 
-def command(arguments: tuple[str, ...], environment: dict[str, str], outputs: list[Path]) -> None:
+def command(arguments: tuple[str, ...], environment: dict[str, str], outputs: list[Path], calm: bool) -> None:
     """Be `python -m src ARGUMENTS`, writing into files."""
     for stream, path in zip((sys.stdout, sys.stderr), outputs, strict=True):
         with open(path, "wb") as file:
@@ -45,6 +50,9 @@ def command(arguments: tuple[str, ...], environment: dict[str, str], outputs: li
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(ROOT)
+    if calm:
+        fast.quiet()
+        ramp.unsteady = lambda *_: False
     sys.argv = ["src", *arguments]
     runpy.run_module("src", run_name="__main__", alter_sys=True)
 
