@@ -55,7 +55,7 @@ soak: $(VENV)/.dev
 	AWIY_SOAK_RUNS=200 $(BIN)/python -m pytest tests/app/test_same_answer.py
 	$(BIN)/python -m tools.crowd
 
-# They measure what is served while they look at it, so they have a second try for the same reason.
+# They measure what is served while they look at it, so they have a second try as measuring tests have.
 browser: $(VENV)/.dev tests/e2e/node_modules/.done
 	$(BIN)/python -m pytest tests/e2e --reruns 1
 

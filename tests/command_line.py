@@ -15,7 +15,6 @@ from types import ModuleType
 from typing import Any
 from unittest.mock import patch
 
-from src.workers import ramp
 from tests import fast
 from tests.conftest import ROOT
 
@@ -51,8 +50,7 @@ def command(arguments: tuple[str, ...], environment: dict[str, str], outputs: li
     os.environ.update(environment)
     os.chdir(ROOT)
     if calm:
-        fast.quiet()
-        ramp.unsteady = lambda *_: False
+        fast.calm()
     sys.argv = ["src", *arguments]
     runpy.run_module("src", run_name="__main__", alter_sys=True)
 

@@ -12,10 +12,9 @@ from src.bench.plan import Case, Plan
 from src.bench.record import Cell, Record
 from src.bench.settings import Settings
 from src.engines import registry
-from src.host import evidence
 from src.model.source import ModelSource
-from src.workers import ramp
 from src.workers.pool import Pool
+from tests import fast
 from tests.fast import FAST
 
 BASELINE = "fake-sleeping"
@@ -33,9 +32,7 @@ def calm(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tests run beside pytest itself and whatever else the host does: nothing counts as a disturbance, or as
     calls that are not steady, unless a test says so.
     """
-    monkeypatch.setattr(ramp, "unsteady", lambda *_: False)
-    monkeypatch.setattr(evidence, "disturbances", lambda seen, *_: ())
-    monkeypatch.setattr(evidence, "slowdowns", lambda speed, reference: ())
+    fast.calm(monkeypatch.setattr)
 
 
 def plan(*engines: str, **changes: object) -> Plan:

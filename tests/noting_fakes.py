@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.fakes import Plausible, row
+from tests.fakes import Sleeping1, Sleeping5, Sleeping20, row
 
 ROOM = 1_000_000  # calls
 
@@ -20,12 +20,11 @@ def notes() -> Path:
     return Path(os.environ["AWIY_HOME"]) / "noted"
 
 
-class Noting(Plausible):
+class Noting:
     """Writes each answer's nanoseconds into a file's memory, which costs a call about a microsecond."""
 
-    SLEEP_S = 0.0
-
     def load(self, artifact, threads):
+        super().load(artifact, threads)
         with notes().open("w+b") as file:
             file.truncate(ROOM * 8)
             self.noted = np.frombuffer(mmap.mmap(file.fileno(), 0), np.int64)
@@ -33,23 +32,22 @@ class Noting(Plausible):
 
     def infer(self, *inputs):
         before = time.clock_gettime_ns(time.CLOCK_MONOTONIC_RAW)
-        time.sleep(self.SLEEP_S)
         logits = super().infer(*inputs)
         self.noted[self.calls] = time.clock_gettime_ns(time.CLOCK_MONOTONIC_RAW) - before
         self.calls += 1
         return logits
 
 
-class Noting1(Noting):
-    SLEEP_S = 0.001
+class Noting1(Noting, Sleeping1):
+    pass
 
 
-class Noting5(Noting):
-    SLEEP_S = 0.005
+class Noting5(Noting, Sleeping5):
+    pass
 
 
-class Noting20(Noting):
-    SLEEP_S = 0.020
+class Noting20(Noting, Sleeping20):
+    pass
 
 
 ENGINES = (row("noting-1", Noting1), row("noting-5", Noting5), row("noting-20", Noting20))
