@@ -9,7 +9,7 @@ from rich.markup import escape
 
 from src import references
 from src.bench.settings import BENCHMARK, Settings
-from src.cli import accuracy, bench, clean, envs, find, predict, runs, terminal, timeline
+from src.cli import accuracy, bench, bundle, clean, envs, find, predict, runs, terminal, timeline
 from src.cli.console import err, out, progress_bar, show_json
 from src.doctor import doctor, gpu_check, timer_check
 from src.engines import registry
@@ -128,6 +128,7 @@ def parser() -> argparse.ArgumentParser:
     bench.add_command(command, model_options)
     timeline.add_commands(command, model_options)
     find.add_command(command, model_options)
+    bundle.add_command(command)
     runs.add_commands(command)
     clean.add_command(command)
     envs.add_commands(commands)

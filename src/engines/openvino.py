@@ -10,6 +10,7 @@ import numpy as np
 
 from src.engines import options
 from src.engines.base import Engine
+from src.engines.spec import EngineSpec
 
 FILES = ("model.xml", "model.onnx")  # the quantised file is OpenVINO's own, the other Optimum's export
 # Left to itself it may compute FP32 models in BF16 where the CPU can.
@@ -20,25 +21,33 @@ ANY_SHAPE = (-1, -1)
 SPARE_SHAPES = 8  # compiled ones that are kept: each takes some 55 MB, as it holds its weights anew
 
 
+def model_file(artifact: str) -> str:
+    """Return the path of the file that is compiled."""
+    paths = (os.path.join(artifact, name) for name in FILES)
+    return next(path for path in paths if os.path.exists(path))
+
+
+def properties(spec: EngineSpec, threads: int) -> Dict[str, Any]:
+    """Return what a model is compiled with, by OpenVINO's names, for an engine that uses so many threads."""
+    return {
+        "PERFORMANCE_HINT": "LATENCY",
+        "NUM_STREAMS": 1,
+        "INFERENCE_NUM_THREADS": threads,
+        "INFERENCE_PRECISION_HINT": PRECISIONS[spec.precision],
+        # The process is pinned already, to as many CPUs as threads.
+        "ENABLE_CPU_PINNING": False,
+        **{option.key: value for option, value in options.given(spec)},
+    }
+
+
 class OpenVinoEngine(Engine):
     def load(self, artifact: str, threads: int) -> None:
         import openvino
 
         self.openvino = openvino
         self.core = openvino.Core()
-        path = next(
-            found for found in (os.path.join(artifact, name) for name in FILES) if os.path.exists(found)
-        )
-        self.model = self.core.read_model(path)
-        self.settings = {
-            "PERFORMANCE_HINT": "LATENCY",
-            "NUM_STREAMS": 1,
-            "INFERENCE_NUM_THREADS": options.threads(self.spec, threads),
-            "INFERENCE_PRECISION_HINT": PRECISIONS[self.spec.precision],
-            # The process is pinned already, to as many CPUs as threads.
-            "ENABLE_CPU_PINNING": False,
-            **{option.key: value for option, value in options.given(self.spec)},
-        }
+        self.model = self.core.read_model(model_file(artifact))
+        self.settings = properties(self.spec, options.threads(self.spec, threads))
         self.compiled: "OrderedDict[Tuple[int, ...], Tuple[Any, Any]]" = OrderedDict()
 
     def prepare(self, shapes: Sequence[Tuple[int, int]]) -> None:

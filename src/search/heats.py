@@ -126,19 +126,27 @@ def missing_blocks(store: Store, search: Search) -> int:
     return max(0, BLOCKS - answer.whole_blocks(record, plan_of(record)))
 
 
-def proposals(store: Store, search: Search) -> list[Proposal]:
-    """Return a search's answer by objective, by its confirmations so far: the last, and earlier ones that all
-    of its field were in.
+def confirmations(store: Store, search: Search) -> list[tuple[Record, Plan]]:
+    """Return the confirmations that make a search's figures: the last, and earlier ones that all of its field
+    were in.
     """
     begun = search.confirmations
     if not begun:
         return []
-    last = begun[-1].field
-    records = [record_of(store, heat) for heat in begun if set(last) <= set(heat.field)]
+    last = set(begun[-1].field)
+    records = [record_of(store, heat) for heat in begun if last <= set(heat.field)]
     told = [(record, plan_of(record)) for record in records]
     # One that was killed in its first block has nothing to say, and not of all.
-    confirmations = [(record, plan) for record, plan in told if answer.whole_blocks(record, plan)]
-    answers = (answer.propose(confirmations, last, lengths) for lengths in search.asked.objectives)
+    return [(record, plan) for record, plan in told if answer.whole_blocks(record, plan)]
+
+
+def proposals(store: Store, search: Search) -> list[Proposal]:
+    """Return a search's answer by objective, by its confirmations so far."""
+    told = confirmations(store, search)
+    if not told:
+        return []
+    last = search.confirmations[-1].field
+    answers = (answer.propose(told, last, lengths) for lengths in search.asked.objectives)
     return [proposal for proposal in answers if proposal]
 
 

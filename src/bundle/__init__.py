@@ -1,0 +1,1 @@
+"""The folder that a search hands over: model, tokenizer, settings, plain code, self-check and evidence."""
