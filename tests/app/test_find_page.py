@@ -1,12 +1,16 @@
 """The page Find: what a kept search says, by objective, and what was left out."""
 
+import io
 import itertools
 import json
+import zipfile
 from dataclasses import replace
 
 import pytest
 
 from src.accuracy.known_accuracy import Known
+from src.bundle import apart
+from src.bundle.runtimes import NoBundle
 from src.references.reference import infinity
 from src.search import search as searching
 from src.search import state
@@ -17,6 +21,7 @@ from src.store.database import Store
 from src.ui import search_chart
 from src.ui.pages import find
 from tests.app.test_pages import page, spec, store
+from tests.confirmed import confirmed
 from tests.search_host import BEST, ROW, SLOW, Host, begin, conduct
 
 __all__ = ["store"]  # a fixture
@@ -34,6 +39,7 @@ def search(store: Store, monkeypatch: pytest.MonkeyPatch) -> Search:
 def test_without_a_search_it_says_how_to_begin_one(store: Store):
     at = page("find")
     assert [one.value for one in at.info] == ["No search is kept yet. A command begins one."]
+    assert not [one for one in at.expander if one.label == "Take it away"]
     assert any("The command that searches" in one.label for one in at.expander)
 
 
@@ -74,6 +80,32 @@ def test_the_hosted_demo_shows_no_paths_and_no_commands(search: Search, monkeypa
     assert "openvino-int8" in told
     assert "secret" not in told
     assert not [one for one in at.expander if "ommand" in one.label or one.label == "Go on"]
+
+
+def test_the_answer_is_taken_away_as_a_zip(store: Store):
+    engine = "onnxruntime-int8"
+    kept = confirmed(store, engine)
+    at = page("find")
+    assert at.selectbox(key="f_bundle_engine").options == ["ONNX Runtime INT8 (proposed)"]
+    assert any("Apache-2.0 and MIT" in one.value.replace("\\", "") for one in at.markdown)
+    at.button(key="f_bundle").click().run(timeout=120)
+    assert not at.error
+    with zipfile.ZipFile(io.BytesIO(at.session_state[f"bundle {kept.id} (16,) {engine}"])) as archive:
+        names = {name.rpartition("/")[2] for name in archive.namelist()}
+        evidence = json.loads(archive.read(f"bundle-{kept.id}/evidence.json"))
+    assert {"model.onnx", "infer.py", "check.py", "README.md"} <= names
+    assert evidence["search"] == kept.id
+
+
+def test_why_nothing_is_handed_over_is_told(search: Search, monkeypatch: pytest.MonkeyPatch):
+    def refuse(*_: object) -> bytes:
+        raise NoBundle("It is not what was measured any more.")
+
+    monkeypatch.setattr(apart, "zipped", refuse)
+    at = page("find")
+    at.button(key="f_bundle").click().run()
+    (told,) = at.error
+    assert told.value.replace("\\", "") == "It is not what was measured any more."
 
 
 def test_the_link_chooses_the_search(search: Search, store: Store):

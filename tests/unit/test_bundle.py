@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -152,11 +153,24 @@ def test_its_figures_are_those_of_the_confirmation(store: Store, search: Search)
     assert len(claim.latencies[0].of_processes) == 2
 
 
-def test_its_check_times_it(folder: Path):
-    done = run(folder, "check.py")
-    assert "16 tokens: " in done.stdout
-    assert "measured, ×" in done.stdout
-    assert done.returncode == 0, done.stdout
+def test_its_check_times_it_and_says_where_the_figure_lies(folder: Path):
+    done = run(folder, "check.py", "--json")
+    ((text, state),) = (
+        (each["text"], each["state"]) for each in json.loads(done.stdout) if each["check"] == "latency"
+    )
+    low, high, there = map(
+        float, re.findall(r"([\d.]+) to ([\d.]+) in 10 turns; measured was ([\d.]+)", text)[0]
+    )
+    assert state == ("ok" if low <= there <= high else "differs")
+    assert done.returncode == (0 if state == "ok" else 2)
+    assert ("which is within that" in text) == (state == "ok")
+
+
+def test_a_figure_that_cannot_be_reached_is_told(copied: Path):
+    change(copied / "evidence.json", lambda evidence: evidence["latency_ms"].update({"16": 0.0001}))
+    done = run(copied, "check.py")
+    assert done.returncode == 2
+    assert "measured was 0.0001, it is slower here" in done.stdout
 
 
 def test_a_damaged_model_is_named(copied: Path):

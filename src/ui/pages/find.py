@@ -19,6 +19,7 @@ from src.search.screen import PASSES
 from src.search.state import CONFIRMATION, ROWS, SINGLES, TOGETHER, Search
 from src.store.database import Store, open_store
 from src.ui import charts, linked, search_chart
+from src.ui.bundle_form import draw_bundle
 from src.ui.commands import draw_command
 from src.ui.format import many, moment, plain, significant
 from src.ui.search_words import extent, not_confirmed, objective_title, ratio_words, sentence
@@ -84,6 +85,7 @@ def draw_objective(search: Search, lengths: Objective, proposal: Proposal | None
         draw_chart(search, lengths, shown)
     if proposal:
         draw_finalists(proposal)
+        draw_bundle(search, proposal)
 
 
 def draw_chart(search: Search, lengths: Objective, shown: list[Point]) -> None:

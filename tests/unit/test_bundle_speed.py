@@ -1,0 +1,40 @@
+"""The code that is handed over is as fast as the engine that was measured, in the same rounds."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from src.bench.settings import BENCHMARK
+from src.bundle import bundle, claims
+from src.figures.results import summarise
+from src.stats import LEAST_NOISE_FLOOR
+from src.store.database import open_store
+from src.workers.pool import Pool
+from tests.bundled_engine import BUNDLE
+from tests.confirmed import confirmed
+from tests.measured import calm, measure, plan
+
+__all__ = ["calm"]  # a fixture
+pytestmark = [pytest.mark.measuring, pytest.mark.usefixtures("calm")]
+ENGINE, CODE = "onnxruntime-int8", "fake-bundled"
+
+
+def test_the_bundles_code_is_within_the_noise_floor_of_the_engine(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+):
+    """Its ratio to the engine, whose twin tells what two processes of the same differ by."""
+    store = open_store()
+    search = confirmed(store, ENGINE)
+    folder = Path(os.environ["AWIY_HOME"]) / BUNDLE
+    shutil.rmtree(folder, ignore_errors=True)
+    bundle.make(search, claims.claim(store, search), folder, lambda _: None)
+    monkeypatch.setenv("AWIY_EXTRA_ENGINES", "tests.bundled_engine:ENGINES")
+    asked = plan(CODE, ENGINE, baseline=ENGINE, precision=0.02, budget_s=60.0)
+    run = summarise(measure(pool, asked, settings=BENCHMARK))
+    (result,) = (row for row in run.results if row.engine == CODE)
+    ratio, floor = result.ratios[ENGINE], max(LEAST_NOISE_FLOOR, run.noise.noise_floor or 0.0)
+    print(f"infer.py ÷ the engine: {ratio.ratio:.3f} {ratio.ci95}, noise floor {floor:.3f}")
+    assert ratio.ci95[0] <= 1 + floor
+    assert ratio.ci95[1] >= 1 - floor
