@@ -6,8 +6,8 @@ from src.accuracy.known_accuracy import Known
 from src.bundle.licences import ModelLicence
 from src.bundle.runtimes import TEMPLATES
 from src.facts import Facts
-from src.ui.format import interval, many, significant
-from src.ui.search_words import objective_title
+from src.search.words import objective_title
+from src.words import interval, many, significant
 
 ENCLOSED = {
     "model": "token ids in, logits out, without the tokenizer",

@@ -18,7 +18,7 @@ from src.figures import report, results
 from src.model import source
 from src.store import costs, transfer
 from src.store.database import open_store
-from src.ui.format import duration
+from src.words import duration
 
 INTERRUPTED = 130
 

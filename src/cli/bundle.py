@@ -10,8 +10,8 @@ from src.cli.console import err, out, progress_bar, show_json
 from src.engines import registry
 from src.model import source
 from src.search import state
+from src.search.words import objective_title
 from src.store.database import open_store
-from src.ui.search_words import objective_title
 
 
 def make(arguments: argparse.Namespace) -> int:

@@ -14,7 +14,7 @@ from src.host.lock import host_lock
 from src.model import cache, obsolete
 from src.store import retention, runs
 from src.store.database import open_store
-from src.ui.format import many
+from src.words import many
 
 err, out = Console(stderr=True), Console()
 

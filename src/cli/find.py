@@ -26,9 +26,9 @@ from src.search.answer import Proposal
 from src.search.asked import Asked, BadSearch
 from src.search.search import Conductor, Stopped
 from src.search.state import Heat, Search
+from src.search.words import extent, not_confirmed, objective_title, ratio_words, sentence
 from src.store.database import Store, open_store
-from src.ui.format import duration, many, significant
-from src.ui.search_words import extent, not_confirmed, objective_title, ratio_words, sentence
+from src.words import duration, many, significant
 
 LENGTHS, BUDGET = (16, 128), "20m"
 UNITS_S = {"": 1, "s": 1, "m": 60, "h": 3600}

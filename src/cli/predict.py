@@ -11,7 +11,7 @@ from src.bench.sentence_result import Latency, SentenceResult
 from src.cli import terminal
 from src.cli.console import listed, out, print_failures, print_spoken, progress_bar, show_json
 from src.model import source
-from src.ui.format import interval, significant, times
+from src.words import interval, significant, times
 from src.workers.pool import Pool
 
 

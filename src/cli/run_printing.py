@@ -9,7 +9,7 @@ from src.figures import compare, report
 from src.figures.run import Result, Run, ratio_text
 from src.references import verdict
 from src.ui.answers import case_title
-from src.ui.format import interval, significant
+from src.words import interval, significant
 
 COLOURS = {"valid": "green", "noisy": "yellow", "invalid": "red", None: "dim"}
 

@@ -16,7 +16,7 @@ from src.figures import compare, report, results
 from src.figures.run import Run, to_json
 from src.store import ort_csv, runs, transfer, writing
 from src.store.database import open_store
-from src.ui.format import significant
+from src.words import significant
 
 
 def read_run(given: str) -> Run:

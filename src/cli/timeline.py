@@ -26,7 +26,7 @@ from src.model import source
 from src.model.source import ModelSource
 from src.store import costs, runs
 from src.store.database import Store, open_store
-from src.ui.format import duration, many
+from src.words import duration, many
 
 
 class Interrupted(Explained):

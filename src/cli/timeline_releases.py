@@ -13,7 +13,7 @@ from src.bench.environment_space import most_gb, sizes_gb
 from src.bench.release_room import room_for
 from src.cli.console import err, progress_bar
 from src.model import source
-from src.ui.format import duration
+from src.words import duration
 
 
 def say(text: str) -> None:

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from src.accuracy.gate import NOT_PROVEN
 from src.engines import registry
 from src.references.answer import APART, FASTER, LEVEL, SLOWER, UNDECIDED, Answer, Figure, Standing
-from src.ui.format import interval, ms, plain, times
+from src.ui.format import plain
+from src.words import interval, ms, times
 
 WORDS = {FASTER: "Yes", SLOWER: "No", LEVEL: "Too close to call", UNDECIDED: "No verdict"}
 NOTHING = "No engine has a result that counts in this case."

@@ -10,8 +10,9 @@ from src.model import source
 from src.search.answer import Proposal
 from src.search.state import Search
 from src.ui.commands import draw_command
-from src.ui.format import duration, plain
+from src.ui.format import plain
 from src.ui.style import known
+from src.words import duration
 
 INTRODUCTION = (
     "One folder for another machine: the model file, the tokenizer, some fifty lines of plain code, pinned "

@@ -11,7 +11,8 @@ from src.figures.run import OfCase, Result
 from src.jobs.live import LiveCell
 from src.references.reference import Reference
 from src.ui import cut_axis, style
-from src.ui.format import interval, many, ms, unmarked
+from src.ui.format import unmarked
+from src.words import interval, many, ms
 
 ROW_PX = 46
 LEGEND_ABOVE = {"orientation": "h", "x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom"}

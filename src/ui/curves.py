@@ -13,7 +13,8 @@ from src.references.reference import Reference
 from src.store.trends import Point
 from src.ui import style
 from src.ui.charts import LEGEND_ABOVE, draw_references, whiskers
-from src.ui.format import interval, unmarked
+from src.ui.format import unmarked
+from src.words import interval
 
 
 def length_lines(rows: list[Result], stored: Sequence[Reference]) -> go.Figure:

@@ -6,7 +6,7 @@ from statistics import median
 import plotly.graph_objects as go
 
 from src.ui import style
-from src.ui.format import ms
+from src.words import ms
 
 FARTHEST = 6.0  # times the median of the values: what lies beyond is cut, marked, and told
 

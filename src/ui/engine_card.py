@@ -14,8 +14,9 @@ from src.limits import limits
 from src.model import ModelError, cache, recipe
 from src.model.source import ModelSource
 from src.ui import gates
-from src.ui.format import moment, plain, significant
+from src.ui.format import plain
 from src.ui.measuring import measurer, wait
+from src.words import moment, significant
 
 COMMAND = "Run: "  # how a remedy begins that is one
 PRECISIONS = {"fp32": "FP32", "fp16": "FP16", "bf16": "BF16", "int8": "INT8", "none": "no precision"}

@@ -12,8 +12,9 @@ from src.jobs.live import Live, Step
 from src.limits import OUT_OF_ORDER, hosted, public, told
 from src.store.database import Store
 from src.ui import charts, shell, style
-from src.ui.format import duration, interval, many, ms, plain, times
+from src.ui.format import plain
 from src.ui.shell import explained, user
+from src.words import duration, interval, many, ms, times
 
 # Whoever looks takes CPU from what is measured, on the same host the browser too: words are drawn again every
 # few seconds, tables and charts more seldom.

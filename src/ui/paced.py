@@ -6,8 +6,9 @@ import streamlit as st
 from src.figures import report
 from src.figures.run import PacedCell, Result, Run
 from src.references.pacing import Paced, paced_cells
-from src.ui.format import interval, ms, plain, significant, times
+from src.ui.format import plain
 from src.ui.style import known
+from src.words import interval, ms, significant, times
 
 ABOUT = (
     "Infinity's demo sent one request each half second; benchmark loops call back to back, which is another "

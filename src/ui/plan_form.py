@@ -20,8 +20,9 @@ from src.model import source
 from src.store import costs
 from src.store.database import Store
 from src.ui import tables
-from src.ui.format import duration, many, plain
+from src.ui.format import plain
 from src.ui.shell import explained, user
+from src.words import duration, many
 
 LENGTHS = (8, 16, 32, 64, 128, 256, inputs.LONGEST)
 BATCHES = (1, 2, 4, 8, 16, 32)

@@ -6,8 +6,9 @@ from src.figures.run import Result, Run
 from src.references.beside import hardware
 from src.references.reference import SCOPE_TITLES, STATISTICS, Reference
 from src.references.verdict import Beside
-from src.ui.format import interval, moment, ms, plain
+from src.ui.format import plain
 from src.ui.style import known
+from src.words import interval, moment, ms
 
 STATED = {"stated": "a typical latency named in prose", "mean": "mean", "median": "median"}
 

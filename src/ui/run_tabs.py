@@ -13,9 +13,10 @@ from src.figures import report
 from src.figures.run import Result, Run
 from src.store import runs
 from src.ui import charts, curves, tables
-from src.ui.format import ms, plain
+from src.ui.format import plain
 from src.ui.kept_runs import finished_record
 from src.ui.stored import draw_stored
+from src.words import ms
 
 Beside = tuple[references.Reference, references.Comparison]
 

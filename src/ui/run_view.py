@@ -13,11 +13,12 @@ from src.figures.run import Result, Run, from_json, to_json
 from src.limits import disclosed, hosted
 from src.store import runs, transfer
 from src.store.database import Store, open_store
-from src.ui.format import duration, many, moment, plain
+from src.ui.format import plain
 from src.ui.kept_runs import finished_run
 from src.ui.run_tabs import draw_distribution, draw_host, draw_latency, draw_lengths, draw_table, matches
 from src.ui.shell import explained
 from src.ui.spoken import draw_spoken
+from src.words import duration, many, moment
 
 VIEWS = ("Latency", "By length", "Distribution", "Table", "Host and evidence")
 

@@ -8,7 +8,8 @@ from src.references.reference import Reference
 from src.search.points import Point
 from src.ui import style
 from src.ui.charts import draw_references
-from src.ui.format import many, unmarked
+from src.ui.format import unmarked
+from src.words import many
 
 LEAST_PX, MOST_PX = 9.0, 26.0
 

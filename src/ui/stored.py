@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import streamlit as st
 
 from src.references import Comparison, Reference
-from src.ui.format import ms, plain
+from src.ui.format import plain
+from src.words import ms
 
 
 def draw_stored(stored: Sequence[tuple[Reference, Comparison]]) -> None:

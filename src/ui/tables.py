@@ -13,7 +13,8 @@ from src.figures.report import harmless
 from src.figures.run import Result, Run
 from src.references import BesideSentence
 from src.ui import gates
-from src.ui.format import duration, interval, plain, significant, times
+from src.ui.format import plain
+from src.words import duration, interval, significant, times
 
 
 def latencies(answer: SentenceResult, stored: BesideSentence | None) -> pd.DataFrame:

@@ -10,7 +10,8 @@ from src.figures.timeline import Line
 from src.references.reference import Reference
 from src.ui import style
 from src.ui.charts import LEGEND_ABOVE, whiskers
-from src.ui.format import interval, ms, unmarked
+from src.ui.format import unmarked
+from src.words import interval, ms
 
 RATIO, LATENCY = "Ratio to the newest", "Latency"
 TICKS = (0.25, 0.5, 0.67, 0.8, 0.9, 1, 1.1, 1.25, 1.5, 2, 3, 4)

@@ -14,10 +14,10 @@ from src.limits import limits
 from src.model import source
 from src.store import costs, runs
 from src.store.database import Store
-from src.ui.format import many
 from src.ui.plan_form import asker, draw_run_button
 from src.ui.shell import explained
 from src.ui.timeline_install import draw_offered
+from src.words import many
 
 LENGTHS = (16, 32, 64, 128)
 

@@ -11,8 +11,9 @@ from src.errors import Explained
 from src.limits import limits, told
 from src.progress import Progress
 from src.releases import Release
-from src.ui.format import duration, many, moment, plain
+from src.ui.format import plain
 from src.ui.shell import explained
+from src.words import duration, many, moment
 
 
 def draw_offered(runtime: str, here: list[str]) -> None:

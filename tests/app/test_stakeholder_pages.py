@@ -18,7 +18,7 @@ from src.references.cost import Offer
 from src.store import runs
 from src.store.database import Store, open_store
 from src.ui.answers import sentence
-from src.ui.format import significant, times
+from src.words import significant, times
 from tests.app.test_pages import page
 from tests.rows import accuracy as accuracy_of
 from tests.unit.test_results import BASELINE, made

@@ -18,8 +18,8 @@ from src.references import verdict
 from src.store import transfer
 from src.store.database import opened
 from src.ui.answers import sentence
-from src.ui.format import ms
 from src.ui.shell import PAGES
+from src.words import ms
 from tests.conftest import ROOT
 from tests.e2e.conftest import Server, measured, settled
 from tests.e2e.test_runs import command, end_jobs

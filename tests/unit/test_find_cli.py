@@ -13,7 +13,7 @@ from src.search.answer import Proposal
 from src.search.asked import Asked, BadSearch
 from src.search.screen import INACCURATE, PASSES, Screened
 from src.search.state import CONFIRMATION, ROWS, Heat, Search
-from src.ui.search_words import objective_title, sentence
+from src.search.words import objective_title, sentence
 from tests.fake_session import conduct
 
 ROW = "onnxruntime-int8"

@@ -2,7 +2,8 @@
 
 import pytest
 
-from src.ui.format import WORD_JOINER, interval, ms, plain, significant, times
+from src.ui.format import WORD_JOINER, plain
+from src.words import interval, ms, significant, times
 
 
 @pytest.mark.parametrize(

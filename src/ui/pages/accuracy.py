@@ -10,8 +10,9 @@ from src.model import ModelError, source
 from src.model.fingerprint import NOT_RECORDED
 from src.ui import charts, gates, share_charts, tables
 from src.ui.commands import draw_command
-from src.ui.format import many, moment, plain, significant
+from src.ui.format import plain
 from src.ui.style import known
+from src.words import many, moment, significant
 
 COMMAND = "python -m src accuracy --dataset FILE.tsv"
 

@@ -8,9 +8,10 @@ from src.figures.run import ratio_text
 from src.store import runs
 from src.store.database import open_store
 from src.ui import charts
-from src.ui.format import many, moment, plain, significant
+from src.ui.format import plain
 from src.ui.kept_runs import finished_record, finished_run, state_of
 from src.ui.shell import explained, the_store
+from src.words import many, moment, significant
 
 MOST = 6  # runs beside each other
 

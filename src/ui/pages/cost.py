@@ -14,10 +14,11 @@ from src.references.cost import HOURS_PER_YEAR, Offer, factor_to_pay, loads
 from src.references.reference import Reference, by_id
 from src.store import runs
 from src.ui import charts, curves
-from src.ui.format import moment, ms, plain, significant
+from src.ui.format import plain
 from src.ui.kept_runs import finished_run
 from src.ui.shell import the_store
 from src.ui.style import known
+from src.words import moment, ms, significant
 
 OWN = "a price of my own"
 

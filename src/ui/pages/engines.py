@@ -8,8 +8,9 @@ from src.model import ModelError, source
 from src.store import runs
 from src.ui import engine_card, gates
 from src.ui.commands import draw_command
-from src.ui.format import many, moment, plain
+from src.ui.format import plain
 from src.ui.shell import explained, the_store
+from src.words import many, moment
 
 STATES = ("All", "Available", "Missing")
 

@@ -17,13 +17,14 @@ from src.search.answer import Proposal
 from src.search.points import Point, points
 from src.search.screen import PASSES
 from src.search.state import CONFIRMATION, ROWS, SINGLES, TOGETHER, Search
+from src.search.words import extent, not_confirmed, objective_title, ratio_words, sentence
 from src.store.database import Store, open_store
 from src.ui import charts, linked, search_chart
 from src.ui.bundle_form import draw_bundle
 from src.ui.commands import draw_command
-from src.ui.format import many, moment, plain, significant
-from src.ui.search_words import extent, not_confirmed, objective_title, ratio_words, sentence
+from src.ui.format import plain
 from src.ui.shell import explained, the_store
+from src.words import many, moment, significant
 
 INTRODUCTION = (
     "Which engine, with which options, is the fastest here that keeps the accuracy? A search screens what "

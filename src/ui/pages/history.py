@@ -10,8 +10,9 @@ from src.limits import limits
 from src.store import ort_csv, runs, transfer, trends
 from src.store.database import Store
 from src.ui import charts, curves
-from src.ui.format import many, moment, plain
+from src.ui.format import plain
 from src.ui.shell import explained, the_store
+from src.words import many, moment
 
 STATES = {
     None: "being measured",

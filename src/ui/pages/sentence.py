@@ -12,12 +12,13 @@ from src.host import machine
 from src.limits import disclosed, hosted, limits
 from src.model import ModelError, source
 from src.ui import charts, tables
-from src.ui.format import ms, plain
+from src.ui.format import plain
 from src.ui.measuring import measurer, wait
 from src.ui.plan_form import asker, draw_missing, thread_choices
 from src.ui.shell import PRODUCT
 from src.ui.spoken import draw_spoken
 from src.ui.stored import draw_stored
+from src.words import ms
 
 DEMO_16 = "This Live-event is great. I will sign up for Infinity."
 

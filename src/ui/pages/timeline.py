@@ -15,13 +15,14 @@ from src.releases import SEPARATOR
 from src.store import runs
 from src.store.database import Store, open_store
 from src.ui import charts, linked, timeline_chart
-from src.ui.format import many, moment, plain
+from src.ui.format import plain
 from src.ui.job_panel import draw_job
 from src.ui.kept_runs import finished_run, state_of
 from src.ui.pages.benchmark import the_job
 from src.ui.shell import explained, the_store
 from src.ui.timeline_chart import LATENCY, RATIO
 from src.ui.timeline_form import draw_form, draw_repeat
+from src.words import many, moment
 
 INTRODUCTION = (
     "The same file through every release of a runtime, measured together on one host: which release made it "

@@ -13,7 +13,7 @@ from src.references.verdict import Beside, PublishedCell
 from src.store import runs
 from src.ui import charts, curves, provenance, tables
 from src.ui.answers import case_title
-from src.ui.format import moment, ms, plain, times
+from src.ui.format import plain
 from src.ui.kept_runs import finished_run
 from src.ui.paced import draw_paced
 from src.ui.run_view import host_line
@@ -21,6 +21,7 @@ from src.ui.shell import the_store
 from src.ui.splits import draw_splits
 from src.ui.spoken import draw_spoken
 from src.ui.style import known
+from src.words import moment, ms, times
 
 ICONS = {
     FASTER: ":material/check:",

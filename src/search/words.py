@@ -4,7 +4,7 @@ from src.bench.field import Objective
 from src.bench.race import Finalist
 from src.search.answer import Proposal
 from src.search.state import Search
-from src.ui.format import duration, interval, many, significant
+from src.words import duration, interval, many, significant
 
 
 def objective_title(lengths: Objective) -> str:
