@@ -46,6 +46,7 @@ def pages(base: str, new: str) -> dict[str, str]:
         "verdict": "/verdict",
         "cost": "/cost",
         "timeline": "/timeline",
+        "find": "/find",
     }
     if base:
         found |= {
