@@ -11,10 +11,11 @@ from src import references
 from src.bench.settings import BENCHMARK, Settings
 from src.cli import accuracy, bench, bundle, clean, envs, find, predict, runs, terminal, timeline
 from src.cli.console import err, out, progress_bar, show_json
-from src.doctor import doctor, gpu_check, timer_check
+from src.doctor import doctor, gpu_check, roofline, timer_check
 from src.engines import registry
 from src.errors import Explained
 from src.facts import Facts
+from src.host import machine
 from src.jobs import check
 from src.model import source
 from src.progress import Progress
@@ -76,6 +77,9 @@ def examine(arguments: argparse.Namespace) -> int:
     if arguments.gpu:
         with progress_bar() as tell:
             findings += gpu_check.check(source.parse(arguments.model), tell)
+    if arguments.roofline:
+        with progress_bar() as tell:
+            findings += roofline.check(arguments.threads or machine.default_threads(), tell)
     if arguments.measure:
         with progress_bar() as tell:
             findings += timer_check.check(
@@ -136,6 +140,12 @@ def parser() -> argparse.ArgumentParser:
     subparser = command("doctor", examine, "Check this installation and this host.")
     subparser.add_argument("--model", metavar="MODEL", help="embedded, hub, or a checkpoint's folder")
     subparser.add_argument("--gpu", action="store_true", help="check the GPU engines' answers and times, too")
+    subparser.add_argument(
+        "--roofline",
+        action="store_true",
+        help="measure what the CPUs can do at most, too, which the share of the limit is of (20 s)",
+    )
+    subparser.add_argument("--threads", type=int, metavar="N", help="of the roofline")
     subparser.add_argument(
         "--measure", action="store_true", help="compare workers' times with hand-written loops, too (minutes)"
     )

@@ -15,12 +15,13 @@ from src.store import runs, transfer
 from src.store.database import Store, open_store
 from src.ui.format import plain
 from src.ui.kept_runs import finished_run
+from src.ui.roofline_view import draw_limit
 from src.ui.run_tabs import draw_distribution, draw_host, draw_latency, draw_lengths, draw_table, matches
 from src.ui.shell import explained
 from src.ui.spoken import draw_spoken
 from src.words import duration, many, moment
 
-VIEWS = ("Latency", "By length", "Distribution", "Table", "Host and evidence")
+VIEWS = ("Latency", "By length", "Distribution", "Limit", "Table", "Host and evidence")
 
 
 def shown_run(run: Run) -> Run:
@@ -63,6 +64,8 @@ def draw_run(store: Store, listed: runs.Listed) -> None:
             draw_lengths(run, rows, chosen)
         case "Distribution":
             draw_distribution(run, good, listed)
+        case "Limit":
+            draw_limit(run, good)
         case "Table":
             draw_table(run, shown)
         case "Host and evidence":

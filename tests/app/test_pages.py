@@ -10,9 +10,13 @@ from streamlit.testing.v1 import AppTest
 
 from src.bench import plan
 from src.bench.events import TWIN, Failed
+from src.doctor import roofline as measuring
 from src.figures.run import JudgedRatio
+from src.host import machine, roofline
+from src.host.roofline import Roofline
 from src.jobs import queue
 from src.jobs.live import Live, LiveCell, Step
+from src.model.fingerprint import of_cpu
 from src.store import runs
 from src.store.database import Store, open_store
 from tests.conftest import ROOT
@@ -172,6 +176,40 @@ def test_each_view_of_a_run(three: Store, view: str):
         assert stored["y"] == [2.6, 9.7]
     else:
         assert "A CPU" in set(at.table[0].value["Value"])
+
+
+def limits_of(store: Store, host: dict) -> AppTest:
+    """The view of limits of a run of a host."""
+    run = with_id(made(TIMES), FIRST, model={**MODEL, "architecture": "MiniLM-L6-H384"}, host=host)
+    kept(store, run)
+    at = page("benchmark", run=FIRST)
+    at.get_by_key("r_view").set_value("Limit").run()
+    assert not at.exception
+    return at
+
+
+def test_the_limit_of_a_host_is_measured_at_a_click_and_shares_are_of_that(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+):
+    here = machine.evidence()
+    peaks = Roofline(of_cpu(here), "A CPU", 2, 400.0, 800.0, {10**7: 100.0}, {}, "2026-11-27T00:00:00Z")
+    monkeypatch.setattr(measuring, "measure", lambda threads, tell: roofline.keep(peaks))
+    at = limits_of(store, here)
+    assert any("not measured yet" in one.value for one in at.info)
+    at.button(key="r_roofline").click().run()
+    assert not at.exception
+    frame = at.dataframe[0].value
+    rows = {row.engine: row for row in runs.run(store, FIRST).results}
+    least_ms = (2 * 10_616_832 * 16 + 6 * 4 * 16**2 * 384) / 400e9 * 1e3
+    shares = sorted((100 * least_ms / row.median_ms for row in rows.values()), reverse=True)
+    assert list(frame["Reached"]) == pytest.approx(shares)
+    assert any("400 GFLOP/s in FP32" in one.value for one in at.caption)
+
+
+def test_the_limit_of_another_host_is_not_measured_here(store: Store):
+    at = limits_of(store, {**machine.evidence(), "cpu": "Another CPU"})
+    assert any("the host of this run" in one.value for one in at.info)
+    assert "r_roofline" not in {one.key for one in at.button}
 
 
 def test_links_to_nothing_say_so(three: Store):

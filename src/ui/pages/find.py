@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from typing import cast
+from typing import NamedTuple, cast
 
 import pandas as pd
 import streamlit as st
@@ -19,7 +19,7 @@ from src.search.screen import PASSES
 from src.search.state import CONFIRMATION, ROWS, SINGLES, TOGETHER, Search
 from src.search.words import extent, not_confirmed, objective_title, ratio_words, sentence
 from src.store.database import Store, open_store
-from src.ui import charts, linked, search_chart
+from src.ui import charts, linked, roofline_view, search_chart
 from src.ui.bundle_form import draw_bundle
 from src.ui.commands import draw_command
 from src.ui.format import plain
@@ -39,15 +39,31 @@ GENERATIONS = {
 COMMAND = "python -m src find --seq-len 16,128 --budget 20m"
 
 
+class Answered(NamedTuple):
+    """What a search says of an objective: its proposal, if there is one, each configuration's point, and how
+    near the proposal is to the host's limit.
+    """
+
+    lengths: Objective
+    proposal: Proposal | None
+    points: list[Point]
+    limit: str
+
+
 @st.cache_data(max_entries=8, ttl=30, show_spinner="Reading the search …")
-def answers(id: str, spent_s: float) -> list[tuple[Objective, Proposal | None, list[Point]]]:
-    """Return by objective what a search says, and its points. `spent_s` tells one state from another; while a
-    run of it goes on it is read anew now and then.
+def answers(id: str, spent_s: float) -> list[Answered]:
+    """Return what a search says, by objective. `spent_s` tells one state from another; while a run of it goes
+    on it is read anew now and then.
     """
     search, store = state.find(id), open_store()
     proposals = {proposal.lengths: proposal for proposal in heats.proposals(store, search)}
     return [
-        (lengths, proposals.get(lengths), points(store, search, lengths, proposals.get(lengths)))
+        Answered(
+            lengths,
+            proposals.get(lengths),
+            points(store, search, lengths, proposals.get(lengths)),
+            roofline_view.sentence(store, search, lengths, proposals.get(lengths)),
+        )
         for lengths in search.asked.objectives
     ]
 
@@ -77,13 +93,16 @@ def draw_head(search: Search) -> None:
             draw_command("Go on", f"python -m src find --resume {search.id}")
 
 
-def draw_objective(search: Search, lengths: Objective, proposal: Proposal | None, shown: list[Point]) -> None:
+def draw_objective(search: Search, answered: Answered) -> None:
+    lengths, proposal = answered.lengths, answered.proposal
     if proposal:
         st.success(plain(f"{objective_title(lengths)}: {sentence(proposal)}"), icon=":material/flag:")
+        if answered.limit:
+            st.caption(plain(answered.limit))
     else:
         st.info(not_confirmed(lengths), icon=":material/hourglass_empty:")
-    if shown:
-        draw_chart(search, lengths, shown)
+    if answered.points:
+        draw_chart(search, lengths, answered.points)
     if proposal:
         draw_finalists(proposal)
         draw_bundle(search, proposal)
@@ -174,16 +193,16 @@ def draw_download(search: Search, proposals: list[Proposal]) -> None:
 def draw_search(store: Store, search: Search) -> None:
     draw_head(search)
     by_objective = answers(search.id, search.spent_s)
-    titles = [objective_title(lengths) for lengths, _, _ in by_objective]
+    titles = [objective_title(answered.lengths) for answered in by_objective]
     chosen = titles[0]
     if len(titles) > 1:
         chosen = st.segmented_control(
             "Fast at", titles, default=titles[0], required=True, key="f_for", bind="query-params"
         )
-    draw_objective(search, *by_objective[titles.index(chosen)])
+    draw_objective(search, by_objective[titles.index(chosen)])
     draw_screen(search)
     draw_runs(store, search)
-    draw_download(search, [proposal for _, proposal, _ in by_objective if proposal])
+    draw_download(search, [answered.proposal for answered in by_objective if answered.proposal])
 
 
 def draw() -> None:
