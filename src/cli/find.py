@@ -3,13 +3,16 @@
 import argparse
 import dataclasses
 import re
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from rich.markup import escape
 from rich.table import Table
 
 from src.bench import field
-from src.bench.plan import Plan, accept, from_json
+from src.bench.observer import Observer
+from src.bench.plan import Plan, from_json
 from src.bench.record import Record
 from src.bench.settings import Settings
 from src.cli import terminal
@@ -20,15 +23,17 @@ from src.cli.live_run import carry_out
 from src.engines import registry
 from src.host import machine
 from src.model import source
+from src.progress import Progress
 from src.search import asked as asking
-from src.search import heats, state
+from src.search import heats, process, state
 from src.search.answer import Proposal
 from src.search.asked import Asked, BadSearch
+from src.search.live import Teller, racers
 from src.search.search import Conductor, Stopped
 from src.search.state import Heat, Search
 from src.search.words import extent, not_confirmed, objective_title, ratio_words, sentence
 from src.store.database import Store, open_store
-from src.words import duration, many, significant
+from src.words import duration, many, significant, times
 
 LENGTHS, BUDGET = (16, 128), "20m"
 UNITS_S = {"": 1, "s": 1, "m": 60, "h": 3600}
@@ -47,14 +52,28 @@ def find(arguments: argparse.Namespace) -> int:
         f"Should it be killed: python -m src find --resume {search.id}",
         highlight=False,
     )
-    conducting = conductor(store, search, arguments.settings)
-    try:
-        proposals = conducting.run()
-    except Stopped as end:
-        err.print(str(end), highlight=False)
-        return INTERRUPTED
+    # Also where who started it ignores Ctrl-C, as shells do for what runs in the background.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    with process.conducting(search.id), closing_teller(search.id) as teller:
+        state.keep(search)
+        conducting = conductor(store, search, arguments.settings, teller)
+        try:
+            proposals = conducting.run()
+        except Stopped as end:
+            err.print(str(end), highlight=False)
+            return INTERRUPTED
     show(arguments, conducting.search, proposals)
     return 0 if proposals else 1
+
+
+@contextmanager
+def closing_teller(id: str) -> Iterator[Teller]:
+    """Tell how far a search is until the block ends."""
+    teller = Teller(id)
+    try:
+        yield teller
+    finally:
+        teller.end()
 
 
 def resumed(arguments: argparse.Namespace, store: Store) -> Search:
@@ -92,21 +111,32 @@ def read(arguments: argparse.Namespace) -> Asked:
         seed=arguments.seed,
     )
     asking.check(asked)
-    cases = (asked.lengths, (1,), (asked.threads,), (asked.scope,))
-    accept(Plan((registry.BASELINE,), *cases, asked.budget_s))  # before minutes of screening
     return asked
 
 
-def conductor(store: Store, search: Search, settings: Settings) -> Conductor:
-    """Return what conducts a search for a terminal: each step is told in a line, and a race in a table."""
+def conductor(store: Store, search: Search, settings: Settings, teller: Teller) -> Conductor:
+    """Return what conducts a search for a terminal: each step is told in a line, and a race in a table. Who
+    looks at the page is told by `teller`.
+    """
+    also = Observer(progress=teller.tell, between_rounds=teller.between_rounds)
+
+    @contextmanager
+    def showing() -> Iterator[Callable[[Progress], None]]:
+        with progress_bar() as bar:
+
+            def tell(step: Progress) -> None:
+                bar(step)
+                teller.tell(step)
+
+            yield tell
 
     def measure(plan: Plan, begun: Callable[[str], None]) -> Record:
         kind = "Race" if plan.racing else "Confirmation, in new processes"
         err.print(f"{kind}: {many(len(plan.engines), 'configuration')}", highlight=False)
         model = source.parse(search.asked.model or None)
-        return carry_out(store, plan, model, settings, tables_of, begun)
+        return carry_out(store, plan, model, settings, tables_of, begun, also)
 
-    return Conductor(store, search, measure, progress_bar, lambda line: err.print(line, highlight=False))
+    return Conductor(store, search, measure, showing, lambda line: err.print(line, highlight=False))
 
 
 def tables_of(record: Record, width: int) -> list[Table]:
@@ -118,15 +148,15 @@ def tables_of(record: Record, width: int) -> list[Table]:
 
 
 def race_table(record: Record, plan: Plan) -> Table:
-    standings = field.standings(record, plan)
-    racing = [one for one in standings if one.rounds >= record.rounds - 1]
+    shown = racers(record, plan)
+    racing = sum(racer.racing for racer in shown)
     titles = [objective_title(lengths) for lengths in field.objectives(plan.sequence_lengths)]
-    title = f"[bold]Round {record.rounds}: {len(racing)} of {len(standings)} in the race[/]"
+    title = f"[bold]Round {record.rounds}: {racing} of {len(shown)} in the race[/]"
     table = terminal.table(title, "Configuration", *titles, "State", right=titles, whole="Configuration")
-    for one in standings[:SHOWN]:
-        ratios = ["–" if ratio is None else f"×{ratio:.2f}" for ratio in one.ratios.values()]
-        state = "[green]in the race[/]" if one in racing else f"[dim]dropped after round {one.rounds}[/]"
-        table.add_row(escape(one.engine), *ratios, state)
+    for racer in shown[:SHOWN]:
+        ratios = [times(ratio) for ratio in racer.ratios]
+        state = "[green]in the race[/]" if racer.racing else f"[dim]dropped after round {racer.rounds}[/]"
+        table.add_row(escape(racer.engine), *ratios, state)
     return table
 
 

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from src.bench import protocol
 from src.bench.events import Begun, Event
-from src.bench.observer import Observer
+from src.bench.observer import NOBODY, Observer
 from src.bench.plan import Plan
 from src.bench.record import Record
 from src.bench.settings import Settings
@@ -63,9 +63,10 @@ def carry_out(
     settings: Settings,
     tables: Tables = nothing,
     begun: Callable[[str], None] = lambda _: None,
+    also: Observer = NOBODY,
 ) -> Record:
     """Carry out a plan and keep its run; Ctrl-C ends it after a slice, with what was measured until then.
-    `begun` is told the run's id as soon as the store has it.
+    `begun` is told the run's id as soon as the store has it, `also` of each step and round.
 
     Raises what protocol.run raises.
     """
@@ -86,11 +87,20 @@ def carry_out(
         try:
             with Live(console=err, auto_refresh=False, transient=True) as live:
                 screen = Screen(live, tables)
+
+                def tell(step: Progress) -> None:
+                    screen.tell(step)
+                    also.progress(step)
+
+                def between_rounds(record: Record) -> None:
+                    screen.between_rounds(record)
+                    also.between_rounds(record)
+
                 return protocol.run(
                     pool,
                     plan,
                     model,
-                    Observer(take, screen.tell, screen.between_rounds, stop),
+                    Observer(take, tell, between_rounds, stop),
                     shlex.join(["python", "-m", "src", *sys.argv[1:]]),
                     settings,
                 )

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from src.accuracy.gate import GATE
 from src.bench.field import Objective, objectives
-from src.bench.plan import SCOPES
+from src.bench.plan import SCOPES, Plan, accept
+from src.engines import registry
 from src.errors import Explained
 
 LEAST_BUDGET_S = 120.0
@@ -43,7 +44,9 @@ class Asked:
 
 
 def check(asked: Asked) -> None:
-    """Raise BadSearch for what no search can be made of."""
+    """Raise BadSearch for what no search can be made of, and BadPlan for what no run of it can: before
+    minutes of screening.
+    """
     if asked.budget_s < LEAST_BUDGET_S:
         raise BadSearch(
             f"A search of {asked.budget_s:g} s was asked for. Give at least {LEAST_BUDGET_S:g} s: engines "
@@ -55,3 +58,5 @@ def check(asked: Asked) -> None:
         raise BadSearch(f"The scope {asked.scope} was asked for. Ask for {' or '.join(SCOPES)}.")
     if not asked.lengths:
         raise BadSearch("No sequence length was asked for. Name at least one.")
+    cases = (asked.lengths, (1,), (asked.threads,), (asked.scope,))
+    accept(Plan((registry.BASELINE,), *cases, asked.budget_s))

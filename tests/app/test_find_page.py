@@ -12,8 +12,8 @@ from src.accuracy.known_accuracy import Known
 from src.bundle import apart
 from src.bundle.runtimes import NoBundle
 from src.references.reference import infinity
+from src.search import live, process, state
 from src.search import search as searching
-from src.search import state
 from src.search.points import Point
 from src.search.screen import FAILED, Screened
 from src.search.state import Search
@@ -38,7 +38,7 @@ def search(store: Store, monkeypatch: pytest.MonkeyPatch) -> Search:
 
 def test_without_a_search_it_says_how_to_begin_one(store: Store):
     at = page("find")
-    assert [one.value for one in at.info] == ["No search is kept yet. A command begins one."]
+    assert [one.value for one in at.info] == ["No search is kept yet."]
     assert not [one for one in at.expander if one.label == "Take it away"]
     assert any("The command that searches" in one.label for one in at.expander)
 
@@ -64,7 +64,7 @@ def test_a_search_that_was_killed_says_how_to_go_on(search: Search):
     state.keep(replace(search, heats=search.heats[:2], ended_at=""))
     at = page("find")
     told = [one.value for one in at.info]
-    assert "It has not ended: it runs, or goes on where it was." in told
+    assert "It was stopped before its end, and can go on where it was." in told
     assert any("Nothing is confirmed for 16 tokens" in one for one in told)
 
 
@@ -106,6 +106,54 @@ def test_why_nothing_is_handed_over_is_told(search: Search, monkeypatch: pytest.
     at.button(key="f_bundle").click().run()
     (told,) = at.error
     assert told.value.replace("\\", "") == "It is not what was measured any more."
+
+
+def test_a_click_begins_a_search_in_a_process_of_its_own(store: Store, monkeypatch: pytest.MonkeyPatch):
+    begun: list[str] = []
+    monkeypatch.setattr(process, "start", begun.append)
+    at = page("find")
+    at.get_by_key("f_lengths").set_value([16])
+    at.slider(key="f_minutes").set_value(5)
+    at.slider(key="f_memory").set_value(900)
+    at.multiselect(key="f_engines").set_value([ROW])
+    at.button(key="f_begin").click().run()
+    assert not at.exception
+    (kept,) = state.kept()
+    assert begun == [kept.id]
+    assert at.query_params["search"] == kept.id
+    asked = kept.asked
+    assert (asked.lengths, asked.budget_s, asked.memory_mb, asked.load_s) == ((16,), 300.0, 900.0, None)
+    assert (asked.engines, asked.max_drop, asked.scope) == ((ROW,), 0.01, "model")
+
+
+def test_what_cannot_be_searched_says_what_to_ask_for(store: Store, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(process, "start", lambda id: pytest.fail("it began"))
+    at = page("find")
+    at.text_input(key="f_dataset").set_value("no-such.tsv")
+    at.button(key="f_begin").click().run()
+    (told,) = at.error
+    assert "no" in told.value
+    assert not state.kept()
+
+
+def test_one_that_goes_on_shows_how_far_it_is_and_can_be_stopped(
+    search: Search, monkeypatch: pytest.MonkeyPatch
+):
+    going_on = replace(search, ended_at="", spent_s=300.0)
+    state.keep(going_on)
+    stopped: list[str] = []
+    monkeypatch.setattr(process, "stop", stopped.append)
+    teller = live.Teller(search.id)
+    teller.keep(live.Told("Race: round 9 is done", rounds=9, racers=(live.Racer(ROW, 9, False, (1.5,)),)))
+    with process.conducting(search.id):
+        at = page("find")
+        assert not [one for one in at.info if "stopped before its end" in one.value]
+        assert any(one.proto.text.replace("\\", "") == "Race: round 9 is done" for one in at.get("progress"))
+        race = next(one.value for one in at.dataframe if "State" in one.value)
+        assert list(race["State"]) == ["dropped after round 9"]
+        assert list(race["16 tokens"]) == ["×1.50"]
+        at.button(key="f_stop").click().run()
+    assert stopped == [search.id]
 
 
 def test_the_link_chooses_the_search(search: Search, store: Store):

@@ -1,7 +1,9 @@
-"""The page Find in a browser, on a search that is kept: its runs are made up, its store and page are real."""
+"""The page Find in a browser: on a search that is kept, whose runs are made up, and on one that goes on."""
 
 import itertools
 import json
+import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,13 +11,15 @@ import pytest
 from playwright.sync_api import Page, expect
 from sqlalchemy.engine import URL
 
+from src.search import process
 from src.search import search as searching
 from src.search.state import Search
 from src.store.database import opened
 from tests.e2e.conftest import Server, settled
-from tests.search_host import BEST, Host, begin, conduct
+from tests.search_host import BEST, SLOW, Host, begin, conduct
 
 NARROW = 390
+MINUTE = 60_000
 
 
 @pytest.fixture(scope="module")
@@ -58,3 +62,48 @@ def test_it_fits_a_phone(page: Page, found: tuple[Server, Search]):
     page.goto(f"{server.url}/find")
     settled(page)
     assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= NARROW
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory, shared_home: Path) -> Iterator[tuple[Server, Path]]:
+    """A server of one row, whose artifacts are those of the session, without a search."""
+    home = tmp_path_factory.mktemp("live-find-home")
+    (shared_home / "artifacts").mkdir(exist_ok=True)
+    (home / "artifacts").symlink_to(shared_home / "artifacts")
+    log = tmp_path_factory.mktemp("live-find-server") / "log.txt"
+    server = Server(log, AWIY_HOME=str(home), AWIY_ENGINES=SLOW)
+    yield server, home
+    for path in (home / "searches").glob("*.json"):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("AWIY_HOME", str(home))
+            process.stop(path.stem)
+    server.stop()
+
+
+@pytest.mark.timeout(600)
+def test_a_search_is_begun_watched_stopped_and_goes_on(page: Page, empty: tuple[Server, Path]):
+    server, home = empty
+    page.goto(f"{server.url}/find")
+    settled(page)
+    expect(page.get_by_text("No search is kept yet.")).to_be_visible()
+    page.locator(".st-key-f_lengths").get_by_role("button", name="128", exact=True).click()
+    settled(page)
+    page.locator(".st-key-f_begin button:visible").click()
+    expect(page.get_by_text(re.compile("Race: round"))).to_be_visible(timeout=4 * MINUTE)
+    expect(page.locator(".st-key-f_race")).to_be_visible(timeout=MINUTE)
+    (kept,) = (home / "searches").glob("*.json")
+    search = json.loads(kept.read_text())
+    assert search["asked"]["lengths"] == [16]
+    assert [one["state"] for one in search["screened"]] == ["passes"]
+    page.locator(".st-key-f_stop button:visible").click()
+    expect(page.get_by_text("It was stopped before its end, and can go on where it was.")).to_be_visible(
+        timeout=MINUTE
+    )
+    before = json.loads(kept.read_text())
+    page.locator(".st-key-f_go_on button:visible").click()
+    expect(page.locator(".st-key-f_stop button:visible")).to_be_visible(timeout=MINUTE)
+    deadline = time.monotonic() + 120
+    while len(json.loads(kept.read_text())["heats"]) <= len(before["heats"]):
+        assert time.monotonic() < deadline, "it did not go on"
+        page.wait_for_timeout(1000)
+    assert json.loads(kept.read_text())["screened"][: len(before["screened"])] == before["screened"]

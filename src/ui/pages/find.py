@@ -23,6 +23,7 @@ from src.ui import charts, linked, roofline_view, search_chart
 from src.ui.bundle_form import draw_bundle
 from src.ui.commands import draw_command
 from src.ui.format import plain
+from src.ui.search_form import CHOICE, draw_form, draw_go_on, draw_going_on
 from src.ui.shell import explained, the_store
 from src.words import many, moment, significant
 
@@ -87,10 +88,11 @@ def draw_head(search: Search) -> None:
             f"{extent(search)}"
         )
     )
-    if not search.ended_at:
-        st.info("It has not ended: it runs, or goes on where it was.", icon=":material/pause_circle:")
+    if not search.ended_at and not draw_going_on(search):
+        st.info("It was stopped before its end, and can go on where it was.", icon=":material/pause_circle:")
+        draw_go_on(search)
         if not hosted():
-            draw_command("Go on", f"python -m src find --resume {search.id}")
+            draw_command("The command that goes on", f"python -m src find --resume {search.id}")
 
 
 def draw_objective(search: Search, answered: Answered) -> None:
@@ -214,8 +216,9 @@ def draw() -> None:
         searches = state.kept()
         if searches:
             by_id = {search.id: search for search in searches}
-            draw_search(store, linked.choose("Search", by_id, label, "f_search", "search"))
+            draw_search(store, linked.choose("Search", by_id, label, CHOICE, "search"))
         else:
-            st.info("No search is kept yet. A command begins one.", icon=":material/manage_search:")
+            st.info("No search is kept yet.", icon=":material/manage_search:")
+        draw_form(opened=not searches)
         if not hosted():
             draw_command("The command that searches", COMMAND, key="f_command")

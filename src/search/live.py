@@ -1,0 +1,93 @@
+"""How far a search is, as its process tells it in a file and others show it."""
+
+import json
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from src import typed
+from src.bench import field
+from src.bench.plan import Plan, from_json
+from src.bench.record import Record
+from src.home import write_whole
+from src.progress import Progress
+from src.search import state
+
+EVERY_S, RACE_EVERY_S = 1.0, 5.0  # how often it is told at most: to see how a race stands takes time
+
+
+@dataclass(frozen=True)
+class Racer:
+    """How a configuration stands in a race that goes on: after how many rounds, whether it is still in it,
+    and how many times slower than the leader, by objective (None: too few rounds count).
+    """
+
+    engine: str
+    rounds: int
+    racing: bool
+    ratios: tuple[float | None, ...]
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a search is doing, how far that is (of `total`, where it is not 0), and of a race who stands how,
+    nearest to the leader first.
+    """
+
+    text: str
+    done: int = 0
+    total: int = 0
+    rounds: int = 0
+    racers: tuple[Racer, ...] = ()
+
+
+def place(id: str) -> Path:
+    return state.folder() / f".{id}.live"
+
+
+def of(id: str) -> Told | None:
+    """Return what a search told last; None where it has told nothing."""
+    try:
+        return typed.read(Told, json.loads(place(id).read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return None
+
+
+def racers(record: Record, plan: Plan) -> tuple[Racer, ...]:
+    """Return how a race stands."""
+    return tuple(
+        Racer(one.engine, one.rounds, one.rounds >= record.rounds - 1, tuple(one.ratios.values()))
+        for one in field.standings(record, plan)
+    )
+
+
+class Teller:
+    """Tells how far a search is, not more often than somebody can read it."""
+
+    def __init__(self, id: str) -> None:
+        self.path = place(id)
+        self.told_s = self.raced_s = float("-inf")
+        self.told = Told("Starting")
+
+    def tell(self, step: Progress) -> None:
+        self.keep(Told(step.text, step.done, step.total, self.told.rounds, self.told.racers))
+
+    def between_rounds(self, record: Record) -> None:
+        plan = from_json(record.begun.plan) if record.begun else None
+        standing = self.told.racers if plan and plan.racing else ()
+        if plan and plan.racing and time.monotonic() - self.raced_s > RACE_EVERY_S:
+            standing = racers(record, plan)
+            self.raced_s = time.monotonic()
+            self.told_s = float("-inf")
+        what = "Race" if plan and plan.racing else "Confirmation in new processes"
+        self.keep(Told(f"{what}: round {record.rounds} is done", rounds=record.rounds, racers=standing))
+
+    def keep(self, told: Told) -> None:
+        self.told = told
+        if time.monotonic() - self.told_s > EVERY_S:
+            self.told_s = time.monotonic()
+            write_whole(self.path, json.dumps(asdict(told), ensure_ascii=False))
+
+    def end(self) -> None:
+        """Take back what was told: nothing goes on any more."""
+        self.path.unlink(missing_ok=True)

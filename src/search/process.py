@@ -1,0 +1,99 @@
+"""Which process conducts a search: one at most. Others see it by a lock that goes with it."""
+
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from src.errors import OfTheMachine
+from src.home import ROOT
+from src.host import identity
+from src.host.machine import APP_VARIABLE
+from src.search import state
+
+START_S, LOOK_S = 60.0, 0.1  # for a process to import what it needs
+COMMAND = (sys.executable, "-m", "src", "find", "--json", "--resume")
+
+
+class AlreadyConducted(OfTheMachine, ValueError):
+    """Another process conducts the search. The message names it."""
+
+
+class NotBegun(OfTheMachine):
+    """A search's process ended at once. The message has its last word."""
+
+
+def place(id: str) -> Path:
+    return state.folder() / f".{id}.lock"
+
+
+@contextmanager
+def conducting(id: str) -> Iterator[None]:
+    """Be the one process that conducts a search while the block runs. Raises AlreadyConducted."""
+    with open(place(id), "a+", encoding="utf-8") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise AlreadyConducted(
+                f"Search {id} is being conducted already, by {in_words(conductor(id))}. It is shown by "
+                f"python -m src find --show {id}"
+            ) from error
+        stream.truncate(0)
+        stream.write(identity.own())
+        stream.flush()
+        yield
+
+
+def conductor(id: str) -> str | None:
+    """Return the identity of the process that conducts a search, "" of one that has only just begun; None
+    where nobody does.
+    """
+    try:
+        with open(place(id), "r+", encoding="utf-8") as stream:
+            try:
+                fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return stream.read()
+    except OSError:
+        pass
+    return None
+
+
+def in_words(name: str | None) -> str:
+    return f"process {identity.pid(name)}" if name else "another process"
+
+
+def start(id: str) -> None:
+    """Have a search that is kept conducted by a process of its own, which outlives the app; return once it
+    does. What it prints is in its log. Raises NotBegun.
+    """
+    log = state.folder() / f"{id}.log"
+    with open(log, "ab") as stream:
+        child = subprocess.Popen(
+            [*COMMAND, id],
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            cwd=ROOT,
+            env={**os.environ, APP_VARIABLE: str(os.getpid())},
+            start_new_session=True,
+        )
+    deadline = time.monotonic() + START_S
+    while conductor(id) is None and child.poll() is None and time.monotonic() < deadline:
+        time.sleep(LOOK_S)
+    if child.poll():
+        last = (
+            log.read_text(encoding="utf-8", errors="replace").strip() or "It printed nothing."
+        ).splitlines()[-1]
+        raise NotBegun(f"The search did not begin: {last}")
+
+
+def stop(id: str) -> None:
+    """Ask the process that conducts a search to stop; what it has is kept."""
+    if name := conductor(id):
+        identity.kill(name, signal.SIGINT)

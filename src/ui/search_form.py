@@ -1,0 +1,162 @@
+"""The form that begins a search, and what is shown of one while it goes on."""
+
+import pandas as pd
+import streamlit as st
+
+from src.accuracy import datasets
+from src.engines import registry
+from src.host import machine
+from src.limits import limits
+from src.model import source
+from src.search import asked as asking
+from src.search import live, process, state
+from src.search.asked import Asked
+from src.search.live import Told
+from src.search.state import Search
+from src.search.words import extent, objective_title
+from src.ui.format import plain
+from src.ui.shell import explained
+from src.words import duration, times
+
+LENGTHS = (8, 16, 32, 64, 128, 256)
+USUAL_LENGTHS, USUAL_MINUTES, MOST_MINUTES = (16, 128), 20, 180
+# Whoever looks takes CPU from what is measured.
+TICK_S = 4.0
+CHOICE = "f_search"  # the widget that chooses among searches
+MOST_MEMORY_MB, MOST_LOAD_S = 4000, 120
+
+
+def draw_form(opened: bool) -> None:
+    """Draw the form: the workload, what a configuration must keep to, for how long; a click begins."""
+    if not limits().changes:
+        return
+    with st.expander("Begin a search", icon=":material/add:", expanded=opened):
+        lengths = st.pills(
+            "Tokens", LENGTHS, selection_mode="multi", default=list(USUAL_LENGTHS), key="f_lengths"
+        )
+        left, right = st.columns(2)
+        with left:
+            minutes = st.slider("Minutes, at most", 2, MOST_MINUTES, USUAL_MINUTES, key="f_minutes")
+            scope = st.segmented_control(
+                "Scope", ("model", "pipeline"), default="model", required=True, key="f_scope"
+            )
+            threads = st.number_input(
+                "Threads, at most",
+                1,
+                max(1, len(machine.allowed_cpus())),
+                machine.default_threads(),
+                key="f_threads",
+            )
+        with right:
+            drop = st.slider("Accuracy it may lose, %", 0.1, 5.0, 100 * asking.MAX_DROP, 0.1, key="f_drop")
+            memory = st.slider(
+                "Memory, MB at most (the end: any)", 100, MOST_MEMORY_MB, MOST_MEMORY_MB, 100, key="f_memory"
+            )
+            load = st.slider(
+                "Seconds to load, at most (the end: any)", 1, MOST_LOAD_S, MOST_LOAD_S, key="f_load"
+            )
+        engines = st.multiselect(
+            "Engines",
+            [spec.id for spec in registry.available() if spec.device == "cpu"],
+            format_func=lambda id: registry.get(id).title,
+            placeholder="All that can run here",
+            key="f_engines",
+        )
+        dataset = st.text_input(
+            "Labelled sentences",
+            placeholder="A .tsv file on this machine: settles accuracies that are not known here",
+            key="f_dataset",
+        )
+        if st.button(
+            "Search", key="f_begin", icon=":material/manage_search:", type="primary", disabled=not lengths
+        ):
+            with explained():
+                begin(
+                    Asked(
+                        lengths=tuple(sorted(lengths)),
+                        budget_s=60.0 * minutes,
+                        threads=int(threads),
+                        scope=scope,
+                        engines=tuple(engines),
+                        datasets=(dataset.strip(),) if dataset.strip() else (),
+                        max_drop=round(drop / 100, 4),
+                        memory_mb=float(memory) if memory < MOST_MEMORY_MB else None,
+                        load_s=float(load) if load < MOST_LOAD_S else None,
+                        model=source.parse().to_text(),
+                    )
+                )
+
+
+def begin(asked: Asked) -> None:
+    """Begin a search in a process of its own. Raises BadSearch, BadPlan, BadDataset, NotBegun."""
+    asking.check(asked)
+    datasets.pool(asked.datasets)
+    search = state.begin(asked)
+    state.keep(search)
+    go_on(search)
+
+
+def go_on(search: Search) -> None:
+    """Have a search conducted, and draw the page anew with it. Raises NotBegun."""
+    with st.spinner("Starting the search's process"):
+        process.start(search.id)
+    st.query_params["search"] = search.id
+    st.session_state.pop(CHOICE, None)
+    st.rerun()
+
+
+def draw_going_on(search: Search) -> bool:
+    """Draw how far a search is that goes on, again every few seconds; tell whether it does."""
+    if process.conductor(search.id) is None:
+        return False
+    st.fragment(watch, run_every=TICK_S)(search.id)
+    return True
+
+
+def watch(id: str) -> None:
+    """Draw how far it is; once nobody conducts it any more, draw the whole page again."""
+    with explained():
+        if process.conductor(id) is None:
+            st.rerun()
+        search, told_last = state.find(id), live.of(id) or Told("Starting")
+        st.progress(share(search), f"{plain(told_last.text)}{of_all(told_last)}")
+        st.caption(plain(f"{extent(search)} of {duration(search.asked.budget_s)}"))
+        if st.button(
+            "Stop", key="f_stop", icon=":material/stop:", help="What it has is kept, and it can go on."
+        ):
+            process.stop(id)
+            st.caption("Stopping: the slice that runs is finished first.")
+        if told_last.racers:
+            draw_race(search, told_last)
+
+
+def share(search: Search) -> float:
+    return min(1.0, search.spent_s / search.asked.budget_s)
+
+
+def of_all(told_last: Told) -> str:
+    return f" ({told_last.done} of {told_last.total})" if told_last.total else ""
+
+
+def draw_race(search: Search, told_last: Told) -> None:
+    """Draw how a race stands."""
+    titles = [objective_title(lengths) for lengths in search.asked.objectives]
+    frame = pd.DataFrame(
+        [
+            {
+                "Configuration": racer.engine,
+                **{title: times(ratio) for title, ratio in zip(titles, racer.ratios, strict=True)},
+                "State": "in the race" if racer.racing else f"dropped after round {racer.rounds}",
+            }
+            for racer in told_last.racers
+        ]
+    )
+    st.dataframe(frame, hide_index=True, key="f_race", alt="How the race stands, nearest to the leader first")
+    st.caption("Latency ÷ the leader's in the same rounds, by objective.")
+
+
+def draw_go_on(search: Search) -> None:
+    """Offer to go on with a search that has not ended."""
+    if limits().changes and st.button("Go on", key="f_go_on", icon=":material/play_arrow:"):
+        with explained():
+            go_on(search)

@@ -1,0 +1,99 @@
+"""One process conducts a search; others see which, and how far it is."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from src.bench.plan import Plan
+from src.host import identity
+from src.progress import Progress
+from src.search import live, process, state
+from src.search.live import Teller, Told
+from src.search.process import AlreadyConducted, NotBegun
+from src.search.state import Search
+from tests import command_line
+from tests.conftest import ROOT
+from tests.jobs import until
+from tests.search_host import BEST, ROW, begin, record_of, truth_ms
+
+HOLD = (
+    "import sys, time; from src.search import process\nwith process.conducting(sys.argv[1]): time.sleep(60)"
+)
+
+
+@pytest.fixture
+def search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Search:
+    monkeypatch.setenv("AWIY_HOME", str(tmp_path))
+    kept = begin()
+    state.keep(kept)
+    return kept
+
+
+def test_two_processes_do_not_conduct_one_search(search: Search):
+    other = subprocess.Popen([sys.executable, "-c", HOLD, search.id], cwd=ROOT)
+    try:
+        until(lambda: process.conductor(search.id))
+        assert process.conductor(search.id) == identity.of(other.pid)
+        with pytest.raises(AlreadyConducted, match=f"by process {other.pid}"), process.conducting(search.id):
+            pytest.fail("it was let in")
+        done = command_line.run("find", "--resume", search.id)
+        assert done.returncode == 1
+        assert f"by process {other.pid}" in done.stderr.replace("\n", " ")
+    finally:
+        other.kill()
+        other.wait()
+    assert process.conductor(search.id) is None, "killed, it left nothing that keeps others out"
+    with process.conducting(search.id):
+        assert process.conductor(search.id) == identity.own()
+
+
+def test_nobody_conducts_what_was_never_begun(search: Search):
+    assert process.conductor(search.id) is None
+
+
+def test_a_process_is_started_and_stopped(search: Search, monkeypatch: pytest.MonkeyPatch):
+    """Started as from a shell that ignores Ctrl-C for what runs in the background."""
+    ready = f"import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n{HOLD}"
+    monkeypatch.setattr(process, "COMMAND", (sys.executable, "-c", ready))
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        process.start(search.id)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert process.conductor(search.id)
+    process.stop(search.id)
+    until(lambda: process.conductor(search.id) is None, 10)
+
+
+def test_one_that_ends_at_once_says_why(search: Search, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(process, "COMMAND", (sys.executable, "-c", "raise SystemExit('no room')"))
+    with pytest.raises(NotBegun, match="no room"):
+        process.start(search.id)
+
+
+def test_how_far_it_is_is_told_and_taken_back(search: Search, monkeypatch: pytest.MonkeyPatch):
+    teller = Teller(search.id)
+    teller.tell(Progress("screen", "Screening it", 3, 9))
+    assert live.of(search.id) == Told("Screening it", 3, 9)
+    monkeypatch.setattr(live, "EVERY_S", 60.0)
+    teller.tell(Progress("screen", "Screening another", 4, 9))
+    assert live.of(search.id) == Told("Screening it", 3, 9), "not more often than somebody reads it"
+    teller.end()
+    assert live.of(search.id) is None
+
+
+def test_a_race_is_told_as_it_stands(search: Search):
+    engines = (ROW, "pytorch-fp32", BEST)
+    plan = Plan(engines, (16,), (1,), (2,), ("model",), 60.0, racing=engines)
+    record = record_of(plan, "20261127-000001-abcd", 1)
+    teller = Teller(search.id)
+    teller.between_rounds(record)
+    told = live.of(search.id)
+    assert told
+    assert told.text == f"Race: round {record.rounds} is done"
+    assert [racer.engine for racer in told.racers] == sorted(engines, key=truth_ms)
+    assert [racer.racing for racer in told.racers] == [True, False, False]
+    assert told.racers[1].ratios[0] == pytest.approx(truth_ms(ROW) / truth_ms(BEST), rel=0.02)
