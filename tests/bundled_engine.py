@@ -4,8 +4,10 @@ the home folder.
 
 import os
 import runpy
+from dataclasses import replace
 from pathlib import Path
 
+from src.engines import registry
 from src.engines.base import Engine
 from tests.fakes import row
 
@@ -22,4 +24,10 @@ class Bundled(Engine):
         return {}
 
 
-ENGINES = (row("bundled", Bundled),)
+# OpenVINO compiled for any length, of a file that takes no minute to quantise.
+ANY_LENGTH = replace(
+    registry.get("openvino-fp32"),
+    id="fake-any-length",
+    implementation="src.engines.openvino:OpenVinoDynamicEngine",
+)
+ENGINES = (row("bundled", Bundled), ANY_LENGTH)

@@ -187,16 +187,17 @@ def print_screen(search: Search) -> None:
 
 
 def print_proposal(proposal: Proposal) -> None:
-    """Print the answer for one objective."""
+    """Print the answer for one objective: medians, and ratios to the first with 95 % intervals."""
     where = objective_title(proposal.lengths)
-    right = ("Median ms", "Ratio to the first (95 %)")
+    right = ("ms", "÷ first")
     table = terminal.table(
         f"[bold]{where}[/]", "Configuration", *right, "", right=right, whole="Configuration"
     )
     for one in proposal.finalists:
         told = "[green]tie[/]" if one.tied else "[dim]slower[/]"
-        proposed = ", proposed" if one.name == proposal.simplest else ""
-        table.add_row(escape(one.name), significant(one.figure), ratio_words(one), told + proposed)
+        # In two lines, so that in 80 columns the longest names leave room for it.
+        ratio = ratio_words(one).replace(" (", "\n(")
+        table.add_row(escape(one.name), significant(one.figure), ratio, told)
     out.print(table)
     out.print(f"{where}: {sentence(proposal)}", highlight=False, markup=False)
 

@@ -53,14 +53,25 @@ def test_a_search_is_told_with_what_was_left_out_and_what_is_proposed(printed: C
     assert "2 configurations screened, 1 passed, 1 raced, in 10 min." in text
     assert f"{OTHER}: loses too much accuracy. It loses at least 2.00% [of it]." in text
     assert "16 tokens: onnxruntime-int8 in 1.00 ms is proposed, as the simplest. The fastest was" in text
-    assert "1.300 (1.20–1.40)" in text
+    assert " 1.300 " in text
+    assert "(1.20–1.40)" in text
     assert "Races: race-id" in text
     assert "Confirmed in: last-id" in text
 
 
+def test_no_number_is_folded_in_eighty_columns(monkeypatch: pytest.MonkeyPatch, search: Search):
+    console = Console(width=80, record=True, force_terminal=False, emoji=False)
+    monkeypatch.setattr(find, "out", console)
+    longest = replace(TIED, name="onnxruntime-int8-fused~spin-us=1000~block=8")
+    find.show(argparse.Namespace(json=False), search, [proposal(FIRST, longest, simplest=OPTION)])
+    text = console.export_text()
+    assert longest.name in text
+    assert "(0.995–1.01)" in text
+
+
 def test_too_few_rounds_are_told(printed: Console, search: Search):
     find.show(argparse.Namespace(json=False), search, [proposal(FIRST, UNKNOWN, simplest=OPTION)])
-    assert "1.300 (too few rounds)" in printed.export_text()
+    assert "(too few rounds)" in printed.export_text()
 
 
 def test_nothing_confirmed_says_how_to_go_on(printed: Console, search: Search):
