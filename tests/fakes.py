@@ -13,6 +13,8 @@ import numpy as np
 from src.engines.base import Engine
 from src.engines.spec import EngineSpec
 
+DRIFT = "drift.started"  # in the home folder: since when a host drifts (monotonic seconds)
+
 
 class Plausible(Engine):
     """Says positive for everything."""
@@ -99,15 +101,15 @@ class Drifting(Plausible):
     DRIFT_S = 5.0
 
     def load(self, artifact, threads):
-        """All such engines drift by the same clock, which the first one starts."""
-        started = Path(os.environ["AWIY_HOME"]) / "drift.started"
-        if not started.exists():
-            started.write_text(str(time.monotonic()))
-        self.began = float(started.read_text())
+        self.began = None
 
     def infer(self, *inputs):
-        age = min(1.0, (time.monotonic() - self.began) / self.DRIFT_S)
-        time.sleep(self.SLEEP_S * (1 + age))
+        """All such engines drift by the same clock, from the moment on that stands in a file."""
+        started = Path(os.environ["AWIY_HOME"]) / DRIFT
+        if self.began is None and started.exists():
+            self.began = float(started.read_text())
+        passed_s = 0.0 if self.began is None else time.monotonic() - self.began
+        time.sleep(self.SLEEP_S * (1 + min(1.0, passed_s / self.DRIFT_S)))
         return super().infer(*inputs)
 
 

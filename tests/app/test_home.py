@@ -6,10 +6,10 @@ import re
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from src import words
 from src.bench.sentence_result import SentenceResult
 from src.engines import registry
 from src.model import embedded
-from src.ui import format
 from tests.conftest import DEMO, ROOT, SIX
 
 pytestmark = pytest.mark.one_cpu
@@ -40,9 +40,9 @@ def test_the_table_shows_the_numbers_of_the_answer(page: AppTest):
     table = page.table[0].value
     assert len(table) == 6
     for row, (_, line) in zip(rows, table.iterrows(), strict=True):
-        assert f"**{format.significant(row.pipeline.median_ms)}**" in line["Pipeline, ms"]
-        assert f"**{format.significant(row.model.median_ms)}**" in line["Model, ms"]
-        assert line["To Infinity"] == format.times(row.pipeline.median_ms / 2.6)
+        assert f"**{words.significant(row.pipeline.median_ms)}**" in line["Pipeline, ms"]
+        assert f"**{words.significant(row.model.median_ms)}**" in line["Model, ms"]
+        assert line["To Infinity"] == words.times(row.pipeline.median_ms / 2.6)
         assert "positive" in line["Answer"]
 
 

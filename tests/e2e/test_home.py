@@ -10,7 +10,7 @@ import psutil
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from src.ui import format
+from src import words
 from tests.conftest import ROOT, gone_within
 from tests.e2e.conftest import FOUR, Server, measured, settled
 
@@ -54,9 +54,9 @@ def test_typed_sentence_shows_the_numbers_of_its_json(page: Page, server: Server
         cells = [cell.strip() for cell in rows.nth(index).locator("th, td").all_inner_texts()]
         for scope, cell in (("pipeline", cells[1]), ("model", cells[2])):
             low, high = row[scope]["ci95_ms"]
-            shown = f"{format.significant(row[scope]['median_ms'])} ({format.interval(low, high)})"
+            shown = f"{words.significant(row[scope]['median_ms'])} ({words.interval(low, high)})"
             assert " ".join(cell.split()).removesuffix(" not steady") == shown
-        assert cells[3] == format.times(row["pipeline"]["median_ms"] / best)
+        assert cells[3] == words.times(row["pipeline"]["median_ms"] / best)
         assert row["label"] in cells[4]
     assert f"{answer['tokens']} tokens" in page.get_by_text("threads ·").inner_text()
     assert "sentence=The+film" in page.url or "sentence=The%20film" in page.url
