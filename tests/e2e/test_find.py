@@ -90,7 +90,8 @@ def test_a_search_is_begun_watched_stopped_and_goes_on(page: Page, empty: tuple[
     settled(page)
     page.locator(".st-key-f_begin button:visible").click()
     expect(page.get_by_text(re.compile("Race: round"))).to_be_visible(timeout=4 * MINUTE)
-    expect(page.locator(".st-key-f_race")).to_be_visible(timeout=MINUTE)
+    expect(page.get_by_text("Latency ÷ the leader's in the same rounds")).to_be_visible(timeout=MINUTE)
+    assert not page.get_by_text("Nothing is confirmed").count(), "it goes on"
     (kept,) = (home / "searches").glob("*.json")
     search = json.loads(kept.read_text())
     assert search["asked"]["lengths"] == [16]

@@ -74,7 +74,8 @@ def label(search: Search) -> str:
     return f"{moment(search.begun_at)} · {lengths} tokens, scope {search.asked.scope}"
 
 
-def draw_head(search: Search) -> None:
+def draw_head(search: Search) -> bool:
+    """Draw what was asked, and how far it is; tell whether it goes on."""
     asked = search.asked
     limits = [
         f"at most {asked.max_drop:.1%} of FP32's accuracy lost",
@@ -88,20 +89,22 @@ def draw_head(search: Search) -> None:
             f"{extent(search)}"
         )
     )
-    if not search.ended_at and not draw_going_on(search):
+    going_on = not search.ended_at and draw_going_on(search)
+    if not search.ended_at and not going_on:
         st.info("It was stopped before its end, and can go on where it was.", icon=":material/pause_circle:")
         draw_go_on(search)
         if not hosted():
             draw_command("The command that goes on", f"python -m src find --resume {search.id}")
+    return going_on
 
 
-def draw_objective(search: Search, answered: Answered) -> None:
+def draw_objective(search: Search, answered: Answered, going_on: bool) -> None:
     lengths, proposal = answered.lengths, answered.proposal
     if proposal:
         st.success(plain(f"{objective_title(lengths)}: {sentence(proposal)}"), icon=":material/flag:")
         if answered.limit:
             st.caption(plain(answered.limit))
-    else:
+    elif not going_on:
         st.info(not_confirmed(lengths), icon=":material/hourglass_empty:")
     if answered.points:
         draw_chart(search, lengths, answered.points)
@@ -193,7 +196,7 @@ def draw_download(search: Search, proposals: list[Proposal]) -> None:
 
 
 def draw_search(store: Store, search: Search) -> None:
-    draw_head(search)
+    going_on = draw_head(search)
     by_objective = answers(search.id, search.spent_s)
     titles = [objective_title(answered.lengths) for answered in by_objective]
     chosen = titles[0]
@@ -201,7 +204,7 @@ def draw_search(store: Store, search: Search) -> None:
         chosen = st.segmented_control(
             "Fast at", titles, default=titles[0], required=True, key="f_for", bind="query-params"
         )
-    draw_objective(search, by_objective[titles.index(chosen)])
+    draw_objective(search, by_objective[titles.index(chosen)], going_on)
     draw_screen(search)
     draw_runs(store, search)
     draw_download(search, [answered.proposal for answered in by_objective if answered.proposal])
