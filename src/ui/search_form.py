@@ -1,9 +1,12 @@
 """The form that begins a search, and what is shown of one while it goes on."""
 
+from dataclasses import replace
+
 import pandas as pd
 import streamlit as st
 
 from src.accuracy import datasets
+from src.bench.plan import SCOPES
 from src.engines import registry
 from src.host import machine
 from src.limits import limits
@@ -15,6 +18,7 @@ from src.search.live import Told
 from src.search.state import Search
 from src.search.words import extent, objective_title
 from src.ui.format import plain
+from src.ui.run_view import SCOPE_HELP
 from src.ui.shell import explained
 from src.words import duration, times
 
@@ -36,55 +40,74 @@ def draw_form(opened: bool) -> None:
         )
         left, right = st.columns(2)
         with left:
-            minutes = st.slider("Minutes, at most", 2, MOST_MINUTES, USUAL_MINUTES, key="f_minutes")
-            scope = st.segmented_control(
-                "Scope", ("model", "pipeline"), default="model", required=True, key="f_scope"
-            )
-            threads = st.number_input(
-                "Threads, at most",
-                1,
-                max(1, len(machine.allowed_cpus())),
-                machine.default_threads(),
-                key="f_threads",
-            )
+            asked = ask_workload(tuple(sorted(lengths)))
         with right:
-            drop = st.slider("Accuracy it may lose, %", 0.1, 5.0, 100 * asking.MAX_DROP, 0.1, key="f_drop")
-            memory = st.slider(
-                "Memory, MB at most (the end: any)", 100, MOST_MEMORY_MB, MOST_MEMORY_MB, 100, key="f_memory"
-            )
-            load = st.slider(
-                "Seconds to load, at most (the end: any)", 1, MOST_LOAD_S, MOST_LOAD_S, key="f_load"
-            )
-        engines = st.multiselect(
-            "Engines",
-            [spec.id for spec in registry.available() if spec.device == "cpu"],
-            format_func=lambda id: registry.get(id).title,
-            placeholder="All that can run here",
-            key="f_engines",
-        )
-        dataset = st.text_input(
-            "Labelled sentences",
-            placeholder="A .tsv file on this machine: settles accuracies that are not known here",
-            key="f_dataset",
-        )
-        if st.button(
+            asked = ask_constraints(asked)
+        asked = ask_candidates(asked)
+        clicked = st.button(
             "Search", key="f_begin", icon=":material/manage_search:", type="primary", disabled=not lengths
-        ):
+        )
+        if clicked:
             with explained():
-                begin(
-                    Asked(
-                        lengths=tuple(sorted(lengths)),
-                        budget_s=60.0 * minutes,
-                        threads=int(threads),
-                        scope=scope,
-                        engines=tuple(engines),
-                        datasets=(dataset.strip(),) if dataset.strip() else (),
-                        max_drop=round(drop / 100, 4),
-                        memory_mb=float(memory) if memory < MOST_MEMORY_MB else None,
-                        load_s=float(load) if load < MOST_LOAD_S else None,
-                        model=source.parse().to_text(),
-                    )
-                )
+                begin(replace(asked, model=source.parse().to_text()))
+
+
+def ask_workload(lengths: tuple[int, ...]) -> Asked:
+    """Ask for how long is searched, and what the timer encloses."""
+    minutes = st.slider("Minutes, at most", 2, MOST_MINUTES, USUAL_MINUTES, key="f_minutes")
+    scope = st.segmented_control(
+        "Scope", SCOPES, default="model", required=True, key="f_scope", help=SCOPE_HELP
+    )
+    most = max(1, len(machine.allowed_cpus()))
+    threads = st.number_input("Threads, at most", 1, most, machine.default_threads(), key="f_threads")
+    return Asked(lengths, 60.0 * minutes, int(threads), scope)
+
+
+def ask_constraints(asked: Asked) -> Asked:
+    """Ask what a configuration must keep to."""
+    drop = st.slider("Accuracy it may lose, %", 0.1, 5.0, 100 * asking.MAX_DROP, 0.1, key="f_drop")
+    memory = st.slider(
+        "Memory, MB at most (the end: any)", 100, MOST_MEMORY_MB, MOST_MEMORY_MB, 100, key="f_memory"
+    )
+    load = st.slider("Seconds to load, at most (the end: any)", 1, MOST_LOAD_S, MOST_LOAD_S, key="f_load")
+    return replace(
+        asked,
+        max_drop=round(drop / 100, 4),
+        memory_mb=float(memory) if memory < MOST_MEMORY_MB else None,
+        load_s=float(load) if load < MOST_LOAD_S else None,
+    )
+
+
+def ask_candidates(asked: Asked) -> Asked:
+    """Ask what is searched, and what its accuracy is measured on."""
+    rows = [spec for spec in registry.available() if spec.device == "cpu"]
+    needed = sorted({package for spec in rows for package in spec.packages})
+    packages = st.pills(
+        "Packages it may need",
+        needed,
+        selection_mode="multi",
+        default=needed,
+        key="f_packages",
+        help="To build its file and to run it. Rows that need others are left out.",
+    )
+    engines = st.multiselect(
+        "Engines",
+        [spec.id for spec in rows],
+        format_func=lambda id: registry.get(id).title,
+        placeholder="All that can run here",
+        key="f_engines",
+    )
+    dataset = st.text_input(
+        "Labelled sentences",
+        placeholder="A .tsv file on this machine: settles accuracies that are not known here",
+        key="f_dataset",
+    )
+    return replace(
+        asked,
+        engines=tuple(engines),
+        packages=tuple(packages) if set(packages) < set(needed) else None,
+        datasets=(dataset.strip(),) if dataset.strip() else (),
+    )
 
 
 def begin(asked: Asked) -> None:

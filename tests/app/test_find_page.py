@@ -116,6 +116,8 @@ def test_a_click_begins_a_search_in_a_process_of_its_own(store: Store, monkeypat
     at.slider(key="f_minutes").set_value(5)
     at.slider(key="f_memory").set_value(900)
     at.multiselect(key="f_engines").set_value([ROW])
+    needed = at.get_by_key("f_packages").value
+    at.get_by_key("f_packages").set_value([name for name in needed if name != "transformers"])
     at.button(key="f_begin").click().run()
     assert not at.exception
     (kept,) = state.kept()
@@ -124,6 +126,7 @@ def test_a_click_begins_a_search_in_a_process_of_its_own(store: Store, monkeypat
     asked = kept.asked
     assert (asked.lengths, asked.budget_s, asked.memory_mb, asked.load_s) == ((16,), 300.0, 900.0, None)
     assert (asked.engines, asked.max_drop, asked.scope) == ((ROW,), 0.01, "model")
+    assert asked.packages == tuple(name for name in needed if name != "transformers")
 
 
 def test_what_cannot_be_searched_says_what_to_ask_for(store: Store, monkeypatch: pytest.MonkeyPatch):
