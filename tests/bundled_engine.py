@@ -26,7 +26,7 @@ class Bundled(Engine):
 
 # OpenVINO compiled for any length, of a file that takes no minute to quantise.
 ANY_LENGTH = replace(
-    registry.get("openvino-fp32"),
+    next(spec for spec in registry.ENGINES if spec.id == "openvino-fp32"),
     id="fake-any-length",
     implementation="src.engines.openvino:OpenVinoDynamicEngine",
 )
