@@ -6,9 +6,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from src.facts import Facts
 from src.home import ROOT
 
 COMMAND = (sys.executable, "-m", "src")
@@ -20,12 +19,12 @@ class Done(NamedTuple):
     """How a command ended: its exit code, and the JSON that it printed; None where it printed none."""
 
     code: int
-    told: Facts | None
+    told: Any
 
     @property
     def error(self) -> str:
         """Return what went wrong, in the command's words."""
-        if self.told and "error" in self.told:
+        if isinstance(self.told, dict) and "error" in self.told:
             return str(self.told["error"])
         return f"Its command ended with exit code {self.code}. To see why: python -m src doctor"
 

@@ -242,15 +242,18 @@ def check(place: Path, spec: EngineSpec) -> tuple[tuple[str, str, str], ...]:
     """Return what the bundle's own check says in the environment of its engine, without latency. Raises
     NoBundle where it does not run.
     """
-    done = subprocess.run(
-        [runtimes.interpreter(spec), "check.py", "--quick", "--json"],
-        cwd=place,
-        env={**clean_environment(None), "PYTHONDONTWRITEBYTECODE": "1"},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=CHECK_S,
-    )
+    try:
+        done = subprocess.run(
+            [runtimes.interpreter(spec), "check.py", "--quick", "--json"],
+            cwd=place,
+            env={**clean_environment(None), "PYTHONDONTWRITEBYTECODE": "1"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=CHECK_S,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise NoBundle(f"The bundle's own check did not end within {CHECK_S:.0f} s.") from error
     try:
         told = json.loads(done.stdout)
     except ValueError as error:

@@ -21,6 +21,7 @@ from src.cli.bench import tables_of as run_tables
 from src.cli.console import err, out, progress_bar, show_json
 from src.cli.live_run import carry_out
 from src.engines import registry
+from src.errors import Explained
 from src.host import machine
 from src.model import source
 from src.progress import Progress
@@ -55,6 +56,7 @@ def find(arguments: argparse.Namespace) -> int:
     # Also where who started it ignores Ctrl-C, as shells do for what runs in the background.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     with process.conducting(search.id), closing_teller(search.id) as teller:
+        search = dataclasses.replace(search, problem="")
         state.keep(search)
         conducting = conductor(store, search, arguments.settings, teller)
         try:
@@ -62,6 +64,9 @@ def find(arguments: argparse.Namespace) -> int:
         except Stopped as end:
             err.print(str(end), highlight=False)
             return INTERRUPTED
+        except Explained as error:  # for who looks at the page
+            state.keep(dataclasses.replace(conducting.search, problem=str(error)))
+            raise
     show(arguments, conducting.search, proposals)
     return 0 if proposals else 1
 
@@ -82,7 +87,7 @@ def resumed(arguments: argparse.Namespace, store: Store) -> Search:
     if arguments.budget is None:
         return search
     asked = dataclasses.replace(search.asked, budget_s=search.spent_s + seconds(arguments.budget))
-    return dataclasses.replace(search, asked=asked)
+    return dataclasses.replace(search, asked=asked, ended_at="")
 
 
 def seconds(text: str) -> float:
@@ -103,11 +108,11 @@ def read(arguments: argparse.Namespace) -> Asked:
         scope=arguments.scope,
         engines=tuple(registry.get(id).id for id in words(arguments.engines) or ()),
         packages=words(arguments.packages),
-        datasets=tuple(arguments.dataset or ()),
+        datasets=tuple(map(asking.placed, arguments.dataset or ())),
         max_drop=arguments.max_drop / 100,
         memory_mb=arguments.memory,
         load_s=arguments.load,
-        model=arguments.model or model.kind,
+        model=model.to_text(),
         seed=arguments.seed,
     )
     asking.check(asked)

@@ -83,11 +83,14 @@ def onnx_product(operator: str, matrices: Any, threads: int) -> Callable[[], Any
 
 
 def bandwidth(size: int) -> float:
-    """Return 10⁹ bytes a second, read and written, of a copy that touches `size` bytes."""
+    """Return 10⁹ bytes a second of a copy, read and written, or of a sum, which only reads: whichever moves
+    more of `size` bytes.
+    """
     import torch
 
     origin, copy = torch.zeros(size // 2, dtype=torch.int8), torch.ones(size // 2, dtype=torch.int8)
-    return size / best_s(lambda: copy.copy_(origin)) / 1e9
+    values = torch.zeros(size // 4)
+    return size / min(best_s(lambda: copy.copy_(origin)), best_s(values.sum)) / 1e9
 
 
 def measure(threads: int, sizes: list[int]) -> dict[str, Any]:

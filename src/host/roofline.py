@@ -12,8 +12,8 @@ from src.home import home, write_whole
 class Roofline:
     """The most that so many `threads`, each on a CPU of its own, computed and moved. `fp32` and `int8` are
     10⁹ operations a second of matrix products, multiplications and additions counted alike, by the faster
-    library; `bandwidth` is 10⁹ bytes a second of a copy, by how many bytes were read and written (what fits
-    in a cache is moved faster).
+    library; `bandwidth` is 10⁹ bytes a second of a sum or a copy, whichever moved more, by
+    how many bytes were read and written (what fits in a cache is moved faster).
     """
 
     cpu_key: str
@@ -52,7 +52,11 @@ def keep(roofline: Roofline) -> None:
 
 
 def kept(cpu_key: str, threads: int) -> Roofline | None:
-    """Return the roofline of a CPU with so many threads; None where none was measured, or it is damaged."""
+    """Return the roofline of a CPU with so many threads; None where none was measured, it is damaged, or it
+    is not known which CPU that is.
+    """
+    if not cpu_key:
+        return None
     try:
         return typed.read(Roofline, json.loads(place(cpu_key, threads).read_text(encoding="utf-8")))
     except (OSError, ValueError):

@@ -1,7 +1,9 @@
 """What somebody asks of a search: the workload, what a configuration must keep to, and for how long."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
+from src.accuracy.datasets import HUB
 from src.accuracy.gate import GATE
 from src.bench.field import Objective, objectives
 from src.bench.plan import SCOPES, Plan, accept
@@ -41,6 +43,11 @@ class Asked:
     @property
     def objectives(self) -> list[Objective]:
         return objectives(self.lengths)
+
+
+def placed(dataset: str) -> str:
+    """Return a data set as who conducts the search finds it, wherever it was asked for."""
+    return dataset if dataset == HUB else str(Path(dataset).expanduser().absolute())
 
 
 def check(asked: Asked) -> None:

@@ -13,6 +13,7 @@ from src.home import write_whole
 from src.progress import Progress
 from src.search import state
 
+RACING = ("measure", "noise", "wait")  # stages of progress in which a race goes on
 EVERY_S, RACE_EVERY_S = 1.0, 5.0  # how often it is told at most: to see how a race stands takes time
 
 
@@ -55,9 +56,16 @@ def of(id: str) -> Told | None:
 
 def racers(record: Record, plan: Plan) -> tuple[Racer, ...]:
     """Return how a race stands."""
+    standings = field.standings(record, plan)
+    groups = {cell.engine: cell.group for cell in record.slices}
+    # Each memory group counts its own rounds.
+    last = {
+        group: max((one.rounds for one in standings if groups[one.engine] == group), default=0)
+        for group in set(groups.values())
+    }
     return tuple(
-        Racer(one.engine, one.rounds, one.rounds >= record.rounds - 1, tuple(one.ratios.values()))
-        for one in field.standings(record, plan)
+        Racer(one.engine, one.rounds, one.rounds >= last[groups[one.engine]] - 1, tuple(one.ratios.values()))
+        for one in standings
     )
 
 
@@ -67,10 +75,13 @@ class Teller:
     def __init__(self, id: str) -> None:
         self.path = place(id)
         self.told_s = self.raced_s = float("-inf")
-        self.told = Told("Starting")
+        self.told, self.stage = Told("Starting"), ""
 
     def tell(self, step: Progress) -> None:
-        self.keep(Told(step.text, step.done, step.total, self.told.rounds, self.told.racers))
+        if step.stage != self.stage:  # what is said once, as who is waited for, is not to be missed
+            self.told_s, self.stage = float("-inf"), step.stage
+        racers_so_far = self.told.racers if step.stage in RACING else ()
+        self.keep(Told(step.text, step.done, step.total, self.told.rounds, racers_so_far))
 
     def between_rounds(self, record: Record) -> None:
         plan = from_json(record.begun.plan) if record.begun else None

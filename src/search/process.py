@@ -1,14 +1,16 @@
 """Which process conducts a search: one at most. Others see it by a lock that goes with it."""
 
 import fcntl
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 from src.errors import OfTheMachine
 from src.home import ROOT
@@ -16,7 +18,7 @@ from src.host import identity
 from src.host.machine import APP_VARIABLE
 from src.search import state
 
-START_S, LOOK_S = 60.0, 0.1  # for a process to import what it needs
+START_S, LOOK_S, LOOKS = 60.0, 0.1, 5  # for a process to import what it needs
 COMMAND = (sys.executable, "-m", "src", "find", "--json", "--resume")
 
 
@@ -36,17 +38,25 @@ def place(id: str) -> Path:
 def conducting(id: str) -> Iterator[None]:
     """Be the one process that conducts a search while the block runs. Raises AlreadyConducted."""
     with open(place(id), "a+", encoding="utf-8") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+        if not taken(stream):
             raise AlreadyConducted(
                 f"Search {id} is being conducted already, by {in_words(conductor(id))}. It is shown by "
                 f"python -m src find --show {id}"
-            ) from error
+            )
         stream.truncate(0)
         stream.write(identity.own())
         stream.flush()
         yield
+
+
+def taken(stream: IO[str]) -> bool:
+    """Take the lock of a file; tell whether that could be done. Who only looks has it for a moment."""
+    for _ in range(LOOKS):
+        with suppress(BlockingIOError):
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        time.sleep(LOOK_S)
+    return False
 
 
 def conductor(id: str) -> str | None:
@@ -73,6 +83,7 @@ def start(id: str) -> None:
     does. What it prints is in its log. Raises NotBegun.
     """
     log = state.folder() / f"{id}.log"
+    before = log.stat().st_size if log.exists() else 0
     with open(log, "ab") as stream:
         child = subprocess.Popen(
             [*COMMAND, id],
@@ -87,10 +98,16 @@ def start(id: str) -> None:
     while conductor(id) is None and child.poll() is None and time.monotonic() < deadline:
         time.sleep(LOOK_S)
     if child.poll():
-        last = (
-            log.read_text(encoding="utf-8", errors="replace").strip() or "It printed nothing."
-        ).splitlines()[-1]
-        raise NotBegun(f"The search did not begin: {last}")
+        printed = log.read_bytes()[before:].decode(errors="replace")
+        raise NotBegun(f"The search did not begin: {reason(printed)}")
+
+
+def reason(printed: str) -> str:
+    """Return why a command failed: the error of its JSON, else its last line."""
+    with suppress(ValueError, KeyError):
+        error, _ = json.JSONDecoder().raw_decode(printed[max(0, printed.rfind("{\n")) :])
+        return str(error["error"])
+    return (printed.strip() or "It printed nothing.").splitlines()[-1]
 
 
 def stop(id: str) -> None:

@@ -36,7 +36,9 @@ class Heat:
 
 @dataclass(frozen=True)
 class Search:
-    """What is known of a search so far. `spent_s` of its budget is gone."""
+    """What is known of a search so far. `spent_s` of its budget is gone; `problem` is why it could not go on
+    when it was conducted last.
+    """
 
     id: str
     begun_at: str
@@ -45,6 +47,7 @@ class Search:
     screened: tuple[Screened, ...] = ()
     heats: tuple[Heat, ...] = ()
     ended_at: str = ""
+    problem: str = ""
 
     @property
     def left_s(self) -> float:

@@ -4,25 +4,23 @@ import pandas as pd
 import streamlit as st
 
 from src.accuracy.confirming import cpu_key
+from src.bench import command_apart
 from src.bench.field import Objective
-from src.doctor import roofline as measuring
-from src.doctor.roofline import USUAL_S
+from src.doctor.roofline import CHECK, USUAL_S
 from src.engines import registry
-from src.errors import Explained
 from src.figures import limit
 from src.figures.run import Result, Run
 from src.host import roofline
 from src.host.roofline import Roofline
-from src.limits import limits, told
+from src.limits import limits, public
 from src.model import fingerprint
-from src.progress import Progress
 from src.search import heats
 from src.search.answer import Proposal
 from src.search.state import Search
 from src.store.database import Store
 from src.ui.commands import draw_command
 from src.ui.format import plain
-from src.words import many, moment, significant
+from src.words import duration, many, moment, significant
 
 COMMAND = "python -m src doctor --roofline"
 NOT_KNOWN = "The limit is told for MiniLM-L6-H384 only: a run does not say how large other models are."
@@ -97,20 +95,30 @@ def offer(row: Result) -> None:
     if not here or not limits().changes:
         return
     if st.button(f"Measure it (about {USUAL_S:.0f} s)", key="r_roofline", icon=":material/speed:"):
-        bar = st.progress(0.0, "Starting")
-
-        def tell(step: Progress) -> None:
-            bar.progress(0.5, plain(step.text))
-
-        try:
-            measuring.measure(row.threads, tell)
-        except Explained as error:
-            st.error(plain(told(error)), icon=":material/error:")
+        if problem := measure(row.threads):
+            st.error(plain(public(problem)), icon=":material/error:")
             return
         st.rerun()
     draw_command(
         "The command that measures it", f"{COMMAND} --threads {row.threads}", key="r_roofline_command"
     )
+
+
+def measure(threads: int) -> str:
+    """Have the roofline measured by a command, which ends where somebody leaves the page; return what went
+    wrong, "" for nothing.
+    """
+    bar = st.progress(0.0, "Starting")
+
+    def tell(passed_s: float) -> None:
+        text = f"Multiplying matrices and copying memory: {duration(passed_s)}"
+        bar.progress(min(0.95, passed_s / USUAL_S), f"{text}, usually {duration(USUAL_S)}")
+
+    done = command_apart.run(("doctor", "--roofline", "--threads", str(threads)), tell)
+    for finding in done.told if isinstance(done.told, list) else ():
+        if finding["check"] == CHECK:
+            return "" if finding["state"] == "ok" else str(finding["text"])
+    return done.error
 
 
 def sentence(store: Store, search: Search, lengths: Objective, proposal: Proposal | None) -> str:

@@ -9,11 +9,11 @@ from src.accuracy import datasets
 from src.bench.plan import SCOPES
 from src.engines import registry
 from src.host import machine
-from src.limits import limits
+from src.limits import limits, public
 from src.model import source
 from src.search import asked as asking
-from src.search import live, process, state
-from src.search.asked import Asked
+from src.search import live, process, space, state
+from src.search.asked import Asked, BadSearch
 from src.search.live import Told
 from src.search.state import Search
 from src.search.words import extent, objective_title
@@ -106,21 +106,31 @@ def ask_candidates(asked: Asked) -> Asked:
         asked,
         engines=tuple(engines),
         packages=tuple(packages) if set(packages) < set(needed) else None,
-        datasets=(dataset.strip(),) if dataset.strip() else (),
+        datasets=(asking.placed(dataset.strip()),) if dataset.strip() else (),
     )
 
 
 def begin(asked: Asked) -> None:
     """Begin a search in a process of its own. Raises BadSearch, BadPlan, BadDataset, NotBegun."""
     asking.check(asked)
+    space.rows(asked.engines, asked.packages)
     datasets.pool(asked.datasets)
     search = state.begin(asked)
+    check_alone(search)
     state.keep(search)
     go_on(search)
 
 
+def check_alone(search: Search) -> None:
+    """Raise BadSearch where another search goes on: to wait for the host would use up this one's time."""
+    ids = [other.id for other in state.kept() if other.id != search.id]
+    if others := [id for id in ids if process.conductor(id) is not None]:
+        raise BadSearch(f"Search {others[0]} goes on. Stop it, or wait for its end, before another one.")
+
+
 def go_on(search: Search) -> None:
-    """Have a search conducted, and draw the page anew with it. Raises NotBegun."""
+    """Have a search conducted, and draw the page anew with it. Raises NotBegun, BadSearch."""
+    check_alone(search)
     with st.spinner("Starting the search's process"):
         process.start(search.id)
     st.query_params["search"] = search.id
@@ -142,9 +152,9 @@ def watch(id: str) -> None:
         if process.conductor(id) is None:
             st.rerun()
         search, told_last = state.find(id), live.of(id) or Told("Starting")
-        st.progress(share(search), f"{plain(told_last.text)}{of_all(told_last)}")
+        st.progress(share(search), f"{plain(public(told_last.text))}{of_all(told_last)}")
         st.caption(plain(f"{extent(search)} of {duration(search.asked.budget_s)}"))
-        if st.button(
+        if limits().changes and st.button(
             "Stop", key="f_stop", icon=":material/stop:", help="What it has is kept, and it can go on."
         ):
             process.stop(id)

@@ -11,12 +11,14 @@ import pytest
 from src.accuracy.known_accuracy import Known
 from src.bundle import apart
 from src.bundle.runtimes import NoBundle
+from src.progress import Progress
 from src.references.reference import infinity
 from src.search import live, process, state
 from src.search import search as searching
 from src.search.points import Point
 from src.search.screen import FAILED, Screened
 from src.search.state import Search
+from src.store import runs
 from src.store.database import Store
 from src.ui import search_chart
 from src.ui.pages import find
@@ -115,9 +117,9 @@ def test_a_click_begins_a_search_in_a_process_of_its_own(store: Store, monkeypat
     at.get_by_key("f_lengths").set_value([16])
     at.slider(key="f_minutes").set_value(5)
     at.slider(key="f_memory").set_value(900)
-    at.multiselect(key="f_engines").set_value([ROW])
+    at.multiselect(key="f_engines").set_value(["pytorch-fp32"])
     needed = at.get_by_key("f_packages").value
-    at.get_by_key("f_packages").set_value([name for name in needed if name != "transformers"])
+    at.get_by_key("f_packages").set_value([name for name in needed if name != "onnx"])
     at.button(key="f_begin").click().run()
     assert not at.exception
     (kept,) = state.kept()
@@ -125,8 +127,8 @@ def test_a_click_begins_a_search_in_a_process_of_its_own(store: Store, monkeypat
     assert at.query_params["search"] == kept.id
     asked = kept.asked
     assert (asked.lengths, asked.budget_s, asked.memory_mb, asked.load_s) == ((16,), 300.0, 900.0, None)
-    assert (asked.engines, asked.max_drop, asked.scope) == ((ROW,), 0.01, "model")
-    assert asked.packages == tuple(name for name in needed if name != "transformers")
+    assert (asked.engines, asked.max_drop, asked.scope) == (("pytorch-fp32",), 0.01, "model")
+    assert asked.packages == tuple(name for name in needed if name != "onnx")
 
 
 def test_what_cannot_be_searched_says_what_to_ask_for(store: Store, monkeypatch: pytest.MonkeyPatch):
@@ -135,7 +137,7 @@ def test_what_cannot_be_searched_says_what_to_ask_for(store: Store, monkeypatch:
     at.text_input(key="f_dataset").set_value("no-such.tsv")
     at.button(key="f_begin").click().run()
     (told,) = at.error
-    assert "no" in told.value
+    assert "such.tsv cannot be read" in told.value.replace("\\", "")
     assert not state.kept()
 
 
@@ -157,6 +159,41 @@ def test_one_that_goes_on_shows_how_far_it_is_and_can_be_stopped(
         assert list(race["16 tokens"]) == ["×1.50"]
         at.button(key="f_stop").click().run()
     assert stopped == [search.id]
+
+
+def test_strangers_see_that_one_goes_on_and_cannot_stop_it(search: Search, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("AWIY_HOSTED", "1")
+    state.keep(replace(search, ended_at=""))
+    waiting = Progress("wait", "Waiting for another measurement on this host (a benchmark, process 4711)")
+    live.Teller(search.id).tell(waiting)
+    with process.conducting(search.id):
+        at = page("find")
+    (bar,) = at.get("progress")
+    assert "Waiting for another measurement" in bar.proto.text
+    assert "4711" not in bar.proto.text
+    assert "f_stop" not in {one.key for one in at.button}
+
+
+def test_two_searches_do_not_wait_for_each_other(search: Search, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(process, "start", lambda id: pytest.fail("it began"))
+    with process.conducting(search.id):
+        at = page("find")
+        at.button(key="f_begin").click().run()
+    assert any("goes on. Stop it, or wait" in one.value.replace("\\", "") for one in at.error)
+    assert len(state.kept()) == 1
+
+
+def test_a_search_whose_run_was_deleted_leaves_the_form(search: Search, store: Store):
+    runs.remove(store, search.heats[-1].run)
+    at = page("find")
+    assert at.error
+    assert "f_begin" in {one.key for one in at.button}
+
+
+def test_why_a_search_could_not_go_on_is_told(search: Search):
+    state.keep(replace(search, ended_at="", problem="No row that can run here is left."))
+    at = page("find")
+    assert any("No row that can run here is left" in one.value.replace("\\", "") for one in at.error)
 
 
 def test_the_link_chooses_the_search(search: Search, store: Store):

@@ -8,9 +8,9 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from src.bench import plan
+from src.bench import command_apart, plan
+from src.bench.command_apart import Done
 from src.bench.events import TWIN, Failed
-from src.doctor import roofline as measuring
 from src.figures.run import JudgedRatio
 from src.host import machine, roofline
 from src.host.roofline import Roofline
@@ -193,7 +193,13 @@ def test_the_limit_of_a_host_is_measured_at_a_click_and_shares_are_of_that(
 ):
     here = machine.evidence()
     peaks = Roofline(of_cpu(here), "A CPU", 2, 400.0, 800.0, {10**7: 100.0}, {}, "2026-11-27T00:00:00Z")
-    monkeypatch.setattr(measuring, "measure", lambda threads, tell: roofline.keep(peaks))
+
+    def command(arguments: tuple[str, ...], tell: object) -> Done:
+        assert arguments == ("doctor", "--roofline", "--threads", "2")
+        roofline.keep(peaks)
+        return Done(0, [{"check": "Roofline", "state": "ok", "text": ""}])
+
+    monkeypatch.setattr(command_apart, "run", command)
     at = limits_of(store, here)
     assert any("not measured yet" in one.value for one in at.info)
     at.button(key="r_roofline").click().run()

@@ -47,7 +47,9 @@ def test_a_waiting_sentence_goes_first(pool: Pool):
 
 
 def test_many_sentences_do_not_keep_a_run_from_measuring(pool: Pool):
-    """One after the other without a break: the run goes on between them, and its budget is its own time."""
+    """One after the other without a break: the run goes on between them, and its budget is its own time, of
+    which a slow host needs a third to start its workers.
+    """
     done = threading.Event()
     waits: list[float] = []
 
@@ -65,13 +67,13 @@ def test_many_sentences_do_not_keep_a_run_from_measuring(pool: Pool):
             asker.start()
 
     try:
-        record = measure(pool, plan("fake-long-sleeping", budget_s=10.0, precision=0.0001), happened=begin)
+        record = measure(pool, plan("fake-long-sleeping", budget_s=16.0, precision=0.0001), happened=begin)
     finally:
         done.set()
         asker.join()
     assert record.ended
     assert record.ended.yielded_s > 2.0
-    assert record.ended.seconds - record.ended.yielded_s > 8.0, "the time of others is not this run's"
+    assert record.ended.seconds - record.ended.yielded_s > 14.0, "the time of others is not this run's"
     assert record.rounds >= 20
     assert len(waits) >= 3
     assert max(waits) < 3.5

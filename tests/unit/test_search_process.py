@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,40 @@ def test_one_that_ends_at_once_says_why(search: Search, monkeypatch: pytest.Monk
     monkeypatch.setattr(process, "COMMAND", (sys.executable, "-c", "raise SystemExit('no room')"))
     with pytest.raises(NotBegun, match="no room"):
         process.start(search.id)
+
+
+def test_why_the_real_command_ends_is_told_whole(search: Search):
+    """An engine that there is not: the command's JSON has the reason, in more than one line."""
+    state.keep(replace(search, asked=replace(search.asked, engines=("no-such-engine",))))
+    try:
+        process.start(search.id)
+        said = str(until(lambda: state.find(search.id).problem, 60))
+    except NotBegun as error:
+        said = str(error)
+    assert "Unknown engine “no-such-engine”" in said
+
+
+@pytest.mark.parametrize(
+    ("printed", "told"),
+    [
+        ('Search x\n{\n  "error": "No room."\n}\n', "No room."),
+        ("A line\nThe last one\n", "The last one"),
+        ("", "It printed nothing."),
+        ('{\n  "search": 1\n}\n', "}"),
+    ],
+)
+def test_the_reason_is_that_of_the_json(printed: str, told: str):
+    assert process.reason(printed) == told
+
+
+def test_memory_groups_count_their_own_rounds(search: Search):
+    """The second group is at its third round, when the first has long had sixty."""
+    engines = (ROW, BEST)
+    plan = Plan(engines, (16,), (1,), (2,), ("model",), 60.0, racing=engines)
+    record = record_of(plan, "20261127-000001-abcd", 1)
+    moved = next(cell for cell in record.slices if cell.engine == ROW)
+    record.slices[moved._replace(group=1)] = [replace(one, group=1) for one in record.slices.pop(moved)[:3]]
+    assert {racer.engine: racer.racing for racer in live.racers(record, plan)} == {ROW: True, BEST: True}
 
 
 def test_how_far_it_is_is_told_and_taken_back(search: Search, monkeypatch: pytest.MonkeyPatch):

@@ -89,7 +89,9 @@ def draw_head(search: Search) -> bool:
             f"{extent(search)}"
         )
     )
-    going_on = not search.ended_at and draw_going_on(search)
+    going_on = draw_going_on(search)
+    if search.problem and not going_on:
+        st.error(plain(public(search.problem)), icon=":material/error:")
     if not search.ended_at and not going_on:
         st.info("It was stopped before its end, and can go on where it was.", icon=":material/pause_circle:")
         draw_go_on(search)
@@ -215,13 +217,14 @@ def draw() -> None:
     st.title("Find")
     st.markdown(INTRODUCTION)
     store = the_store()
+    searches = state.kept()
     with explained():
-        searches = state.kept()
         if searches:
             by_id = {search.id: search for search in searches}
             draw_search(store, linked.choose("Search", by_id, label, CHOICE, "search"))
         else:
             st.info("No search is kept yet.", icon=":material/manage_search:")
+    with explained():
         draw_form(opened=not searches)
-        if not hosted():
-            draw_command("The command that searches", COMMAND, key="f_command")
+    if not hosted():
+        draw_command("The command that searches", COMMAND, key="f_command")
