@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from src.engines.text import MAX_TOKENS
 from src.errors import Explained
@@ -34,6 +35,11 @@ def sentences(path: Path = PATH) -> tuple[tuple[str, int], ...]:
     if not rows:
         raise BadSentences(f"{path} has no sentences. Restore it from the repository.")
     return rows
+
+
+def counter(tokenizer: Any) -> Callable[[str], int]:
+    """Return what counts the tokens of a text with a tokenizer, [CLS] and [SEP] left out."""
+    return lambda text: len(tokenizer.encode(text, add_special_tokens=False).ids)
 
 
 def compose(

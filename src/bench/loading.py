@@ -63,11 +63,7 @@ class Loading:
 
     def compose(self) -> None:
         """Compose the inputs of every length, the same for every engine."""
-        tokenizer = load_tokenizer(str(self.tokenizer))
-
-        def tokens(text: str) -> int:
-            return len(tokenizer.encode(text, add_special_tokens=False).ids)
-
+        tokens = inputs.counter(load_tokenizer(str(self.tokenizer)))
         for length in self.plan.sequence_lengths:
             try:
                 self.answering.texts[length] = inputs.compose(length, tokens, self.plan.seed)

@@ -4,13 +4,13 @@ import hashlib
 import json
 import platform
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from src import environments
 from src.accuracy import confirming, datasets
 from src.accuracy.known_accuracy import Known
 from src.bench import inputs
@@ -30,6 +30,7 @@ from src.model import source
 from src.model.fingerprint import Fingerprint
 from src.progress import Progress, telling_who_waits
 from src.search.state import Search
+from src.workers import json_child
 from src.workers.handle import WorkerFailed
 from src.workers.pool import Pool, clean_environment
 
@@ -61,13 +62,19 @@ class Bundle:
 
     folder: Path
     claim: Claim
-    licence: licences.ModelLicence
     checks: tuple[tuple[str, str, str], ...]
 
 
-def make(search: Search, claim: Claim, folder: Path, progress: Callable[[Progress], None]) -> Bundle:
+def make(
+    search: Search,
+    claim: Claim,
+    licence: licences.ModelLicence,
+    folder: Path,
+    progress: Callable[[Progress], None],
+) -> Bundle:
     """Write the bundle of what a search claims into a new folder, whole or not at all. Its own check has
-    passed by then, without latency. Takes the host's lock. Raises NoBundle, ModelError, LockError.
+    passed by then, without latency. `licence` is that of the search's model. Takes the host's lock. Raises
+    NoBundle, ModelError, LockError.
     """
     folder = folder.expanduser().absolute()
     check_folder(folder)
@@ -80,7 +87,7 @@ def make(search: Search, claim: Claim, folder: Path, progress: Callable[[Progres
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as scratch:
         place = Path(scratch) / folder.name
         place.mkdir()
-        fill(place, search, claim, runtime, measured, model)
+        fill(place, search, claim, runtime, measured, licence)
         progress(Progress("bundle", "Checking that it answers as the engine that was measured"))
         checks = check(place, spec)
         wrong = [text for _, state, text in checks if state != "ok"]
@@ -89,7 +96,7 @@ def make(search: Search, claim: Claim, folder: Path, progress: Callable[[Progres
                 f"The bundle does not pass its own check, so it was not handed over: {' '.join(wrong)}"
             )
         place.rename(folder)
-    return Bundle(folder, claim, licences.of_model(model), checks)
+    return Bundle(folder, claim, checks)
 
 
 def check_folder(folder: Path) -> None:
@@ -146,7 +153,12 @@ def check_same(now: Fingerprint, then: Fingerprint) -> None:
 
 
 def fill(
-    place: Path, search: Search, claim: Claim, runtime: Runtime, measured: Measured, model: source.ModelSource
+    place: Path,
+    search: Search,
+    claim: Claim,
+    runtime: Runtime,
+    measured: Measured,
+    licence: licences.ModelLicence,
 ) -> None:
     """Write all files of a bundle."""
     spec = registry.get(claim.engine)
@@ -166,15 +178,15 @@ def fill(
         "check.py": (TEMPLATES / "check.py").read_text(encoding="utf-8"),
         "requirements.txt": "".join(f"{package.pin}\n" for package in needed),
         "Dockerfile": dockerfile(measured.python),
-        "LICENSE": licences.licence_text(model),
-        "NOTICE": licences.notice(model, needed),
+        "LICENSE": licences.licence_text(licence),
+        "NOTICE": licences.notice(licence, needed),
     }
     for name, text in texts.items():
         (place / name).write_text(text, encoding="utf-8")
     evidence = evidence_of(search, claim, main, measured)
     evidence["a_graph_a_length"] = given.get("a_graph_a_length", False)
     evidence["model_files"] = [*(path.name for path in weights), "tokenizer.json", "settings.json"]
-    about = readme.text(evidence, licences.of_model(model), accuracy_of(search, claim))
+    about = readme.text(evidence, licence, accuracy_of(search, claim))
     (place / "README.md").write_text(about, encoding="utf-8")
     evidence["files"] = {
         path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(place.iterdir())
@@ -187,12 +199,8 @@ def as_json(value: object) -> str:
 
 
 def timed_texts(claim: Claim, tokenizer: Path, seed: int) -> dict[str, tuple[str, ...]]:
-    """Return the texts of each length that was measured, as they were."""
-    encoder = load_tokenizer(str(tokenizer))
-
-    def tokens(text: str) -> int:
-        return len(encoder.encode(text, add_special_tokens=False).ids)
-
+    """Return texts of each length that was measured, composed as those of its runs were."""
+    tokens = inputs.counter(load_tokenizer(str(tokenizer)))
     return {str(each.tokens): inputs.compose(each.tokens, tokens, seed) for each in claim.latencies}
 
 
@@ -242,21 +250,10 @@ def check(place: Path, spec: EngineSpec) -> tuple[tuple[str, str, str], ...]:
     """Return what the bundle's own check says in the environment of its engine, without latency. Raises
     NoBundle where it does not run.
     """
+    command = [environments.interpreter(spec.environment), "check.py", "--quick", "--json"]
+    environment = {**clean_environment(None), "PYTHONDONTWRITEBYTECODE": "1"}
     try:
-        done = subprocess.run(
-            [runtimes.interpreter(spec), "check.py", "--quick", "--json"],
-            cwd=place,
-            env={**clean_environment(None), "PYTHONDONTWRITEBYTECODE": "1"},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=CHECK_S,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise NoBundle(f"The bundle's own check did not end within {CHECK_S:.0f} s.") from error
-    try:
-        told = json.loads(done.stdout)
-    except ValueError as error:
-        last = (done.stderr.strip() or "It printed nothing.").splitlines()[-1]
-        raise NoBundle(f"The bundle's own check did not run: {last}") from error
+        told = json_child.ask(command, place, environment, CHECK_S)
+    except json_child.NothingTold as error:
+        raise NoBundle(f"The bundle's own check {error}") from error
     return tuple((each["check"], each["state"], each["text"]) for each in told)

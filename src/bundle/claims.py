@@ -59,12 +59,12 @@ def claim(store: Store, search: Search, lengths: Objective = (), engine: str = "
     """Return what is claimed of the configuration that a search proposes for some lengths, or of another of
     its finalists. Raises NoBundle.
     """
-    proposal = choose(search, heats.proposals(store, search), lengths)
+    confirmations = heats.confirmations(store, search)
+    proposal = choose(search, heats.proposals_of(search, confirmations), lengths)
     names = [finalist.name for finalist in proposal.finalists]
     chosen = engine or proposal.simplest
     if chosen not in names:
         raise NoBundle(f"{chosen} was not confirmed. Confirmed were: {', '.join(names)}.")
-    confirmations = heats.confirmations(store, search)
     latencies = []
     for length in search.asked.lengths:
         blocks = [

@@ -16,10 +16,13 @@ RULE = "\n" + "=" * 100 + "\n\n"
 
 @dataclass(frozen=True)
 class ModelLicence:
-    """What is known of the licence of a model's weights: its name, and where that is from."""
+    """What is known of the licence of a model's weights: its name, and where that is from. `embedded`: they
+    are this project's own model.
+    """
 
     name: str
     origin: str
+    embedded: bool = False
 
     @property
     def known(self) -> bool:
@@ -36,9 +39,8 @@ class ModelLicence:
 def of_model(model: ModelSource) -> ModelLicence:
     """Return what is known of a model's licence: of a folder or of the hub what its card says."""
     if model.kind == "embedded":
-        return ModelLicence(
-            "Apache-2.0 and MIT", f"the encoder of {PACKAGE_PIN}, merged with this project's adapter"
-        )
+        origin = f"the encoder of {PACKAGE_PIN}, merged with this project's adapter"
+        return ModelLicence("Apache-2.0 and MIT", origin, embedded=True)
     name = on_card(model)
     return ModelLicence(name, "its card says so") if name else ModelLicence(NOT_KNOWN, "its card names none")
 
@@ -55,20 +57,20 @@ def on_card(model: ModelSource) -> str:
     return ", ".join(named) if isinstance(named, list) else str(named or "")
 
 
-def licence_text(model: ModelSource) -> str:
+def licence_text(licence: ModelLicence) -> str:
     """Return the text of LICENSE."""
     own = (ROOT / "LICENSE").read_text(encoding="utf-8")
-    if model.kind != "embedded":
-        return f"The code (infer.py, check.py):\n\n{own}{RULE}{of_model(model).told}\n"
+    if not licence.embedded:
+        return f"The code (infer.py, check.py):\n\n{own}{RULE}{licence.told}\n"
     apache = (TEMPLATES / "Apache-2.0.txt").read_text(encoding="utf-8")
     ours = f"The code (infer.py, check.py), and the adapter in the weights:\n\n{own}"
     return f"{ours}{RULE}The encoder in the weights:\n\n{apache}"
 
 
-def notice(model: ModelSource, packages: Sequence[Package]) -> str:
+def notice(licence: ModelLicence, packages: Sequence[Package]) -> str:
     """Return the text of NOTICE."""
-    lines = [of_model(model).told]
-    if model.kind == "embedded":
+    lines = [licence.told]
+    if licence.embedded:
         lines += [
             "The encoder is all-MiniLM-L6-v2 (sentence-transformers), Apache-2.0. Its weights were changed:",
             "an adapter for sentiment, MIT, was merged into them, and they may have been quantised since.",

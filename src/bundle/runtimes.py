@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from src import environments
 from src.engines import ctranslate2, openvino, options
 from src.engines.spec import EngineSpec
 from src.errors import Explained
@@ -109,8 +108,3 @@ def settings(spec: EngineSpec, threads: int, artifact: Path, positive_index: int
 def model_files(runtime: Runtime, artifact: Path) -> list[Path]:
     """Return the files of an artifact that are shipped."""
     return sorted(path for pattern in runtime.files for path in artifact.glob(pattern))
-
-
-def interpreter(spec: EngineSpec) -> str:
-    """Return the Python that has the packages of an engine."""
-    return environments.interpreter(spec.environment)

@@ -22,7 +22,7 @@ def make(arguments: argparse.Namespace) -> int:
     licence = licences.of_model(source.parse(search.asked.model or None))
     err.print(licence.told, highlight=False)
     with progress_bar() as tell:
-        made = bundle.make(search, claim, folder, tell)
+        made = bundle.make(search, claim, licence, folder, tell)
     if arguments.json:
         show_json(
             {

@@ -1,7 +1,5 @@
 """Measuring the roofline of this host, for a model's weights: `doctor --roofline`, and the page."""
 
-import json
-import subprocess
 import sys
 from collections.abc import Callable
 
@@ -15,6 +13,7 @@ from src.host.roofline import Roofline
 from src.model import fingerprint
 from src.progress import Progress, telling_who_waits
 from src.words import significant
+from src.workers import json_child
 from src.workers.pool import clean_environment
 
 CHECK = "Roofline"
@@ -37,29 +36,16 @@ def measure(threads: int, progress: Callable[[Progress], None]) -> Roofline:
     """
     evidence = machine.evidence()
     key = fingerprint.of_cpu(evidence)
+    if not key:
+        raise NoRoofline("This system does not tell what its CPU can do, so that nothing can be kept by it.")
     cpus = machine.allowed_cpus()[:threads]
     given = (str(threads), ",".join(map(str, sizes())), ",".join(map(str, cpus)))
     with host_lock("the roofline", telling_who_waits(progress)):
         progress(Progress("roofline", "Multiplying matrices and copying memory"))
         try:
-            done = subprocess.run(
-                [*COMMAND, *given],
-                cwd=ROOT,
-                env=clean_environment(threads),
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                timeout=MOST_S,
-            )
-        except subprocess.TimeoutExpired as error:
-            raise NoRoofline(f"The kernels did not end within {MOST_S:.0f} s.") from error
-    try:
-        told = json.loads(done.stdout)
-    except ValueError as error:
-        last = (done.stderr.strip() or "They printed nothing.").splitlines()[-1]
-        raise NoRoofline(f"The kernels did not run to their end: {last}") from error
-    if not key:
-        raise NoRoofline("This system does not tell what its CPU can do, so that nothing can be kept by it.")
+            told = json_child.ask([*COMMAND, *given], ROOT, clean_environment(threads), MOST_S)
+        except json_child.NothingTold as error:
+            raise NoRoofline(f"Measuring its kernels {error}") from error
     measured = Roofline(
         cpu_key=key,
         cpu=str(evidence.get("cpu", "")),

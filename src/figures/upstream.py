@@ -71,12 +71,8 @@ def token_ids(length: int, model: ModelSource) -> bytes:
     """Return the token ids of the texts of a length, int64 [texts, tokens], as a file of NumPy."""
     checkpoint: Path = cache.required(CHECKPOINT, model).folder
     tokenizer = load_tokenizer(str(checkpoint / "tokenizer.json"))
-
-    def tokens(text: str) -> int:
-        return len(tokenizer.encode(text, add_special_tokens=False).ids)
-
     out = io.BytesIO()
-    np.save(out, encode(tokenizer, inputs.compose(length, tokens, 0))[0])
+    np.save(out, encode(tokenizer, inputs.compose(length, inputs.counter(tokenizer), 0))[0])
     return out.getvalue()
 
 

@@ -142,7 +142,11 @@ def confirmations(store: Store, search: Search) -> list[tuple[Record, Plan]]:
 
 def proposals(store: Store, search: Search) -> list[Proposal]:
     """Return a search's answer by objective, by its confirmations so far."""
-    told = confirmations(store, search)
+    return proposals_of(search, confirmations(store, search))
+
+
+def proposals_of(search: Search, told: Sequence[tuple[Record, Plan]]) -> list[Proposal]:
+    """Return a search's answer by objective, by confirmations that were read."""
     if not told:
         return []
     last = search.confirmations[-1].field

@@ -12,7 +12,7 @@ from src.search.state import Search
 from src.ui.commands import draw_command
 from src.ui.format import plain
 from src.ui.style import known
-from src.words import duration
+from src.ui.usual_time import usual_time
 
 INTRODUCTION = (
     "One folder for another machine: the model file, the tokenizer, some fifty lines of plain code, pinned "
@@ -71,11 +71,7 @@ def licence_of(search: Search) -> str:
 def make(search: Search, proposal: Proposal, engine: str, key: str) -> None:
     """Make a bundle, telling that time passes, and keep it for the visitor under a key of the session."""
     bar = st.progress(0.0, "Starting")
-
-    def tell(passed_s: float) -> None:
-        text = f"Loading the engine and checking its answers: {duration(passed_s)}"
-        bar.progress(min(0.95, passed_s / USUAL_S), f"{text}, usually {duration(USUAL_S)}")
-
+    tell = usual_time(bar, "Loading the engine and checking its answers", USUAL_S)
     try:
         st.session_state[key] = apart.zipped(search.id, proposal.lengths, engine, tell)
     except Explained as error:

@@ -5,6 +5,7 @@ import streamlit as st
 
 from src.accuracy.confirming import cpu_key
 from src.bench import command_apart
+from src.bench.events import Begun
 from src.bench.field import Objective
 from src.doctor.roofline import CHECK, USUAL_S
 from src.engines import registry
@@ -14,13 +15,12 @@ from src.host import roofline
 from src.host.roofline import Roofline
 from src.limits import limits, public
 from src.model import fingerprint
-from src.search import heats
 from src.search.answer import Proposal
 from src.search.state import Search
-from src.store.database import Store
 from src.ui.commands import draw_command
 from src.ui.format import plain
-from src.words import duration, many, moment, significant
+from src.ui.usual_time import usual_time
+from src.words import many, moment, significant
 
 COMMAND = "python -m src doctor --roofline"
 NOT_KNOWN = "The limit is told for MiniLM-L6-H384 only: a run does not say how large other models are."
@@ -108,12 +108,7 @@ def measure(threads: int) -> str:
     """Have the roofline measured by a command, which ends where somebody leaves the page; return what went
     wrong, "" for nothing.
     """
-    bar = st.progress(0.0, "Starting")
-
-    def tell(passed_s: float) -> None:
-        text = f"Multiplying matrices and copying memory: {duration(passed_s)}"
-        bar.progress(min(0.95, passed_s / USUAL_S), f"{text}, usually {duration(USUAL_S)}")
-
+    tell = usual_time(st.progress(0.0, "Starting"), "Multiplying matrices and copying memory", USUAL_S)
     done = command_apart.run(("doctor", "--roofline", "--threads", str(threads)), tell)
     for finding in done.told if isinstance(done.told, list) else ():
         if finding["check"] == CHECK:
@@ -121,11 +116,11 @@ def measure(threads: int) -> str:
     return done.error
 
 
-def sentence(store: Store, search: Search, lengths: Objective, proposal: Proposal | None) -> str:
-    """Return how near what is proposed for one length is to the limit; "" where that is not known."""
-    confirmations = heats.confirmations(store, search) if proposal and len(lengths) == 1 else []
-    begun = confirmations[-1][0].begun if confirmations else None
-    if not begun or not proposal:
+def sentence(begun: Begun | None, search: Search, lengths: Objective, proposal: Proposal | None) -> str:
+    """Return how near what is proposed for one length is to the limit; "" where that is not known. `begun` is
+    the head of a run that confirmed it.
+    """
+    if not begun or not proposal or len(lengths) > 1:
         return ""
     shape = limit.shape_of(begun.model)
     known = roofline.kept(fingerprint.of_cpu(begun.host), search.asked.threads)

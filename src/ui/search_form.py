@@ -129,8 +129,7 @@ def check_alone(search: Search) -> None:
 
 
 def go_on(search: Search) -> None:
-    """Have a search conducted, and draw the page anew with it. Raises NotBegun, BadSearch."""
-    check_alone(search)
+    """Have a search conducted, and draw the page anew with it. Raises NotBegun."""
     with st.spinner("Starting the search's process"):
         process.start(search.id)
     st.query_params["search"] = search.id
@@ -192,4 +191,5 @@ def draw_go_on(search: Search) -> None:
     """Offer to go on with a search that has not ended."""
     if limits().changes and st.button("Go on", key="f_go_on", icon=":material/play_arrow:"):
         with explained():
+            check_alone(search)
             go_on(search)

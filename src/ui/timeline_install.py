@@ -13,6 +13,7 @@ from src.progress import Progress
 from src.releases import Release
 from src.ui.format import plain
 from src.ui.shell import explained
+from src.ui.usual_time import usual_time
 from src.words import duration, many, moment
 
 
@@ -73,12 +74,8 @@ def install(runtime: str, versions: list[str]) -> None:
     failed = False
     for number, version in enumerate(versions):
         release = Release(runtime, version)
-
-        def tell(passed_s: float, title: str = release.title, number: int = number) -> None:
-            share = min(0.95, passed_s / MAKING_S)
-            text = f"{title} ({number + 1} of {len(versions)}): {duration(passed_s)}"
-            bar.progress((number + share) / len(versions), f"{text}, usually {duration(MAKING_S)}")
-
+        text = f"{release.title} ({number + 1} of {len(versions)})"
+        tell = usual_time(bar, text, MAKING_S, number, len(versions))
         try:
             making_apart.create_apart(release.name, tell)
         except Explained as error:

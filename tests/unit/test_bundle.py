@@ -1,94 +1,29 @@
-"""What a search hands over: it runs with nothing of ours, and says what is wrong with it or with its host."""
+"""What a search hands over: it runs with nothing of ours, and only what was measured is handed over."""
 
 import json
-import os
-import re
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from src.accuracy import datasets
-from src.bundle import bundle, claims, licences, requirements, runtimes
-from src.bundle.bundle import Bundle
+from src.bundle import claims, licences, requirements, runtimes
 from src.bundle.runtimes import NoBundle
 from src.engines import registry
 from src.model.source import ModelSource
 from src.search.state import Search
 from src.store import runs
-from src.store.database import Store, open_store
+from src.store.database import Store
+from tests.bundles import OPTION, few_sentences, folder, handed_over, make, run, search, store
 from tests.confirmed import confirmed
 from tests.unit.test_results import BASELINE
 
-OPTION = "onnxruntime-int8~denormals=zero"
-SENTENCES = 4
+__all__ = ["few_sentences", "folder", "search", "store"]  # fixtures
 ENGINES = (
     *(OPTION, "onnxruntime-fp32", "openvino-fp32", "fake-any-length", "ctranslate2-int8"),
     *("torchscript-int8", "pytorch-fp32"),
 )
-
-
-@pytest.fixture(scope="module", autouse=True)
-def few_sentences() -> object:
-    with pytest.MonkeyPatch.context() as patch:
-        every = datasets.read
-        patch.setattr(datasets, "read", lambda of: (every(of)[0], every(of)[1][:SENTENCES]))
-        yield
-
-
-@pytest.fixture(scope="module")
-def store() -> Store:
-    return open_store()
-
-
-@pytest.fixture(scope="module")
-def search(store: Store) -> Search:
-    return confirmed(store, OPTION, BASELINE)
-
-
-def made(store: Store, search: Search, folder: Path, engine: str = "") -> Bundle:
-    return bundle.make(search, claims.claim(store, search, engine=engine), folder, lambda _: None)
-
-
-@pytest.fixture(scope="module")
-def folder(store: Store, search: Search, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return made(store, search, tmp_path_factory.mktemp("bundle") / "classifier").folder
-
-
-@pytest.fixture
-def copied(folder: Path, tmp_path: Path) -> Path:
-    """A copy in which a test may put other files in the place of some."""
-    place = tmp_path / "classifier"
-    place.mkdir()
-    for path in folder.iterdir():
-        os.link(path, place / path.name)
-    return place
-
-
-def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Return what a script of a bundle said, in an environment in which nothing of ours can be imported."""
-    environment = {"PATH": os.environ["PATH"], "HOME": str(folder.parent), "PYTHONDONTWRITEBYTECODE": "1"}
-    return subprocess.run(
-        [sys.executable, *arguments], cwd=folder, env=environment, capture_output=True, text=True, timeout=200
-    )
-
-
-def states(folder: Path) -> tuple[int, dict[str, tuple[str, str]]]:
-    """Return the exit code of a bundle's own check, and what it says by check."""
-    done = run(folder, "check.py", "--quick", "--json")
-    assert not done.stderr
-    return done.returncode, {each["check"]: (each["state"], each["text"]) for each in json.loads(done.stdout)}
-
-
-def change(path: Path, how: Callable[[dict], object]) -> None:
-    """Change a JSON file of a copy."""
-    value = json.loads(path.read_text())
-    how(value)
-    path.unlink()
-    path.write_text(json.dumps(value))
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -96,7 +31,7 @@ def test_each_runtime_answers_alone_as_the_engine_that_was_measured(
     store: Store, tmp_path: Path, engine: str, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setenv("AWIY_EXTRA_ENGINES", "tests.bundled_engine:ENGINES")
-    handed = made(store, confirmed(store, engine), tmp_path / "classifier")
+    handed = handed_over(store, confirmed(store, engine), tmp_path / "classifier")
     assert {state for _, state, _ in handed.checks} == {"ok"}
     code = (handed.folder / "infer.py").read_text()
     assert "src" not in code
@@ -154,115 +89,11 @@ def test_its_figures_are_those_of_the_confirmation(store: Store, search: Search)
     assert len(claim.latencies[0].of_processes) == 2
 
 
-def test_its_check_times_it_and_says_where_the_figure_lies(folder: Path):
-    done = run(folder, "check.py", "--json")
-    ((text, state),) = (
-        (each["text"], each["state"]) for each in json.loads(done.stdout) if each["check"] == "latency"
-    )
-    low, high, there = map(
-        float, re.findall(r"([\d.]+) to ([\d.]+) in 10 turns; measured was ([\d.]+)", text)[0]
-    )
-    assert state == ("ok" if low <= there <= high else "differs")
-    assert done.returncode == (0 if state == "ok" else 2)
-    assert ("which is within that" in text) == (state == "ok")
-
-
-def test_a_figure_that_cannot_be_reached_is_told(copied: Path):
-    change(copied / "evidence.json", lambda evidence: evidence["latency_ms"].update({"16": 0.0001}))
-    done = run(copied, "check.py")
-    assert done.returncode == 2
-    assert "measured was 0.0001, it is slower here" in done.stdout
-
-
-def test_a_damaged_model_is_named(copied: Path):
-    content = bytearray((copied / "model.onnx").read_bytes())
-    content[len(content) // 2] ^= 0xFF
-    (copied / "model.onnx").unlink()
-    (copied / "model.onnx").write_bytes(content)
-    code, told = states(copied)
-    assert code == 1
-    assert told["files"] == ("wrong", "model.onnx is not the file that was shipped. Copy the bundle again.")
-
-
-def test_half_a_model_is_named_though_it_cannot_be_loaded(copied: Path):
-    content = (copied / "model.onnx").read_bytes()
-    (copied / "model.onnx").unlink()
-    (copied / "model.onnx").write_bytes(content[: len(content) // 2])
-    code, told = states(copied)
-    assert code == 1
-    assert told["files"][0] == "wrong"
-    assert told["answers"][1].startswith("It does not run: ")
-
-
-def test_a_missing_file_is_named(copied: Path):
-    (copied / "tokenizer.json").unlink()
-    code, told = states(copied)
-    assert code == 1
-    assert "tokenizer.json is missing" in told["files"][1]
-
-
-def test_another_cpu_is_told_by_its_flags(copied: Path):
-    def elsewhere(evidence: dict) -> None:
-        evidence["cpu"] = {**evidence["cpu"], "name": "Another CPU", "flags": ["amx_int8", "fma"]}
-
-    change(copied / "evidence.json", elsewhere)
-    code, told = states(copied)
-    assert code == 2
-    state, text = told["cpu"]
-    assert state == "differs"
-    assert "it has no amx_int8, which the measured one has" in text
-    assert "avx2, " in text or "avx2," in text
-    assert told["answers"][0] == "ok"
-
-
-def test_another_version_is_told(copied: Path):
-    change(copied / "evidence.json", lambda evidence: evidence["packages"].update(onnxruntime="1.2.3"))
-    code, told = states(copied)
-    assert code == 2
-    assert told["packages"][0] == "differs"
-    assert "onnxruntime is 1.32.0, measured was 1.2.3" in told["packages"][1]
-    assert "pip install -r requirements.txt" in told["packages"][1]
-
-
-def test_a_package_that_is_absent_is_told(copied: Path):
-    change(copied / "evidence.json", lambda evidence: evidence["packages"].update({"no-such-package": "1"}))
-    code, told = states(copied)
-    assert code == 1
-    assert told["packages"][1].startswith("Not installed: no-such-package 1.")
-
-
-def test_answers_with_another_label_are_told(copied: Path):
-    change(copied / "answers.json", lambda answers: answers[0]["logits"].reverse())
-    code, told = states(copied)
-    assert code == 1
-    assert f"1 of {SENTENCES} sentences get another label" in told["answers"][1]
-
-
-def test_logits_that_moved_are_told_and_labels_that_stayed(copied: Path):
-    def move(answers: list) -> None:
-        answers[0]["logits"] = [1.01 * value for value in answers[0]["logits"]]
-        answers[0]["logits"][0] -= 0.1 if answers[0]["logits"][0] < answers[0]["logits"][1] else -0.1
-
-    change(copied / "answers.json", move)
-    code, told = states(copied)
-    assert code == 2
-    assert told["answers"][0] == "differs"
-
-
-def test_code_that_was_changed_is_told(copied: Path):
-    code = (copied / "infer.py").read_text()
-    (copied / "infer.py").unlink()
-    (copied / "infer.py").write_text(code + "# mine\n")
-    exit_code, told = states(copied)
-    assert exit_code == 2
-    assert told["files"] == ("differs", "infer.py is not the file that was shipped.")
-
-
 def test_what_was_not_measured_is_not_handed_over(store: Store, search: Search, tmp_path: Path):
     claim = claims.claim(store, search)
     other = replace(claim, fingerprint=replace(claim.fingerprint, runtime="onnxruntime 1.2.3"))
     with pytest.raises(NoBundle, match=r"its runtime \(onnxruntime 1.2.3 then, onnxruntime 1.32.0 now\)"):
-        bundle.make(search, other, tmp_path / "classifier", lambda _: None)
+        make(search, other, tmp_path / "classifier")
     assert not list(tmp_path.iterdir())
 
 
@@ -273,14 +104,14 @@ def test_what_fails_its_own_check_is_not_handed_over(
     swapped = {"labels": ["positive", "negative"], "max_tokens": 4}
     monkeypatch.setattr(runtimes, "settings", lambda *given: {**shipped(*given), **swapped})
     with pytest.raises(NoBundle, match="does not pass its own check"):
-        made(store, search, tmp_path / "classifier")
+        handed_over(store, search, tmp_path / "classifier")
     assert not list(tmp_path.iterdir())
 
 
 def test_nothing_is_overwritten(store: Store, search: Search, tmp_path: Path):
     (tmp_path / "mine").write_text("mine")
     with pytest.raises(NoBundle, match="is there already"):
-        made(store, search, tmp_path / "mine")
+        handed_over(store, search, tmp_path / "mine")
     assert (tmp_path / "mine").read_text() == "mine"
 
 
@@ -309,7 +140,7 @@ def test_only_what_was_confirmed_is_handed_over(store: Store, search: Search):
 def test_the_licence_of_a_folder_is_what_its_card_says(tmp_path: Path, card: str | None, told: str):
     if card is not None:
         (tmp_path / "README.md").write_text(card)
-    model = ModelSource("folder", str(tmp_path))
-    assert licences.of_model(model).told.startswith(told)
-    assert told in licences.licence_text(model)
-    assert told in licences.notice(model, [])
+    licence = licences.of_model(ModelSource("folder", str(tmp_path)))
+    assert licence.told.startswith(told)
+    assert told in licences.licence_text(licence)
+    assert told in licences.notice(licence, [])

@@ -8,12 +8,12 @@ import pytest
 
 from src.bench.plan import BLOCKS
 from src.bench.settings import BENCHMARK
-from src.bundle import bundle, claims
 from src.figures.results import summarise
 from src.stats import LEAST_NOISE_FLOOR
 from src.store.database import open_store
 from src.workers.pool import Pool
 from tests.bundled_engine import BUNDLE
+from tests.bundles import handed_over
 from tests.confirmed import confirmed
 from tests.measured import calm, measure, plan
 
@@ -30,7 +30,7 @@ def test_the_bundles_code_is_within_the_noise_floor_of_the_engine(
     search = confirmed(store, ENGINE)
     folder = Path(os.environ["AWIY_HOME"]) / BUNDLE
     shutil.rmtree(folder, ignore_errors=True)
-    bundle.make(search, claims.claim(store, search), folder, lambda _: None)
+    handed_over(store, search, folder)
     monkeypatch.setenv("AWIY_EXTRA_ENGINES", "tests.bundled_engine:ENGINES")
     asked = plan(CODE, ENGINE, baseline=ENGINE, precision=0.02, budget_s=60.0, blocks=BLOCKS)
     run = summarise(measure(pool, asked, settings=BENCHMARK))

@@ -57,13 +57,15 @@ def answers(id: str, spent_s: float) -> list[Answered]:
     on it is read anew now and then.
     """
     search, store = state.find(id), open_store()
-    proposals = {proposal.lengths: proposal for proposal in heats.proposals(store, search)}
+    confirmations = heats.confirmations(store, search)
+    begun = confirmations[-1][0].begun if confirmations else None
+    proposals = {proposal.lengths: proposal for proposal in heats.proposals_of(search, confirmations)}
     return [
         Answered(
             lengths,
             proposals.get(lengths),
             points(store, search, lengths, proposals.get(lengths)),
-            roofline_view.sentence(store, search, lengths, proposals.get(lengths)),
+            roofline_view.sentence(begun, search, lengths, proposals.get(lengths)),
         )
         for lengths in search.asked.objectives
     ]
