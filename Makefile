@@ -39,11 +39,11 @@ lint: $(VENV)/.dev
 
 # In four processes, each with a home and a host's lock of its own. They share the CPUs, as much of this is waiting;
 # each has one for itself and its children, or engines would spin for threads that wait for a CPU.
+# On a crowded host some of thousands meet a moment in which the host itself is what is tested: a test that fails is
+# run once more, and named at the end. What is wrong fails twice.
 unit: $(VENV)/.dev
-	AWIY_TESTS_SHARE=1 $(BIN)/python -m pytest tests/unit tests/app -m "not measuring and not one_cpu" -n 4 --dist loadfile --no-loadscope-reorder
+	AWIY_TESTS_SHARE=1 $(BIN)/python -m pytest tests/unit tests/app -m "not measuring and not one_cpu" -n 4 --dist loadfile --no-loadscope-reorder --reruns 1
 
-# On a crowded host some of these hundreds meet a moment in which the host itself is what is measured: a test that
-# fails is run once more, and named at the end. What is wrong fails twice.
 measuring: $(VENV)/.dev
 	AWIY_TESTS_SHARE=1 $(BIN)/python -m pytest $(call marked,one_cpu) -m "one_cpu and not measuring" -n 2 --dist loadfile --reruns 1
 	$(BIN)/python -m pytest $(call marked,measuring) -m measuring --reruns 1
@@ -52,6 +52,7 @@ measuring: $(VENV)/.dev
 soak: $(VENV)/.dev
 	AWIY_SOAK_ROUNDS=3 $(BIN)/python -m pytest tests/unit/test_client.py
 	AWIY_SOAK_FIELDS=20 $(BIN)/python -m pytest tests/unit/test_race.py
+	AWIY_SOAK_TWINS=20 $(BIN)/python -m pytest tests/unit/test_twins.py
 	AWIY_SOAK_RUNS=200 $(BIN)/python -m pytest tests/app/test_same_answer.py
 	$(BIN)/python -m tools.crowd
 

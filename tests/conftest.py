@@ -29,8 +29,25 @@ SIX = (
 
 # Files that take minutes, longest first. Begun last, each would be waited for alone.
 LONGEST = (
-    *("test_releases.py", "test_environments.py", "test_job_faults.py", "test_cli.py", "test_pool.py"),
-    *("test_registry.py", "test_gpu.py", "test_jobs.py", "test_job_life.py", "test_known_accuracy.py"),
+    *(
+        "test_releases.py",
+        "test_job_faults.py",
+        "test_compiled_engines.py",
+        "test_bundle.py",
+        "test_job_life.py",
+    ),
+    *("test_home.py", "test_environments.py", "test_protocol.py", "test_budget.py", "test_sentence.py"),
+    *("test_find_page.py", "test_cli.py", "test_pages.py", "test_repeats.py", "test_ramp.py"),
+    *("test_ramp.py", "test_store_faults.py", "test_pool.py", "test_accuracy.py", "test_search.py"),
+    *("test_protocol_turns.py", "test_options.py", "test_adding_an_engine.py", "test_queue_faults.py"),
+    *(
+        "test_tails.py",
+        "test_engines.py",
+        "test_twins.py",
+        "test_installing.py",
+        "test_blocks.py",
+        "test_terminal.py",
+    ),
 )
 
 

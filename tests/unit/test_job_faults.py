@@ -57,16 +57,18 @@ def test_kill_9_of_a_job_loses_no_finished_slice(store: Store, supervised: Super
 
 
 def test_kill_9_of_a_worker_in_a_slice_is_that_engines_failure(store: Store, supervised: Supervisor):
-    job = measuring(
-        store, ask(store, a_plan("fake-negative", "fake-long-sleeping", budget_s=10.0, precision=0.0001))
-    )
+    plan = a_plan("fake-negative", "fake-long-sleeping", **LONG)
+    job = measuring(store, ask(store, plan, "killed"))
     assert job.process
+    assert job.run_id
     workers = psutil.Process(identity.pid(job.process)).children()
-    victim = next(one for one in workers if "fake-long-sleeping" in one.cmdline())
-    victim.kill()
-    end = ended(store, job)
-    assert end.state == "succeeded"
-    run = runs.run(store, end.run_id or "")
+    next(one for one in workers if "fake-long-sleeping" in one.cmdline()).kill()
+    until(lambda: runs.record(store, job.run_id or "").failures)
+    rounds = runs.record(store, job.run_id).rounds
+    until(lambda: runs.record(store, job.run_id or "").rounds > rounds + 2)
+    queue.cancel(store, job.id, "token of killed")
+    assert ended(store, job).state == "cancelled"
+    run = runs.run(store, job.run_id)
     assert [one.engine for one in run.failures] == ["fake-long-sleeping"]
     assert "SIGKILL" in run.failures[0].reason
     assert {row.engine for row in run.results} >= {BASELINE, "fake-negative"}, "the others went on"

@@ -1,5 +1,6 @@
 """What ratios are worth: they stay on a host that drifts, a copy ties, and 5 % are seen."""
 
+import os
 import statistics
 import time
 from pathlib import Path
@@ -19,6 +20,7 @@ from tests.measured import calm, cell, fake_answers, measure, plan
 
 __all__ = ["calm", "fake_answers"]  # fixtures
 pytestmark = [pytest.mark.one_cpu, pytest.mark.usefixtures("fakes", "fake_answers", "calm")]
+REPEATS = int(os.environ.get("AWIY_SOAK_TWINS", "6"))
 
 
 def test_a_drift_leaves_paired_ratios_unchanged_while_pooled_means_move(pool: Pool, shared_home: Path):
@@ -53,18 +55,18 @@ def test_a_drift_leaves_paired_ratios_unchanged_while_pooled_means_move(pool: Po
 
 
 def test_twins_tie_and_five_percent_is_seen(pool: Pool, monkeypatch: pytest.MonkeyPatch):
-    """Twenty repeats: an engine and its copy tie in at least 19, one 5 % slower is called slower in at least
-    19. The noise floor comes from the baseline's A/A pair, another process still.
+    """An engine and its copy tie in all repeats but one, of twenty in `make soak`, and one 5 % slower is
+    called slower in as many. The noise floor comes from the baseline's A/A pair, another process still.
     """
     # Their processes stay from repeat to repeat: a sleeping engine is the same in each.
     monkeypatch.setattr(session.Session, "leave", lambda self, **_: self.seated.clear())
     ties = slower = 0
-    for seed in range(20):
+    for seed in range(REPEATS):
         names = ("fake-sleep-2-again", "fake-sleep-2-percent")
         record = measure(pool, plan(*names, baseline="fake-sleep-2", precision=0.9, seed=seed))
         verdicts = {row.engine: row.ratios for row in summarise(record).results}
         ties += verdicts["fake-sleep-2-again"]["fake-sleep-2"].verdict == "tie"
         slower += verdicts["fake-sleep-2-percent"]["fake-sleep-2"].verdict == "slower"
         assert all(pair for pair, *_ in floors(Processes(record)).values())
-    assert ties >= 19
-    assert slower >= 19
+    assert ties >= REPEATS - 1
+    assert slower >= REPEATS - 1
