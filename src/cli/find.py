@@ -6,6 +6,7 @@ import re
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from rich.markup import escape
 from rich.table import Table
@@ -20,13 +21,15 @@ from src.cli.bench import INTERRUPTED, numbers, words
 from src.cli.bench import tables_of as run_tables
 from src.cli.console import err, out, progress_bar, show_json
 from src.cli.live_run import carry_out
+from src.cli.runs import tell
 from src.engines import registry
 from src.errors import Explained
+from src.home import write_whole
 from src.host import machine
 from src.model import source
 from src.progress import Progress
 from src.search import asked as asking
-from src.search import heats, process, state
+from src.search import heats, process, search_file, state
 from src.search.answer import Proposal
 from src.search.asked import Asked, BadSearch
 from src.search.live import Teller, racers
@@ -43,6 +46,12 @@ SHOWN = 15  # of a race
 
 def find(arguments: argparse.Namespace) -> int:
     store = open_store()
+    if arguments.export:
+        return export(arguments, store)
+    if arguments.delete:
+        process.remove(arguments.delete)
+        tell(arguments, {"id": arguments.delete}, f"Deleted {arguments.delete}. Its runs are kept.")
+        return 0
     if arguments.show is not None:
         search = state.find(arguments.show)
         show(arguments, search, heats.proposals(store, search))
@@ -71,6 +80,15 @@ def find(arguments: argparse.Namespace) -> int:
     return 0 if proposals else 1
 
 
+def export(arguments: argparse.Namespace, store: Store) -> int:
+    """Write a search and its runs into one file. Raises NoSearch, NoRun, OSError."""
+    search = state.find(arguments.show or "")
+    path = Path(arguments.export)
+    write_whole(path.absolute(), search_file.pack(store, search))
+    tell(arguments, {"id": search.id, "file": str(path)}, f"Wrote {path}: python -m src import {path}")
+    return 0
+
+
 @contextmanager
 def closing_teller(id: str) -> Iterator[Teller]:
     """Tell how far a search is until the block ends."""
@@ -84,6 +102,11 @@ def closing_teller(id: str) -> Iterator[Teller]:
 def resumed(arguments: argparse.Namespace, store: Store) -> Search:
     """Return the search to go on with; with a budget it has so much more time. Raises NoSearch, BadSearch."""
     search = heats.counted(store, state.find(arguments.resume))
+    if search.imported:
+        raise BadSearch(
+            f"Search {search.id} came in a file: what another host measured cannot go on here. "
+            "Begin one of this host: python -m src find"
+        )
     if arguments.budget is None:
         return search
     asked = dataclasses.replace(search.asked, budget_s=search.spent_s + seconds(arguments.budget))
@@ -229,6 +252,10 @@ def add_command(
         ("--show", "show a search that is kept, and measure nothing (without an id: the latest)"),
     ):
         parser.add_argument(flag, nargs="?", const="", metavar="ID", help=text)
+    parser.add_argument(
+        "--export", metavar="FILE.zip", help="write a search (--show ID; else the latest) with its runs"
+    )
+    parser.add_argument("--delete", metavar="ID", help="forget a search; its runs are kept")
     parser.add_argument("--budget", metavar="TIME", help=f"for its runs, or so much more for them ({BUDGET})")
     parser.add_argument("--scope", default="model", metavar="model", help="what the timer encloses")
     parser.add_argument("--threads", type=int, metavar="N", help="threads of each engine, at most")

@@ -14,7 +14,8 @@ from src.cli.run_printing import change, print_run
 from src.facts import Facts
 from src.figures import compare, report, results
 from src.figures.run import Run, to_json
-from src.store import ort_csv, runs, transfer, writing
+from src.search import search_file
+from src.store import runs, transfer, writing
 from src.store.database import open_store
 from src.words import significant
 
@@ -88,9 +89,10 @@ def import_run(arguments: argparse.Namespace) -> int:
     store = open_store()
     path = Path(arguments.file)
     data = transfer.read_file(path)
-    id, new = ort_csv.take_in(store, data, path.name)
+    id, new, is_search = search_file.keep_file(store, data, path.name)
     said = "Kept as" if new else "It is here already:"
-    tell(arguments, {"id": id, "new": new}, f"{said} {id}: python -m src show {id}")
+    command = "find --show" if is_search else "show"
+    tell(arguments, {"id": id, "new": new}, f"{said} {id}: python -m src {command} {id}")
     return 0
 
 

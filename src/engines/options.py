@@ -26,7 +26,8 @@ class BadOption(Explained, ValueError):
 class Option:
     """One thing to choose of a runtime. `key` is the runtime's own name of it; `values` are what may be
     chosen instead of `usual`, by our names, and what the runtime is given for them. Of rows of these
-    `precisions`, if any are named.
+    `precisions`, or of these `rows`, if any are named. What is a choice of the file has the import string of
+    the `recipe` that makes it, and no key.
     """
 
     name: str
@@ -36,6 +37,8 @@ class Option:
     about: str
     precisions: Tuple[str, ...] = ()
     shares: bool = False  # of threads that share work: one alone has nothing of it
+    rows: Tuple[str, ...] = ()
+    recipe: str = ""
 
 
 THREADS = Option(
@@ -51,6 +54,13 @@ def zero_denormals(key: str, value: Any) -> Option:
     """Return the option to take numbers next to zero for zero, by a runtime's own name of it."""
     about = "Whether numbers next to zero are taken for zero, which some CPUs compute faster."
     return Option("denormals", key, {"zero": value}, "kept", about)
+
+
+def of_the_file(name: str, values: Tuple[str, ...], usual: str, about: str) -> Option:
+    """Return an option of the quantiser that makes the fused INT8 file."""
+    same = {value: value for value in values}
+    recipe = "src.model.onnx_variant_files:int8_fused"
+    return Option(name, "", same, usual, about, rows=("onnxruntime-int8-fused",), recipe=recipe)
 
 
 # Kernels and session keys: onnxruntime_session_options_config_keys.h of ONNX Runtime 1.32.
@@ -87,6 +97,19 @@ ONNX_RUNTIME = (
         {"fast": "1"},
         "exact",
         "An approximation of the activation: answers change a little, so accuracy has to be shown anew.",
+    ),
+    of_the_file("weights", ("u8",), "s8", "The type of the weights: kernels differ from CPU to CPU."),
+    of_the_file(
+        "range",
+        ("full",),
+        "safe",
+        "Where products could saturate, weights have 7 bits; with all 8 accuracy has to be shown anew.",
+    ),
+    of_the_file(
+        "keep",
+        ("head", "ends", "attention"),
+        "nothing",
+        "What stays in FP32: the head behind the layers, the embeddings as well, or each layer's attention.",
     ),
 )
 
@@ -129,8 +152,12 @@ OPTIONS: Dict[str, Tuple[Option, ...]] = {
 
 def of_row(spec: EngineSpec) -> Tuple[Option, ...]:
     """Return the options of a row."""
-    options = OPTIONS.get(spec.implementation, ())
-    return tuple(one for one in options if not one.precisions or spec.precision in one.precisions)
+    row = spec.id.partition(SEPARATOR)[0].partition("@")[0]
+    return tuple(
+        one
+        for one in OPTIONS.get(spec.implementation, ())
+        if (not one.precisions or spec.precision in one.precisions) and (not one.rows or row in one.rows)
+    )
 
 
 def configured(spec: EngineSpec, words: Iterable[str]) -> EngineSpec:
@@ -148,11 +175,14 @@ def configured(spec: EngineSpec, words: Iterable[str]) -> EngineSpec:
     id = SEPARATOR.join([spec.id, *("%s=%s" % pair for pair in ordered)])
     if len(id) > LONGEST_ID:
         raise BadOption("“%s” is longer than %d characters. Ask for fewer options." % (id, LONGEST_ID))
+    of_files = [pair for pair in ordered if known[pair[0]].recipe]
+    recipe = known[of_files[0][0]].recipe if of_files else spec.recipe
     return replace(
         spec,
         id=id,
         title=", ".join([spec.title, *("%s %s" % pair for pair in ordered)]),
         options=ordered,
+        recipe=SEPARATOR.join([recipe, *("%s=%s" % pair for pair in of_files)]) if recipe else None,
     )
 
 

@@ -4,9 +4,9 @@ import hashlib
 import importlib
 import json
 import platform
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
 from pathlib import Path
 
 from src import cpu, environments, libraries
@@ -18,8 +18,9 @@ from src.model.source import ModelSource
 # Instruction sets that change what a quantiser should produce; named as the kernel names them.
 QUANTISATION_FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8", "asimddp")
 
-# (model, the folder to fill, the folders of what it needs) -> facts for the manifest
-Build = Callable[[ModelSource, Path, dict[str, Path]], Facts]
+# (model, the folder to fill, the folders of what it needs) -> facts for the manifest; by name what is chosen
+Build = Callable[..., Facts]
+CHOICES = "~"  # between a recipe's import string and what is chosen of it, each as NAME=VALUE
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,16 @@ class Recipe:
     cpu: bool
     sources: tuple[Path, ...]
     environment: str
+
+    def chosen(self, words: Sequence[str]) -> "Recipe":
+        """Return this recipe with arguments, each as NAME=VALUE; its artifact is another one."""
+        arguments = dict(word.split("=") for word in words)
+        return replace(
+            self,
+            name=CHOICES.join([self.name, *words]),
+            title=", ".join([self.title, *(f"{name} {value}" for name, value in arguments.items())]),
+            build=partial(self.build, **arguments),
+        )
 
 
 def recipe(
@@ -62,10 +73,11 @@ def recipe(
 
 
 def find(name: str) -> Recipe:
-    """Return the recipe behind the import string `module:function`."""
+    """Return the recipe behind the import string `module:function`, or `module:function~NAME=VALUE~…`."""
     module, _, function = name.partition(":")
+    function, *words = function.split(CHOICES)
     found: Recipe = getattr(importlib.import_module(module), function)
-    return found
+    return found.chosen(words) if words else found
 
 
 def with_needs(names: list[str]) -> list[Recipe]:

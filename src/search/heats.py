@@ -20,8 +20,12 @@ def record_of(store: Store, heat: Heat) -> Record:
 
 
 def run_s(store: Store, heat: Heat) -> float:
-    """Return how long a run of a search took; of one that was killed until its last slice."""
-    record = record_of(store, heat)
+    """Return how long a run of a search took."""
+    return seconds(record_of(store, heat))
+
+
+def seconds(record: Record) -> float:
+    """Return how long a run took, from when it had the host; one that was killed until its last slice."""
     if record.ended:
         return record.ended.seconds
     return max((slice.at_s for slices in record.slices.values() for slice in slices[-1:]), default=0.0)

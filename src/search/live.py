@@ -2,7 +2,8 @@
 
 import json
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from src import typed
@@ -12,8 +13,10 @@ from src.bench.record import Record
 from src.home import write_whole
 from src.progress import Progress
 from src.search import state
+from src.search.state import Search
 
 RACING = ("measure", "noise", "wait")  # stages of progress in which a race goes on
+RUN_BEGAN = "20261127-073435"  # of a run's id
 EVERY_S, RACE_EVERY_S = 1.0, 5.0  # how often it is told at most: to see how a race stands takes time
 
 
@@ -67,6 +70,19 @@ def racers(record: Record, plan: Plan) -> tuple[Racer, ...]:
         Racer(one.engine, one.rounds, one.rounds >= last[groups[one.engine]] - 1, tuple(one.ratios.values()))
         for one in standings
     )
+
+
+def so_far(search: Search, now: datetime) -> Search:
+    """Return a search that goes on with the time of its run until `now` as spent: a run's id tells when it
+    began.
+    """
+    began = [
+        datetime.strptime(heat.run[: len(RUN_BEGAN)], "%Y%m%d-%H%M%S").replace(tzinfo=UTC)
+        for heat in search.heats
+        if heat.run and not heat.counted
+    ]
+    running_s = sum(max(0.0, (now - one).total_seconds()) for one in began)
+    return replace(search, spent_s=search.spent_s + running_s)
 
 
 class Teller:

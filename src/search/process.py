@@ -114,3 +114,11 @@ def stop(id: str) -> None:
     """Ask the process that conducts a search to stop; what it has is kept."""
     if name := conductor(id):
         identity.kill(name, signal.SIGINT)
+
+
+def remove(id: str) -> None:
+    """Remove a search that is kept; its runs stay. Raises NoSearch, AlreadyConducted."""
+    search = state.find(id)
+    with conducting(search.id):
+        for path in state.folder().glob(f"*{search.id}.*"):
+            path.unlink(missing_ok=True)

@@ -5,25 +5,26 @@ what it had. A run's own record tells who was dropped.
 """
 
 import math
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 
 from src.bench.plan import BLOCKS, Plan
-from src.bench.race import FINALISTS, MOST_BLOCKS
+from src.bench.race import FINALISTS
 from src.bench.record import Record
 from src.engines import registry
 from src.engines.options import row_of
 from src.errors import Explained
 from src.home import utc_now
 from src.progress import Progress
-from src.search import heats, space, state
+from src.search import heats, space, state, time_left
 from src.search.answer import Proposal
+from src.search.clock import Clock
 from src.search.screen import Screened, screen
 from src.search.state import CONFIRMATION, ROWS, SINGLES, TOGETHER, Heat, Search
 from src.store.database import Store
+from src.words import many
 from src.workers.pool import Pool
 
 RACE, CONFIRM = "race", "confirm"  # presets of a search's runs
@@ -31,7 +32,6 @@ RACE, CONFIRM = "race", "confirm"  # presets of a search's runs
 SHARES = (0.25, 0.45, 0.35)
 NEAR = 1.5  # rows so many times slower than the fastest have their options searched, slower ones not
 LEAST_RUN_S = 20.0
-RACING, CONFIRMING = 9, 12  # rounds that should count, in a race and in each block of a confirmation
 
 CarryOut = Callable[[Plan, Callable[[str], None]], Record]  # a plan, and who is told its run's id at once
 Showing = Callable[[], AbstractContextManager[Callable[[Progress], None]]]
@@ -72,26 +72,21 @@ class Conductor:
         asked = self.search.asked
         rows = space.rows(asked.engines, asked.packages)
         self.screen([spec.id for spec in rows])
-        self.race(ROWS, self.search.passing([spec.id for spec in rows]))
+        if not self.went_on(ROWS) and not self.search.of(ROWS):
+            self.race(ROWS, self.search.passing([spec.id for spec in rows]))
         near = self.near()
         singles = [id for row in near for id in space.singles(registry.get(row), asked.threads)]
-        self.screen(singles)
-        passing = self.search.passing(singles)
-        self.race(SINGLES, [*near, *passing] if passing else [])
-        combined = self.combine(near, passing)
-        self.screen(combined)
-        if faster := self.search.passing(combined):
-            self.race(TOGETHER, [*heats.survivors(self.store, self.search, SINGLES), *faster])
+        self.race_more(SINGLES, near, singles)
+        combined = self.combine(near, self.search.passing(singles))
+        self.race_more(TOGETHER, heats.survivors(self.store, self.search, SINGLES), combined)
         proposals = self.confirm()
         self.search = replace(self.search, ended_at=self.search.ended_at or utc_now())
         self.note()
         return proposals
 
-    def note(self, began: float | None = None) -> None:
-        """Keep the search, and what was spent since `began`."""
-        if began is not None:
-            spent_s = self.search.spent_s + time.monotonic() - began
-            self.search = replace(self.search, spent_s=spent_s)
+    def note(self, spent_s: float = 0.0) -> None:
+        """Keep the search, and what it spent beside what was known."""
+        self.search = replace(self.search, spent_s=self.search.spent_s + spent_s)
         state.keep(self.search)
 
     # --- the steps
@@ -102,18 +97,16 @@ class Conductor:
         left = [id for id in ids if id not in done]
         if not left:
             return
-        last = time.monotonic()
+        clock = Clock()
 
         def keep(one: Screened) -> None:
-            nonlocal last
             self.search = self.search.with_screened(one)
-            self.note(last)
-            last = time.monotonic()
+            self.note(clock.lap_s())
 
         pool = Pool()
         try:
             with self.showing() as progress:
-                screen(pool, self.search.asked, left, progress, keep)
+                screen(pool, self.search.asked, left, clock.beside(progress), keep)
         except KeyboardInterrupt as stop:
             raise self.stopped() from stop
         finally:
@@ -121,15 +114,42 @@ class Conductor:
         states = Counter(one.state for one in self.search.screened if one.engine in left)
         self.tell("Screened: " + ", ".join(f"{count} {name}" for name, count in states.items()))
 
-    def race(self, generation: int, entering: Sequence[str]) -> None:
-        """Race a generation, unless that was done; of a race that was killed those go on who were alive."""
-        before = self.search.of(generation)
-        if not entering or (before and before[-1].ended):
+    def race_more(self, generation: int, known: Sequence[str], ids: Sequence[str]) -> None:
+        """Screen and race what was not raced yet beside who is known: of `ids`, in their order, as many as
+        there is time for.
+        """
+        if self.went_on(generation):
             return
-        if before:
-            entering = heats.alive(self.store, before[-1]) or before[-1].field
-        needed_s = self.needed_s(len(entering), RACING)
-        if needed_s + self.confirming_s(len(entering)) > self.search.left_s and generation != ROWS:
+        out = {one.engine for one in self.search.screened if not one.passes} | self.search.raced
+        left = [id for id in ids if id not in out]
+        if not left or self.search.ended_at:
+            return
+        self.screen(time_left.affordable(self.store, self.search, len(known), left))
+        entering = time_left.affordable(self.store, self.search, len(known), self.search.passing(left))
+        if entering:
+            self.race(generation, [*known, *entering])
+        out = {one.engine for one in self.search.screened if not one.passes} | self.search.raced
+        if missed := [id for id in left if id not in out]:
+            self.tell(
+                f"No time was left to race {len(missed)} of {many(len(left), 'configuration')}. "
+                "Give more: --budget"
+            )
+
+    def went_on(self, generation: int) -> bool:
+        """Go on with a generation's race that was killed, with those who were alive; tell whether one was."""
+        before = self.search.of(generation)
+        if not before or before[-1].ended:
+            return False
+        self.race(generation, heats.alive(self.store, before[-1]) or before[-1].field)
+        return True
+
+    def race(self, generation: int, entering: Sequence[str]) -> None:
+        """Race configurations, if there are any, and if there is time."""
+        if not entering:
+            return
+        needed_s = time_left.racing_s(self.store, self.search, len(entering))
+        confirming_s = time_left.confirming_s(self.store, self.search, len(entering))
+        if needed_s + confirming_s > self.search.left_s and generation != ROWS:
             self.tell(f"No time was left to race {len(entering)} configurations. Give more: --budget")
             return
         budget_s = max(LEAST_RUN_S, needed_s, SHARES[generation] * self.search.left_s)
@@ -140,14 +160,6 @@ class Conductor:
             f"After {record.rounds} rounds {len(alive)} of {len(entering)} are in the race: "
             f"{', '.join(alive)}"
         )
-
-    def needed_s(self, engines: int, rounds: int, blocks: int = 1) -> float:
-        """Return how long so many engines take at least; 0 before any have run."""
-        cost = heats.cost(self.store, self.search)
-        return cost.run_s(engines, rounds, blocks) if cost else 0.0
-
-    def confirming_s(self, engines: int) -> float:
-        return self.needed_s(min(engines, FINALISTS), CONFIRMING, BLOCKS)
 
     def confirm(self) -> list[Proposal]:
         """Confirm the finalists in new processes, in more of them while somebody ties only because little is
@@ -164,28 +176,22 @@ class Conductor:
             proposals = heats.proposals(self.store, self.search)
             blocks = heats.missing_blocks(self.store, self.search)
             if not blocks:
-                if (proposals and not self.affords_more(proposals)) or (ran and not proposals):
+                if (proposals and not time_left.affords_more(self.store, self.search, proposals)) or (
+                    ran and not proposals
+                ):
                     return proposals
                 blocks = BLOCKS
             begun = self.search.confirmations
             ties = sorted({one.name for some in proposals for one in some.ties})
             entering = begun[-1].field if begun and not begun[-1].ended else tuple(ties or finalists)
-            budget_s = max(LEAST_RUN_S, self.confirming_s(len(entering)), self.search.left_s)
+            needed_s = time_left.confirming_s(self.store, self.search, len(entering))
+            budget_s = max(LEAST_RUN_S, needed_s, self.search.left_s)
             heat = Heat(CONFIRMATION, entering)
             self.measure(self.plan(heat, budget_s, CONFIRM, blocks), heat)
             ran = True
 
-    def affords_more(self, proposals: Sequence[Proposal]) -> bool:
-        """Tell whether another confirmation would tell more, and may be had."""
-        begun = self.search.confirmations
-        if not any(one.open for some in proposals for one in some.finalists):
-            return False
-        last_s = heats.run_s(self.store, begun[-1])
-        return BLOCKS * (len(begun) + 1) <= MOST_BLOCKS and last_s <= self.search.left_s
-
     def measure(self, plan: Plan, heat: Heat) -> Record:
         """Carry out a run of the search, and keep that it began, and that it ended. Raises Stopped."""
-        began = time.monotonic()
         before = self.search.heats
 
         def begun(id: str) -> None:
@@ -197,7 +203,7 @@ class Conductor:
         ended = heats.came_to_its_end(record)
         done = replace(heat, run=record.begun.id, ended=ended, counted=True)
         self.search = replace(self.search, heats=(*before, done))
-        self.note(began)
+        self.note(heats.seconds(record))
         if not ended:
             raise self.stopped()
         return record

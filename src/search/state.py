@@ -37,7 +37,7 @@ class Heat:
 @dataclass(frozen=True)
 class Search:
     """What is known of a search so far. `spent_s` of its budget is gone; `problem` is why it could not go on
-    when it was conducted last.
+    when it was conducted last. One that was `imported` came in a file, and ended there.
     """
 
     id: str
@@ -48,6 +48,7 @@ class Search:
     heats: tuple[Heat, ...] = ()
     ended_at: str = ""
     problem: str = ""
+    imported: bool = False
 
     @property
     def left_s(self) -> float:

@@ -1,6 +1,7 @@
 """The form that begins a search, and what is shown of one while it goes on."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pandas as pd
 import streamlit as st
@@ -132,9 +133,15 @@ def go_on(search: Search) -> None:
     """Have a search conducted, and draw the page anew with it. Raises NotBegun."""
     with st.spinner("Starting the search's process"):
         process.start(search.id)
+    forget_choice()
     st.query_params["search"] = search.id
-    st.session_state.pop(CHOICE, None)
     st.rerun()
+
+
+def forget_choice() -> None:
+    """Have the page show the latest search, or the address's."""
+    st.query_params.pop("search", None)
+    st.session_state.pop(CHOICE, None)
 
 
 def draw_going_on(search: Search) -> bool:
@@ -150,7 +157,8 @@ def watch(id: str) -> None:
     with explained():
         if process.conductor(id) is None:
             st.rerun()
-        search, told_last = state.find(id), live.of(id) or Told("Starting")
+        search = live.so_far(state.find(id), datetime.now(UTC))
+        told_last = live.of(id) or Told("Starting")
         st.progress(share(search), f"{plain(public(told_last.text))}{of_all(told_last)}")
         st.caption(plain(f"{extent(search)} of {duration(search.asked.budget_s)}"))
         if limits().changes and st.button(

@@ -4,6 +4,7 @@ import itertools
 import json
 import re
 import time
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -48,6 +49,10 @@ def test_a_kept_search_says_what_to_ship_is_drawn_and_taken_along(page: Page, fo
     document = json.loads(Path(waiting.value.path()).read_text())
     assert document["search"]["id"] == search.id
     assert document["proposals"][0]["simplest"] == BEST
+    with page.expect_download() as waiting:
+        page.locator(".st-key-f_zip button:visible").click()
+    with zipfile.ZipFile(waiting.value.path()) as packed:
+        assert set(packed.namelist()) == {"search.json", *(f"runs/{heat.run}.json" for heat in search.heats)}
     page.get_by_text("Its runs").click()
     run = page.get_by_role("link", name=search.heats[-1].run)
     expect(run).to_be_visible()

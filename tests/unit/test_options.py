@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 
 from src import cpu
@@ -17,7 +18,7 @@ from src.engines.options import Option
 from src.engines.rows import BF16_FLAGS
 from src.figures import report
 from src.figures.results import summarise
-from src.model import cache
+from src.model import ModelError, cache, onnx_variant_files, recipe
 from src.store import ort_csv, transfer
 from src.ui import style
 from tests.every_engine import MODEL, answered
@@ -26,6 +27,7 @@ from tests.unit.test_results import BASELINE, made
 FUSED = "onnxruntime-int8-fused"
 MANY = f"{FUSED}~threads=1~denormals=zero"
 SHARED = (f"{FUSED}~spin=off~block=4", f"{FUSED}~spin-us=200")
+OTHER_FILE = f"{FUSED}~weights=u8~keep=head"
 OPENVINO = "openvino-fp32~threads=1~denormals=zero~pinning=on~snippets=off"
 BF16_REST = "openvino-int8~rest=bf16"
 ALL = [
@@ -41,12 +43,55 @@ def test_each_value_makes_an_engine_of_its_own_that_looks_like_its_row(
     spec: registry.EngineSpec, option: Option, value: str
 ):
     made = registry.get(f"{spec.id}~{option.name}={value}")
-    assert made == replace(spec, id=made.id, title=made.title, options=((option.name, value),))
+    other = {"recipe": f"{option.recipe}~{option.name}={value}"} if option.recipe else {}
+    assert made == replace(spec, id=made.id, title=made.title, options=((option.name, value),), **other)
     assert made.title == f"{spec.title}, {option.name} {value}"
     assert transfer.ENGINE.fullmatch(made.id), "it can be in a file"
     assert style.marker(made) == style.marker(spec)
     assert style.colour(made) == style.colour(spec)
     assert registry.availability(made) == registry.availability(spec)
+
+
+def test_choices_of_one_file_make_one_artifact_beside_the_usual_one():
+    made = registry.get(f"{FUSED}~keep=head~spin=off~weights=u8")
+    assert made.recipe == registry.get(f"{FUSED}~weights=u8~keep=head").recipe
+    assert registry.get(f"{FUSED}~spin=off").recipe == registry.get(FUSED).recipe
+    keys = {
+        recipe.key(recipe.find(name), MODEL) for name in (made.recipe, registry.get(FUSED).recipe) if name
+    }
+    assert len(keys) == 2
+    with pytest.raises(registry.UnknownEngine, match="is no option of onnxruntime-int8"):
+        registry.get("onnxruntime-int8~keep=head")
+
+
+def test_a_range_that_is_full_already_is_no_choice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(onnx_variant_files, "cpu_flags", lambda: ("avx512f", "avx512_vnni"))
+    full = recipe.find(str(registry.get(f"{FUSED}~range=full").recipe))
+    with pytest.raises(ModelError, match="full range on this CPU already"):
+        full.build(MODEL, tmp_path, {})
+
+
+def test_attention_or_both_ends_can_stay_as_they_are(tmp_path: Path):
+    def node(kind: str, *inputs: str) -> onnx.NodeProto:
+        return onnx.helper.make_node(kind, inputs, [f"of {kind} {inputs[0]}"], name=f"{kind} {inputs[0]}")
+
+    nodes = [
+        node("Gather", "table", "ids"),
+        node("Attention", "x"),
+        node("Gather", "shape"),
+        node("Gemm", "y"),
+    ]
+    table = onnx.helper.make_tensor("table", onnx.TensorProto.FLOAT, [2, 2], [0.0] * 4)
+    shape = onnx.helper.make_tensor("shape", onnx.TensorProto.INT64, [2], [1, 2])
+    graph = onnx.helper.make_graph(nodes, "graph", [], [], [table, shape])
+    path = tmp_path / "model.onnx"
+    path.write_bytes(onnx.helper.make_model(graph).SerializeToString())
+    kept = {keep: onnx_variant_files.left_in_fp32(path, keep) for keep in ("head", "ends", "attention")}
+    assert kept == {
+        "head": ["Gemm y_MatMul"],
+        "ends": ["Gather table", "Gemm y_MatMul"],
+        "attention": ["Attention x"],
+    }
 
 
 def test_one_configuration_has_one_id():
@@ -124,9 +169,9 @@ def test_a_key_that_a_library_does_not_have_is_seen(tmp_path: Path):
 class TestForReal:
     @pytest.fixture(scope="class")
     def answer(self) -> Iterator[SentenceResult]:
-        yield from answered([FUSED, MANY, f"{FUSED}~gelu=fast", OPENVINO, BF16_REST])
+        yield from answered([FUSED, MANY, f"{FUSED}~gelu=fast", OTHER_FILE, OPENVINO, BF16_REST])
 
-    @pytest.mark.parametrize("id", [MANY, f"{FUSED}~gelu=fast", OPENVINO])
+    @pytest.mark.parametrize("id", [MANY, f"{FUSED}~gelu=fast", OTHER_FILE, OPENVINO])
     def test_it_answers_and_tells_what_it_was_asked(self, answer: SentenceResult, id: str):
         found = next(one for one in answer.engines if one.engine == id)
         assert found.label == "positive"
@@ -138,6 +183,17 @@ class TestForReal:
         assert logits[MANY] == pytest.approx(logits[FUSED], abs=1e-4)
         assert logits[f"{FUSED}~gelu=fast"] != logits[FUSED], "the approximation is one"
         assert "options" not in next(one for one in answer.engines if one.engine == FUSED).facts
+
+    def test_a_choice_of_the_file_is_in_the_file(self, answer: SentenceResult):
+        facts = {one.engine: one.facts["built"]["facts"] for one in answer.engines if FUSED in one.engine}
+        usual, other = facts[FUSED], facts[OTHER_FILE]
+        assert other["kept"] == ["/bert/pooler/dense/Gemm_MatMul", "/classifier/Gemm_MatMul"]
+        assert (usual["operators"]["MatMulInteger"], other["operators"]["MatMulInteger"]) == (20, 18)
+        assert other["operators"]["MatMul"] == 2
+        assert other["operators"]["QAttention"] == 6
+        assert usual["initialisers"]["INT8"] > 20
+        assert "INT8" not in other["initialisers"]
+        assert other["initialisers"]["UINT8"] > 20
 
     def test_bf16_is_taken_or_the_engine_fails(self, answer: SentenceResult):
         found = next((one for one in answer.engines if one.engine == BF16_REST), None)

@@ -4,14 +4,16 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from src.bench.plan import Plan
 from src.host import identity
 from src.progress import Progress
-from src.search import live, process, state
+from src.search import clock, live, process, state
 from src.search.live import Teller, Told
 from src.search.process import AlreadyConducted, NotBegun
 from src.search.state import Search
@@ -132,3 +134,29 @@ def test_a_race_is_told_as_it_stands(search: Search):
     assert [racer.engine for racer in told.racers] == sorted(engines, key=truth_ms)
     assert [racer.racing for racer in told.racers] == [True, False, False]
     assert told.racers[1].ratios[0] == pytest.approx(truth_ms(ROW) / truth_ms(BEST), rel=0.02)
+
+
+def test_waits_for_who_else_measures_are_not_the_searchs_time(monkeypatch: pytest.MonkeyPatch):
+    now = [100.0]
+    monkeypatch.setattr(clock, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    watch, told = clock.Clock(), []
+    tell = watch.beside(told.append)
+    for stage, takes_s in (("build", 1.0), ("wait", 30.0), ("screen", 2.0), ("wait", 50.0)):
+        tell(Progress(stage, "as it says"))
+        now[0] += takes_s
+    assert watch.lap_s() == 3.0
+    now[0] += 4.0
+    assert watch.lap_s() == 4.0
+    assert [step.stage for step in told] == ["build", "wait", "screen", "wait"]
+
+
+def test_a_run_that_goes_on_is_time_spent(search: Search):
+    """In the search itself it is once the run has ended."""
+    first = state.Heat(0, (ROW,), run="20261127-100000-abcd", ended=True, counted=True)
+    search = replace(search, spent_s=60.0, heats=(first, state.Heat(1, (ROW,), run="20261127-100100-abcd")))
+    assert live.so_far(search, datetime(2026, 11, 27, 10, 2, 30, tzinfo=UTC)).spent_s == 150.0
+    assert live.so_far(search, datetime(2026, 11, 27, 9, 0, 0, tzinfo=UTC)).spent_s == 60.0, (
+        "a clock set back"
+    )
+    ended = replace(search, heats=(first,))
+    assert live.so_far(ended, datetime(2026, 11, 27, 10, 2, 30, tzinfo=UTC)) == ended

@@ -11,8 +11,8 @@ from src import references
 from src.bench.field import Objective
 from src.bench.race import Finalist
 from src.facts import Facts
-from src.limits import disclosed, hosted, public
-from src.search import heats, state
+from src.limits import disclosed, hosted, limits, public
+from src.search import heats, process, search_file, state
 from src.search.answer import Proposal
 from src.search.points import Point, points
 from src.search.screen import PASSES
@@ -23,7 +23,7 @@ from src.ui import charts, linked, roofline_view, search_chart
 from src.ui.bundle_form import draw_bundle
 from src.ui.commands import draw_command
 from src.ui.format import plain
-from src.ui.search_form import CHOICE, draw_form, draw_go_on, draw_going_on
+from src.ui.search_form import CHOICE, draw_form, draw_go_on, draw_going_on, forget_choice
 from src.ui.shell import explained, the_store
 from src.words import many, moment, significant
 
@@ -79,7 +79,7 @@ def label(search: Search) -> str:
 def draw_head(search: Search) -> bool:
     """Draw what was asked, and how far it is; tell whether it goes on."""
     asked = search.asked
-    limits = [
+    bounds = [
         f"at most {asked.max_drop:.1%} of FP32's accuracy lost",
         f"at most {asked.memory_mb:.0f} MB" if asked.memory_mb else "",
         f"loaded within {asked.load_s:g} s" if asked.load_s else "",
@@ -87,14 +87,16 @@ def draw_head(search: Search) -> bool:
     ]
     st.caption(
         plain(
-            f"{label(search)} · {many(asked.threads, 'thread')} · {', '.join(filter(None, limits))} · "
+            f"{label(search)} · {many(asked.threads, 'thread')} · {', '.join(filter(None, bounds))} · "
             f"{extent(search)}"
         )
     )
     going_on = draw_going_on(search)
     if search.problem and not going_on:
         st.error(plain(public(search.problem)), icon=":material/error:")
-    if not search.ended_at and not going_on:
+    if search.imported:
+        st.caption("It came in a file: what the screen says is the word of the host that measured it.")
+    elif not search.ended_at and not going_on:
         st.info("It was stopped before its end, and can go on where it was.", icon=":material/pause_circle:")
         draw_go_on(search)
         if not hosted():
@@ -187,7 +189,37 @@ def document(search: Search, proposals: list[Proposal]) -> Facts:
     return cast(Facts, disclosed(whole))
 
 
-def draw_download(search: Search, proposals: list[Proposal]) -> None:
+def draw_foot(store: Store, search: Search, proposals: list[Proposal], going_on: bool) -> None:
+    """Draw what can be done with a search as a whole."""
+    with st.container(horizontal=True):
+        draw_answer_download(search, proposals)
+        if limits().changes:
+            st.download_button(
+                "With all runs",
+                lambda: search_file.pack(store, search),
+                f"search-{search.id}.zip",
+                "application/zip",
+                key="f_zip",
+                icon=":material/folder_zip:",
+                on_click="ignore",
+                help="The search and its runs, for History or `python -m src import` elsewhere.",
+            )
+            if not going_on and st.button("Delete", key="f_delete", icon=":material/delete:"):
+                delete_dialog(search)
+
+
+@st.dialog("Forget this search?")
+def delete_dialog(search: Search) -> None:
+    st.markdown(plain(label(search)))
+    st.caption("Its runs are kept: History has them.")
+    if st.button("Delete the search", key="f_delete_yes", icon=":material/delete_forever:"):
+        with explained():
+            process.remove(search.id)
+            forget_choice()
+            st.rerun()
+
+
+def draw_answer_download(search: Search, proposals: list[Proposal]) -> None:
     st.download_button(
         "JSON",
         json.dumps(document(search, proposals), ensure_ascii=False, indent=1),
@@ -211,7 +243,8 @@ def draw_search(store: Store, search: Search) -> None:
     draw_objective(search, by_objective[titles.index(chosen)], going_on)
     draw_screen(search)
     draw_runs(store, search)
-    draw_download(search, [answered.proposal for answered in by_objective if answered.proposal])
+    proposals = [answered.proposal for answered in by_objective if answered.proposal]
+    draw_foot(store, search, proposals, going_on)
 
 
 def draw() -> None:

@@ -7,7 +7,8 @@ import streamlit as st
 
 from src.bench.plan import Case
 from src.limits import limits
-from src.store import ort_csv, runs, transfer, trends
+from src.search import search_file
+from src.store import runs, transfer, trends
 from src.store.database import Store
 from src.ui import charts, curves
 from src.ui.format import plain
@@ -166,8 +167,8 @@ def draw_upload(store: Store) -> None:
         return
     with st.expander("Add a run from a file", icon=":material/upload:"):
         given = st.file_uploader(
-            "A run's JSON (from bench or export), or ONNX Runtime's benchmark CSV",
-            type=["json", "jsonl", "csv"],
+            "A run's JSON (from bench or export), ONNX Runtime's benchmark CSV, or a search's zip",
+            type=["json", "jsonl", "csv", "zip"],
             key="h_upload",
             max_upload_size=transfer.LARGEST_MB,
             help=f"At most {transfer.LARGEST_MB} MB. It joins as a run marked imported.",
@@ -176,21 +177,22 @@ def draw_upload(store: Store) -> None:
         return
     taken = st.session_state.get("h_taken")
     if not taken or taken["file"] != given.file_id:
-        taken = {"file": given.file_id, "id": "", "said": ""}
+        taken = {"file": given.file_id, "id": "", "said": "", "search": False}
         try:
-            taken["id"], new = ort_csv.take_in(store, given.getvalue(), given.name)
+            taken["id"], new, taken["search"] = search_file.keep_file(store, given.getvalue(), given.name)
             taken["said"] = f"Added as {taken['id']}." if new else f"It is here already, as {taken['id']}."
-        except transfer.BadRun as error:
+        except (transfer.BadRun, search_file.BadSearchFile) as error:
             taken["said"] = str(error)
         st.session_state.h_taken = taken
         if taken["id"]:
             st.rerun()  # the list above has it now
     if taken["id"]:
         st.success(plain(taken["said"]), icon=":material/check:")
+        kind = "search" if taken["search"] else "run"
         st.page_link(
-            "pages/benchmark.py",
+            "pages/find.py" if taken["search"] else "pages/benchmark.py",
             label="Open it",
-            query_params={"run": taken["id"]},
+            query_params={kind: taken["id"]},
             icon=":material/open_in_new:",
         )
     else:
