@@ -7,6 +7,7 @@ import random
 import time
 from collections.abc import Callable
 from itertools import count
+from statistics import mean
 from typing import Protocol
 
 from src.bench import field, lead_ins, paced, race
@@ -22,9 +23,9 @@ from src.bench.settings import Settings
 from src.progress import Progress
 from src.stats import FEWEST_ROUNDS, looks
 
-MARGIN = (
-    1.5  # of the time for the fewest rounds of a block: slices are repeated, and evidence is taken between
-)
+# Of the time for the fewest rounds of a block: slices are repeated, and evidence is taken between.
+MARGIN = 1.5
+LEAST_COUNTING = 0.2  # of rounds: where fewer count, more time does not help either
 
 
 class Session(Protocol):
@@ -95,6 +96,7 @@ class Rounds:
         self.calls_s = self.measuring_s = 0.0
         self.round, self.setting_up_s, self.loaded_s = 0, 0.0, 0.0
         self.blocks, self.granted, self.round_s = 0, 1, 0.0
+        self.block_since = 1
 
     def measure(self, group: int, groups_left: int) -> str:
         """Warm up and measure one group until its end, block after block; return why it ended."""
@@ -114,6 +116,9 @@ class Rounds:
                 if blocks_left:
                     stops.append(self.block(group, again=bool(stops)))
                     blocks_left -= 1
+                else:
+                    self.budget.until, self.granted = self.budget.deadline - kept_s, self.blocks
+                    stops[-1] = self.rounds(group)
             self.note_blocks(stops)
             stopped = next(
                 (stop for stop in ("interrupted", "budget", "precision") if stop in stops), "failed"
@@ -128,11 +133,12 @@ class Rounds:
 
     def share_time(self, group: int, blocks_left: int, kept_s: float, first: bool) -> int:
         """Set the end of the next block, and return how many are left with it: as many as have time for
-        new processes and the rounds that a figure needs. The first is there, and measured in any case.
+        new processes and the rounds that a figure needs, on a noisy host more of them: what is left goes to
+        the block that is there. The first is measured in any case.
         """
         left_s = self.budget.deadline - kept_s - self.clock()
         expected_s = sum(self.expected.slice_s(cell) for cell in self.session.cells(group))
-        least_s = MARGIN * FEWEST_ROUNDS * max(expected_s, self.round_s)
+        least_s = MARGIN * FEWEST_ROUNDS * max(expected_s, self.round_s) / self.counting(group)
         next_s = 0.0 if first else self.setting_up_s
         for blocks in range(blocks_left, 0, -1):
             rounds_s = (left_s - next_s - (blocks - 1) * self.setting_up_s) / blocks
@@ -141,6 +147,13 @@ class Rounds:
                 self.granted = self.blocks + blocks
                 return blocks
         return 0
+
+    def counting(self, group: int) -> float:
+        """Return which share of the rounds so far counts, as the mean of the cells; 1 before the first."""
+        if not self.round:
+            return 1.0
+        shares = [len(self.record.undisturbed(cell)) / self.round for cell in self.session.cells(group)]
+        return max(LEAST_COUNTING, mean(shares)) if shares else 1.0
 
     def note_blocks(self, stops: list[str]) -> None:
         """Note where there was no time for as many blocks as the plan has."""
@@ -152,6 +165,7 @@ class Rounds:
     def block(self, group: int, again: bool) -> str:
         """Measure one block of rounds, after the first in new processes; return why it ended."""
         self.blocks += 1
+        self.block_since = self.round + 1
         if again:
             began = self.clock()
             self.renew(group, self.round + 1)
@@ -211,7 +225,7 @@ class Rounds:
             if self.plan.racing:
                 over = self.race_is_over(group, measured)
             else:
-                over = measured == look and self.precise(group, since)
+                over = measured == look and self.precise(group, self.block_since)
             if over:
                 return "precision"
             if measured == look:

@@ -219,3 +219,15 @@ def test_points_show_what_is_lost_and_areas_are_memory():
     assert {value for trace in figure.data for value in trace.y} == {0.0, 0.4}
     worse, better = figure.layout.yaxis.range
     assert worse > better, "what loses nothing is on top"
+
+
+def test_a_search_that_came_in_a_file_says_so_and_does_not_go_on(search: Search):
+    state.keep(replace(search, ended_at="", imported=True))
+    at = page("find")
+    assert any("It came in a file" in one.value for one in at.caption)
+    assert "f_go_on" not in {one.key for one in at.button}
+
+
+def test_strangers_cannot_forget_one(search: Search, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("AWIY_HOSTED", "1")
+    assert "f_delete" not in {one.key for one in page("find").button}

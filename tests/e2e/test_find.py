@@ -69,6 +69,19 @@ def test_it_fits_a_phone(page: Page, found: tuple[Server, Search]):
     assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= NARROW
 
 
+def test_it_is_forgotten_after_a_question(page: Page, found: tuple[Server, Search]):
+    server, search = found
+    page.goto(f"{server.url}/find")
+    settled(page)
+    page.locator(".st-key-f_delete button:visible").click()
+    expect(page.get_by_text("Its runs are kept: History has them.")).to_be_visible()
+    page.locator(".st-key-f_delete_yes button:visible").click()
+    expect(page.get_by_text("No search is kept yet.")).to_be_visible()
+    page.goto(f"{server.url}/benchmark?run={search.heats[-1].run}")
+    settled(page)
+    expect(page.get_by_text(f"Run {search.heats[-1].run}")).to_be_visible()
+
+
 @pytest.fixture
 def empty(tmp_path_factory: pytest.TempPathFactory, shared_home: Path) -> Iterator[tuple[Server, Path]]:
     """A server of one row, whose artifacts are those of the session, without a search."""

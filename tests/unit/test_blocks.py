@@ -65,6 +65,18 @@ def test_a_block_that_cannot_be_paid_for_is_left_out_and_said():
     ]
 
 
+def test_where_too_few_rounds_would_count_in_new_processes_those_that_are_there_go_on():
+    """A third of the rounds counts: of a second block too few would, and no interval could be told."""
+    noise = {"disturbs": lambda number, *_: number % 3 != 0, "precise": False}
+    run = conduct(quietens=False, session=noise, precision=0.0001, budget_s=24.0, blocks=3)
+    assert not any(one[0] == "renews" for one in run.session.asked)
+    assert run.rounds.budget.left_out == ["Engines ran in 1 of 3 processes: no time was left for more."]
+    assert run.session.now > 122.0, "all of the time is used"
+    assert run.stopped == "budget"
+    for row in summarise(run.rounds.record).results:
+        assert row.median_ci95_ms
+
+
 def test_a_run_with_time_for_one_block_has_all_of_a_tails_samples_in_it():
     run = conduct(session={"renewal_s": 100.0}, blocks=3, percentile=99, budget_s=60.0)
     assert not any(one[0] == "renews" for one in run.session.asked)
