@@ -13,6 +13,7 @@ from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColum
 from rich.progress import Progress as Bar
 
 from src.bench import plan
+from src.errors import OfTheMachine
 from src.home import write_whole
 from src.progress import Progress
 from src.references.answer import Answer
@@ -27,14 +28,28 @@ def show_json(value: Any) -> None:
     sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
-def write(path: str | None, text: str) -> None:
-    """Write a file in one step, so that it is there whole or not at all; `-` is standard output."""
+class NotWritten(OfTheMachine, OSError):
+    """A file that was asked for cannot be written. The message says why."""
+
+
+def write(path: str | None, content: str | bytes) -> None:
+    """Write a file in one step, so that it is there whole or not at all; `-` is standard output. Raises
+    NotWritten.
+    """
     if path is None:
         return
     if path == "-":
-        sys.stdout.write(text)
+        if isinstance(content, bytes):
+            sys.stdout.buffer.write(content)
+        else:
+            sys.stdout.write(content)
         return
-    write_whole(Path(path).absolute(), text)
+    try:
+        write_whole(Path(path).absolute(), content)
+    except OSError as error:
+        raise NotWritten(
+            f"{path} cannot be written ({error.strerror or error}). Name a file in a folder that is there."
+        ) from error
 
 
 def listed(text: str | None) -> list[str] | None:

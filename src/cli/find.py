@@ -6,7 +6,6 @@ import re
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from rich.markup import escape
 from rich.table import Table
@@ -19,12 +18,11 @@ from src.bench.settings import Settings
 from src.cli import terminal
 from src.cli.bench import INTERRUPTED, numbers, words
 from src.cli.bench import tables_of as run_tables
-from src.cli.console import err, out, progress_bar, show_json
+from src.cli.console import err, out, progress_bar, show_json, write
 from src.cli.live_run import carry_out
 from src.cli.runs import tell
 from src.engines import registry
 from src.errors import Explained
-from src.home import write_whole
 from src.host import machine
 from src.model import source
 from src.progress import Progress
@@ -46,9 +44,9 @@ SHOWN = 15  # of a race
 
 def find(arguments: argparse.Namespace) -> int:
     store = open_store()
-    if arguments.export:
+    if arguments.export is not None:
         return export(arguments, store)
-    if arguments.delete:
+    if arguments.delete is not None:
         process.remove(arguments.delete)
         tell(arguments, {"id": arguments.delete}, f"Deleted {arguments.delete}. Its runs are kept.")
         return 0
@@ -81,11 +79,12 @@ def find(arguments: argparse.Namespace) -> int:
 
 
 def export(arguments: argparse.Namespace, store: Store) -> int:
-    """Write a search and its runs into one file. Raises NoSearch, NoRun, OSError."""
+    """Write a search and its runs into one file. Raises NoSearch, NoRun, NotWritten."""
     search = state.find(arguments.show or "")
-    path = Path(arguments.export)
-    write_whole(path.absolute(), search_file.pack(store, search))
-    tell(arguments, {"id": search.id, "file": str(path)}, f"Wrote {path}: python -m src import {path}")
+    path = arguments.export
+    write(path, search_file.pack(store, search))
+    if path != "-":
+        tell(arguments, {"id": search.id, "file": path}, f"Wrote {path}: python -m src import {path}")
     return 0
 
 

@@ -7,6 +7,7 @@ from src.bench import field
 from src.bench.field import Standing
 from src.bench.plan import BLOCKS, Plan, from_json
 from src.bench.record import Record
+from src.bench.rounds import LEAST_COUNTING
 from src.search import answer
 from src.search.answer import Proposal
 from src.search.state import Heat, Search
@@ -29,9 +30,6 @@ def seconds(record: Record) -> float:
     if record.ended:
         return record.ended.seconds
     return max((slice.at_s for slices in record.slices.values() for slice in slices[-1:]), default=0.0)
-
-
-LEAST_SHARE = 0.2  # of rounds that count: where fewer do, no budget helps
 
 
 @dataclass(frozen=True)
@@ -63,7 +61,7 @@ def cost(store: Store, search: Search) -> Cost | None:
     rounds_s = record.ended.slices_s + record.ended.waited_s
     setting_up_s = record.ended.seconds - rounds_s
     counting = sum(len(record.undisturbed(cell)) for cell in record.slices) / slices
-    return Cost(max(0.0, setting_up_s) / engines, cases * rounds_s / slices, max(LEAST_SHARE, counting))
+    return Cost(max(0.0, setting_up_s) / engines, cases * rounds_s / slices, max(LEAST_COUNTING, counting))
 
 
 def standings(store: Store, heat: Heat) -> list[Standing]:

@@ -17,6 +17,7 @@ from src.home import ROOT
 from src.host import identity
 from src.host.machine import APP_VARIABLE
 from src.search import state
+from src.search.state import NoSearch
 
 START_S, LOOK_S, LOOKS = 60.0, 0.1, 5  # for a process to import what it needs
 COMMAND = (sys.executable, "-m", "src", "find", "--json", "--resume")
@@ -118,6 +119,8 @@ def stop(id: str) -> None:
 
 def remove(id: str) -> None:
     """Remove a search that is kept; its runs stay. Raises NoSearch, AlreadyConducted."""
+    if not id:
+        raise NoSearch("Name the search to remove. The latest: python -m src find --show")
     search = state.find(id)
     with conducting(search.id):
         for path in state.folder().glob(f"*{search.id}.*"):

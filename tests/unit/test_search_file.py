@@ -97,6 +97,9 @@ def test_by_commands(
     assert f"find --show {search.id}" in " ".join(capsys.readouterr().out.split())
     assert main(["find", "--show"]) == 0
     assert capsys.readouterr().out == shown
+    assert main(["find", "--delete", ""]) == 1, "not the latest, and no new search"
+    assert main(["find", "--export", str(tmp_path / "nowhere" / "a.zip")]) == 1
+    assert "nowhere" in capsys.readouterr().err
     assert main(["find", "--delete", search.id]) == 0
     assert "Its runs are kept" in capsys.readouterr().out
     assert state.kept() == []
