@@ -11,7 +11,6 @@ from src.model.recipe import cpu_flags, recipe
 from src.model.source import ModelSource
 
 SOURCES = (Path(__file__).with_name("onnx_files.py"),)
-HEAD, ENDS, ATTENTION = "head", "ends", "attention"
 
 
 def left_in_fp32(path: Path, keep: str) -> list[str]:
@@ -22,7 +21,7 @@ def left_in_fp32(path: Path, keep: str) -> list[str]:
 
     graph = onnx.load(path).graph
     tables = {tensor.name for tensor in graph.initializer if len(tensor.dims) == 2}
-    kinds = {HEAD: ("Gemm",), ENDS: ("Gemm", "Gather"), ATTENTION: ("Attention",)}[keep]
+    kinds = {"head": ("Gemm",), "ends": ("Gemm", "Gather"), "attention": ("Attention",)}[keep]
     # The quantiser writes a product and a sum in place of a Gemm before it looks at names.
     return [
         f"{node.name}_MatMul" if node.op_type == "Gemm" else node.name

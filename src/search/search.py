@@ -114,22 +114,21 @@ class Conductor:
         states = Counter(one.state for one in self.search.screened if one.engine in left)
         self.tell("Screened: " + ", ".join(f"{count} {name}" for name, count in states.items()))
 
-    def race_more(self, generation: int, known: Sequence[str], ids: Sequence[str]) -> None:
+    def race_more(self, generation: int, known: Sequence[str], ids: list[str]) -> None:
         """Screen and race what was not raced yet beside who is known: of `ids`, in their order, as many as
         there is time for.
         """
         if self.went_on(generation):
             return
-        out = {one.engine for one in self.search.screened if not one.passes} | self.search.raced
-        left = [id for id in ids if id not in out]
+        left = self.search.unraced(ids)
         if not left or self.search.ended_at:
             return
-        self.screen(time_left.affordable(self.store, self.search, len(known), left))
-        entering = time_left.affordable(self.store, self.search, len(known), self.search.passing(left))
+        cost = heats.cost(self.store, self.search)
+        self.screen(time_left.affordable(self.search, cost, len(known), left))
+        entering = time_left.affordable(self.search, cost, len(known), self.search.passing(left))
         if entering:
             self.race(generation, [*known, *entering])
-        out = {one.engine for one in self.search.screened if not one.passes} | self.search.raced
-        if missed := [id for id in left if id not in out]:
+        if missed := self.search.unraced(left):
             self.tell(
                 f"No time was left to race {len(missed)} of {many(len(left), 'configuration')}. "
                 "Give more: --budget"
@@ -147,8 +146,9 @@ class Conductor:
         """Race configurations, if there are any, and if there is time."""
         if not entering:
             return
-        needed_s = time_left.racing_s(self.store, self.search, len(entering))
-        confirming_s = time_left.confirming_s(self.store, self.search, len(entering))
+        cost = heats.cost(self.store, self.search)
+        needed_s = time_left.racing_s(cost, len(entering))
+        confirming_s = time_left.confirming_s(cost, len(entering))
         if needed_s + confirming_s > self.search.left_s and generation != ROWS:
             self.tell(f"No time was left to race {len(entering)} configurations. Give more: --budget")
             return
@@ -184,7 +184,7 @@ class Conductor:
             begun = self.search.confirmations
             ties = sorted({one.name for some in proposals for one in some.ties})
             entering = begun[-1].field if begun and not begun[-1].ended else tuple(ties or finalists)
-            needed_s = time_left.confirming_s(self.store, self.search, len(entering))
+            needed_s = time_left.confirming_s(heats.cost(self.store, self.search), len(entering))
             budget_s = max(LEAST_RUN_S, needed_s, self.search.left_s)
             heat = Heat(CONFIRMATION, entering)
             self.measure(self.plan(heat, budget_s, CONFIRM, blocks), heat)

@@ -142,13 +142,12 @@ def unpacked(packed: zipfile.ZipFile, name: str, file: str) -> bytes:
 
 def read_document(packed: zipfile.ZipFile, file: str) -> Search:
     """Return what a file says of the search itself. Raises BadSearchFile."""
+    data = unpacked(packed, DOCUMENT, file)
     try:
-        document = json.loads(unpacked(packed, DOCUMENT, file))
+        document = json.loads(data)
         version = document["schema_version"]
         search = typed.read(Search, document["search"]) if version == VERSION else None
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        if isinstance(error, BadSearchFile):
-            raise
         raise BadSearchFile(f"{file} is no search ({type(error).__name__}). {ADVICE}") from error
     if not search:
         raise BadSearchFile(

@@ -79,6 +79,11 @@ class Search:
         passed = {one.engine for one in self.screened if one.passes}
         return [id for id in ids if id in passed]
 
+    def unraced(self, ids: list[str]) -> list[str]:
+        """Return those of some configurations that neither raced nor failed the screen, in their order."""
+        out = {one.engine for one in self.screened if not one.passes} | self.raced
+        return [id for id in ids if id not in out]
+
     def with_screened(self, one: Screened) -> "Search":
         others = tuple(other for other in self.screened if other.engine != one.engine)
         return replace(self, screened=(*others, one))

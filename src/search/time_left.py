@@ -7,33 +7,32 @@ from src.bench.plan import BLOCKS
 from src.bench.race import FINALISTS, MOST_BLOCKS
 from src.search import heats
 from src.search.answer import Proposal
+from src.search.heats import Cost
 from src.search.state import Search
 from src.store.database import Store
 
 RACING, CONFIRMING = 9, 12  # rounds that should count, in a race and in each block of a confirmation
 
 
-def racing_s(store: Store, search: Search, engines: int) -> float:
+def racing_s(cost: Cost | None, engines: int) -> float:
     """Return how long a race of so many engines takes at least; 0 before any have run."""
-    cost = heats.cost(store, search)
     return cost.run_s(engines, RACING) if cost else 0.0
 
 
-def confirming_s(store: Store, search: Search, engines: int) -> float:
+def confirming_s(cost: Cost | None, engines: int) -> float:
     """Return how long it takes to confirm so many, or as many of them as are confirmed."""
-    cost = heats.cost(store, search)
     return cost.run_s(min(engines, FINALISTS), CONFIRMING, BLOCKS) if cost else 0.0
 
 
-def affordable(store: Store, search: Search, known: int, ids: Sequence[str]) -> list[str]:
+def affordable(search: Search, cost: Cost | None, known: int, ids: Sequence[str]) -> list[str]:
     """Return as many of some configurations, in their order, as the time pays for: to be screened, raced
     beside `known` others, and for the confirmation after it.
     """
-    race_s, screened = racing_s(store, search, 1), {one.engine for one in search.screened}
+    race_s, screened = racing_s(cost, 1), {one.engine for one in search.screened}
     loads_s = [one.load_s for one in search.screened if one.load_s]
     # Answering what is shipped with the model takes about as long again as loading does.
     screen_s = 2 * mean(loads_s) if loads_s else 0.0
-    left_s = search.left_s - confirming_s(store, search, FINALISTS) - known * race_s
+    left_s = search.left_s - confirming_s(cost, FINALISTS) - known * race_s
     paid = []
     for id in ids:
         left_s -= race_s + (0.0 if id in screened else screen_s)

@@ -69,10 +69,15 @@ def test_it_fits_a_phone(page: Page, found: tuple[Server, Search]):
     assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= NARROW
 
 
-def test_it_is_forgotten_after_a_question(page: Page, found: tuple[Server, Search]):
+def test_it_is_forgotten_after_a_question_and_comes_back_from_its_file(
+    page: Page, found: tuple[Server, Search], tmp_path: Path
+):
     server, search = found
     page.goto(f"{server.url}/find")
     settled(page)
+    with page.expect_download() as waiting:
+        page.locator(".st-key-f_zip button:visible").click()
+    waiting.value.save_as(tmp_path / "search.zip")
     page.locator(".st-key-f_delete button:visible").click()
     expect(page.get_by_text("Its runs are kept: History has them.")).to_be_visible()
     page.locator(".st-key-f_delete_yes button:visible").click()
@@ -80,6 +85,14 @@ def test_it_is_forgotten_after_a_question(page: Page, found: tuple[Server, Searc
     page.goto(f"{server.url}/benchmark?run={search.heats[-1].run}")
     settled(page)
     expect(page.get_by_text(f"Run {search.heats[-1].run}")).to_be_visible()
+    page.goto(f"{server.url}/history")
+    settled(page)
+    page.get_by_text("Add a run from a file").click()
+    page.locator("input[type=file]").set_input_files(str(tmp_path / "search.zip"))
+    expect(page.get_by_text(f"Added as {search.id}")).to_be_visible()
+    page.get_by_role("link", name="Open it").click()
+    expect(page.get_by_text("It came in a file")).to_be_visible()
+    expect(page.get_by_text(f"16 tokens: {BEST} in")).to_be_visible()
 
 
 @pytest.fixture
