@@ -36,12 +36,15 @@ class Killed(BaseException):
 
 
 class Host:
-    """Measures plans in no time. `dies` tells at which run it is killed, after how many rounds."""
+    """Measures plans in no time. `dies` tells at which run it is killed, after how many rounds; `few` which
+    run had time for so many rounds only.
+    """
 
     def __init__(self, store: Store, numbers: itertools.count, dies: dict[int, int] | None = None) -> None:
         self.store = store
         self.numbers = numbers
         self.dies = dies or {}
+        self.few: dict[int, int] = {}
         self.stops: set[int] = set()
         self.plans: list[Plan] = []
         self.screened: list[list[str]] = []
@@ -56,6 +59,8 @@ class Host:
         run = record_of(plan, f"20261127-{number:06d}-abcd", number)
         if len(self.plans) in self.dies:
             cut(run, self.dies[len(self.plans)], self.renewing)
+        for slices in run.slices.values():
+            del slices[self.few.get(len(self.plans), len(slices)) :]
         if len(self.plans) in self.stops:
             run.ended = Ended("interrupted", 9.0, 8.0, 7.0, 6.0, 0.1, 0.0, 0.0)
         transfer.keep(self.store, run)

@@ -48,11 +48,11 @@ class Cost:
 
 
 def cost(store: Store, search: Search) -> Cost | None:
-    """Return what an engine cost in the race with most engines so far; None before the first."""
+    """Return what an engine cost in the latest of the races with most engines; None before the first."""
     raced = [heat for heat in search.races if heat.run and heat.ended]
     if not raced:
         return None
-    record = record_of(store, max(raced, key=lambda heat: len(heat.field)))
+    record = record_of(store, max(reversed(raced), key=lambda heat: len(heat.field)))
     slices = sum(map(len, record.slices.values()))
     engines = len({cell.engine for cell in record.slices})
     if not record.ended or not slices:

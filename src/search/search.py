@@ -72,8 +72,7 @@ class Conductor:
         asked = self.search.asked
         rows = space.rows(asked.engines, asked.packages)
         self.screen([spec.id for spec in rows])
-        if not self.went_on(ROWS) and not self.search.of(ROWS):
-            self.race(ROWS, self.search.passing([spec.id for spec in rows]))
+        self.race_rows(self.search.passing([spec.id for spec in rows]))
         near = self.near()
         singles = [id for row in near for id in space.singles(registry.get(row), asked.threads)]
         self.race_more(SINGLES, near, singles)
@@ -114,6 +113,16 @@ class Conductor:
         states = Counter(one.state for one in self.search.screened if one.engine in left)
         self.tell("Screened: " + ", ".join(f"{count} {name}" for name, count in states.items()))
 
+    def race_rows(self, ids: Sequence[str]) -> None:
+        """Race the rows until they were compared. What that costs is known after a first race only: where it
+        had too little time for that, another has as much as it needs.
+        """
+        self.went_on(ROWS)
+        if not heats.survivors(self.store, self.search, ROWS):
+            self.race(ROWS, ids)
+        if not heats.survivors(self.store, self.search, ROWS):
+            self.race(ROWS, ids)
+
     def race_more(self, generation: int, known: Sequence[str], ids: list[str]) -> None:
         """Screen and race what was not raced yet beside who is known: of `ids`, in their order, as many as
         there is time for.
@@ -149,8 +158,8 @@ class Conductor:
         cost = heats.cost(self.store, self.search)
         needed_s = time_left.racing_s(cost, len(entering))
         confirming_s = time_left.confirming_s(cost, len(entering))
-        if needed_s + confirming_s > self.search.left_s and generation != ROWS:
-            self.tell(f"No time was left to race {len(entering)} configurations. Give more: --budget")
+        if cost and needed_s + confirming_s > self.search.left_s:
+            self.tell(f"No time was left to race {many(len(entering), 'configuration')}. Give more: --budget")
             return
         budget_s = max(LEAST_RUN_S, needed_s, SHARES[generation] * self.search.left_s)
         heat = Heat(generation, tuple(entering))
@@ -167,10 +176,7 @@ class Conductor:
         """
         finalists = self.finalists()
         if not finalists:
-            raise NothingLeft(
-                "No configuration that keeps the accuracy could be raced. Why each was left out: "
-                f"python -m src find --show {self.search.id}"
-            )
+            raise self.nothing_left()
         ran = False
         while True:
             proposals = heats.proposals(self.store, self.search)
@@ -189,6 +195,21 @@ class Conductor:
             heat = Heat(CONFIRMATION, entering)
             self.measure(self.plan(heat, budget_s, CONFIRM, blocks), heat)
             ran = True
+
+    def nothing_left(self) -> NothingLeft:
+        raced = [heat for heat in self.search.races if heat.run]
+        cost = heats.cost(self.store, self.search)
+        if not raced or not cost:
+            return NothingLeft(
+                "No configuration that keeps the accuracy could be raced. Why each was left out: "
+                f"python -m src find --show {self.search.id}"
+            )
+        engines = len(raced[-1].field)
+        missing_s = time_left.racing_s(cost, engines) + time_left.confirming_s(cost, engines)
+        return NothingLeft(
+            f"Too few rounds counted to compare {many(engines, 'configuration')} in the time that was left. "
+            f"Go on: python -m src find --resume {self.search.id} --budget {math.ceil(missing_s / 60)}m"
+        )
 
     def measure(self, plan: Plan, heat: Heat) -> Record:
         """Carry out a run of the search, and keep that it began, and that it ended. Raises Stopped."""

@@ -145,6 +145,34 @@ def test_time_that_is_too_short_for_a_race_is_kept_for_the_confirmation(host: Ho
     assert proposal.finalists[0].name == ROW
 
 
+def test_rows_that_had_too_few_rounds_race_again_with_the_time_they_need(host: Host):
+    """What it costs is known after the first race only."""
+    host.few = {1: 3}
+    conductor, (proposal,) = conduct(host, begin())
+    first, second = conductor.search.of(ROWS)
+    assert first.field == second.field
+    cost = heats.cost(host.store, replace(conductor.search, heats=(first,)))
+    assert cost
+    assert host.plans[1].budget_s >= cost.run_s(2, 9)
+    assert proposal.finalists[0].name == BEST
+
+
+def test_rows_that_cannot_be_compared_say_how_much_more_time_would_do(host: Host):
+    host.few = {1: 3, 2: 3}
+    search = begin(budget_s=60.0)
+    with pytest.raises(
+        NothingLeft, match=r"Too few rounds .* compare 2 configurations .* --budget \d+m$"
+    ) as told:
+        conduct(host, search)
+    kept = state.find(search.id)
+    assert len(kept.of(ROWS)) == len(host.plans), "no time was spent on what it does not pay for"
+    more = int(str(told.value).rsplit(" ", 1)[1].removesuffix("m")) * 60
+    host.few = {}
+    asked = replace(kept.asked, budget_s=kept.spent_s + more)
+    _, (proposal,) = conduct(host, replace(kept, asked=asked))
+    assert proposal.finalists
+
+
 def test_of_too_many_options_those_there_is_time_for_are_screened_and_raced(host: Host):
     """In the order of the rows; more time takes the others in, and nothing twice."""
     conductor, _ = conduct(host, begin(budget_s=400.0))
