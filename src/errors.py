@@ -14,6 +14,10 @@ class OfTheMachine(Explained):
 
 
 def first_words(error: Exception) -> str:
-    """Return the first line of an error's message; with the next where that only announces it by a colon."""
+    """Return the first line of an error's message that does not only announce the next one by a colon, with
+    the announcement before it.
+    """
     lines = [line.strip() for line in str(error).splitlines() if line.strip()] or ["no message"]
-    return " ".join(lines[:2] if lines[0].endswith(":") else lines[:1])
+    telling = [number for number, line in enumerate(lines) if not line.endswith(":")]
+    first = telling[0] if telling else len(lines) - 1
+    return " ".join(lines[max(0, first - 1) : first + 1])

@@ -143,7 +143,12 @@ def test_batches_are_checked_as_a_whole():
             "backend='zentorch' raised:\n\nAssertionError: a set\nmore",
             "backend='zentorch' raised: AssertionError: a set",
         ),
+        (
+            "Exception from core.cpp:117:\nException from plugin.cpp:54:\nThe node has no kernel.\n",
+            "Exception from plugin.cpp:54: The node has no kernel.",
+        ),
         ("  \n", "no message"),
+        ("raised:", "raised:"),
     ],
 )
 def test_an_error_is_told_in_its_first_words(message: str, words: str):
