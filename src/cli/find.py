@@ -223,7 +223,7 @@ def print_proposal(proposal: Proposal) -> None:
     for one in proposal.finalists:
         told = "[green]tie[/]" if one.tied else "[dim]slower[/]"
         # In two lines, so that in 80 columns the longest names leave room for it.
-        ratio = ratio_words(one).replace(" (", "\n(")
+        ratio = ratio_words(proposal, one).replace(" (", "\n(")
         table.add_row(escape(one.name), significant(one.figure), ratio, told)
     out.print(table)
     out.print(f"{where}: {sentence(proposal)}", highlight=False, markup=False)

@@ -2,9 +2,10 @@
 
 from src.bench.field import Objective
 from src.bench.race import Finalist
+from src.figures.run import ratio_text
 from src.search.answer import Proposal
 from src.search.state import Search
-from src.words import duration, interval, many, significant
+from src.words import duration, many, significant
 
 
 def objective_title(lengths: Objective) -> str:
@@ -28,9 +29,12 @@ def not_confirmed(lengths: Objective) -> str:
     return f"Nothing is confirmed for {title}: too few rounds counted in the time there was."
 
 
-def ratio_words(finalist: Finalist) -> str:
-    """Return a finalist's ratio to the fastest, with its interval."""
-    return f"{finalist.ratio:.3f} ({interval(*finalist.ci95) if finalist.ci95 else 'too few rounds'})"
+def ratio_words(proposal: Proposal, finalist: Finalist) -> str:
+    """Return a finalist's ratio to the fastest, with its interval; of the fastest itself there is none."""
+    if finalist is proposal.finalists[0]:
+        return "1"
+    text = ratio_text(finalist.ratio, finalist.ci95)
+    return text if finalist.ci95 else f"{text} (too few rounds)"
 
 
 def sentence(proposal: Proposal) -> str:

@@ -54,7 +54,7 @@ def test_a_search_is_told_with_what_was_left_out_and_what_is_proposed(printed: C
     assert f"{OTHER}: loses too much accuracy. It loses at least 2.00% [of it]." in text
     assert "16 tokens: onnxruntime-int8 in 1.00 ms is proposed, as the simplest. The fastest was" in text
     assert " 1.300 " in text
-    assert "(1.20–1.40)" in text
+    assert "(1.200–1.400)" in text
     assert "Races: race-id" in text
     assert "Confirmed in: last-id" in text
 
@@ -66,7 +66,7 @@ def test_no_number_is_folded_in_eighty_columns(monkeypatch: pytest.MonkeyPatch, 
     find.show(argparse.Namespace(json=False), search, [proposal(FIRST, longest, simplest=OPTION)])
     text = console.export_text()
     assert longest.name in text
-    assert "(0.995–1.01)" in text
+    assert "(0.995–1.012)" in text
 
 
 def test_too_few_rounds_are_told(printed: Console, search: Search):

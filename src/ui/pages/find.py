@@ -151,7 +151,7 @@ def line(proposal: Proposal, one: Finalist) -> dict[str, str]:
     return {
         "Configuration": one.name,
         "Median, ms": significant(one.figure),
-        "To the fastest": "1" if first else ratio_words(one),
+        "To the fastest": ratio_words(proposal, one),
         "Says": told + (", proposed" if one.name == proposal.simplest else ""),
     }
 
