@@ -121,7 +121,7 @@ OPENVINO = (
         "INFERENCE_PRECISION_HINT",
         {"bf16": "bf16"},
         "fp32",
-        "In what precision the rest of an INT8 file is computed; BF16 where the CPU has it.",
+        "In what precision the rest of an INT8 file is computed; BF16 where the CPU has it, or AVX-512.",
         ("int8",),
     ),
     zero_denormals("CPU_DENORMALS_OPTIMIZATION", True),
