@@ -118,10 +118,9 @@ class Conductor:
         had too little time for that, another has as much as it needs.
         """
         self.went_on(ROWS)
-        if not heats.survivors(self.store, self.search, ROWS):
-            self.race(ROWS, ids)
-        if not heats.survivors(self.store, self.search, ROWS):
-            self.race(ROWS, ids)
+        for _ in range(2):
+            if heats.survivors(self.store, self.search, ROWS) or not self.race(ROWS, ids):
+                return
 
     def race_more(self, generation: int, known: Sequence[str], ids: list[str]) -> None:
         """Screen and race what was not raced yet beside who is known: of `ids`, in their order, as many as
@@ -151,16 +150,16 @@ class Conductor:
         self.race(generation, heats.alive(self.store, before[-1]) or before[-1].field)
         return True
 
-    def race(self, generation: int, entering: Sequence[str]) -> None:
-        """Race configurations, if there are any, and if there is time."""
+    def race(self, generation: int, entering: Sequence[str]) -> bool:
+        """Race configurations, if there are any, and if there is time; tell whether they raced."""
         if not entering:
-            return
+            return False
         cost = heats.cost(self.store, self.search)
         needed_s = time_left.racing_s(cost, len(entering))
         confirming_s = time_left.confirming_s(cost, len(entering))
         if cost and needed_s + confirming_s > self.search.left_s:
             self.tell(f"No time was left to race {many(len(entering), 'configuration')}. Give more: --budget")
-            return
+            return False
         budget_s = max(LEAST_RUN_S, needed_s, SHARES[generation] * self.search.left_s)
         heat = Heat(generation, tuple(entering))
         record = self.measure(self.plan(heat, budget_s, RACE), heat)
@@ -169,6 +168,7 @@ class Conductor:
             f"After {record.rounds} rounds {len(alive)} of {len(entering)} are in the race: "
             f"{', '.join(alive)}"
         )
+        return True
 
     def confirm(self) -> list[Proposal]:
         """Confirm the finalists in new processes, in more of them while somebody ties only because little is

@@ -166,6 +166,7 @@ def test_rows_that_cannot_be_compared_say_how_much_more_time_would_do(host: Host
         conduct(host, search)
     kept = state.find(search.id)
     assert len(kept.of(ROWS)) == len(host.plans), "no time was spent on what it does not pay for"
+    assert len(set(host.told)) == len(host.told), "each line once"
     more = int(str(told.value).rsplit(" ", 1)[1].removesuffix("m")) * 60
     host.few = {}
     asked = replace(kept.asked, budget_s=kept.spent_s + more)
