@@ -155,12 +155,11 @@ class Conductor:
         if not entering:
             return False
         cost = heats.cost(self.store, self.search)
-        needed_s = time_left.racing_s(cost, len(entering))
-        confirming_s = time_left.confirming_s(cost, len(entering))
-        if cost and needed_s + confirming_s > self.search.left_s:
+        if cost and time_left.needed_s(cost, len(entering)) > self.search.left_s:
             self.tell(f"No time was left to race {many(len(entering), 'configuration')}. Give more: --budget")
             return False
-        budget_s = max(LEAST_RUN_S, needed_s, SHARES[generation] * self.search.left_s)
+        racing_s = time_left.racing_s(cost, len(entering))
+        budget_s = max(LEAST_RUN_S, racing_s, SHARES[generation] * self.search.left_s)
         heat = Heat(generation, tuple(entering))
         record = self.measure(self.plan(heat, budget_s, RACE), heat)
         alive = heats.alive(self.store, self.search.heats[-1])
@@ -197,15 +196,14 @@ class Conductor:
             ran = True
 
     def nothing_left(self) -> NothingLeft:
-        raced = [heat for heat in self.search.races if heat.run]
         cost = heats.cost(self.store, self.search)
-        if not raced or not cost:
+        if not cost:
             return NothingLeft(
                 "No configuration that keeps the accuracy could be raced. Why each was left out: "
                 f"python -m src find --show {self.search.id}"
             )
-        engines = len(raced[-1].field)
-        missing_s = time_left.racing_s(cost, engines) + time_left.confirming_s(cost, engines)
+        engines = len(self.search.races[-1].field)
+        missing_s = time_left.needed_s(cost, engines)
         return NothingLeft(
             f"Too few rounds counted to compare {many(engines, 'configuration')} in the time that was left. "
             f"Go on: python -m src find --resume {self.search.id} --budget {math.ceil(missing_s / 60)}m"

@@ -24,6 +24,11 @@ def confirming_s(cost: Cost | None, engines: int) -> float:
     return cost.run_s(min(engines, FINALISTS), CONFIRMING, BLOCKS) if cost else 0.0
 
 
+def needed_s(cost: Cost | None, engines: int) -> float:
+    """Return how long it takes at least to race so many and to confirm what is left of them."""
+    return racing_s(cost, engines) + confirming_s(cost, engines)
+
+
 def affordable(search: Search, cost: Cost | None, known: int, ids: Sequence[str]) -> list[str]:
     """Return as many of some configurations, in their order, as the time pays for: to be screened, raced
     beside `known` others, and for the confirmation after it.

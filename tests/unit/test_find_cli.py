@@ -55,6 +55,7 @@ def test_a_search_is_told_with_what_was_left_out_and_what_is_proposed(printed: C
     assert "16 tokens: onnxruntime-int8 in 1.00 ms is proposed, as the simplest. The fastest was" in text
     assert " 1.300 " in text
     assert "(1.200–1.400)" in text
+    assert "(1.000–1.000)" not in text, "the fastest has no interval to itself"
     assert "Races: race-id" in text
     assert "Confirmed in: last-id" in text
 

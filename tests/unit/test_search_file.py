@@ -159,7 +159,7 @@ REFUSED = {
     "an id with a path": (asked('"id": "2', '"id": "../2'), "an id that cannot be"),
     "a kind that is not": (asked('"generation": 0', '"generation": 9'), "of a kind that there is not"),
     "no time": (asked('"begun_at": "2', '"begun_at": "x2'), "is no time"),
-    "a length that cannot be": (asked("16", "99999"), "99999"),
+    "a length that cannot be": (asked('"lengths": [\n    16', '"lengths": [\n    99999'), "99999"),
     "no threads": (asked('"threads": 2', '"threads": 0'), "it has 0 threads"),
     "a long text": (asked('"reason": ""', '"reason": "' + "x" * 6000 + '"'), "far too long"),
     "another field": (asked('"field": [', '"field": ["null", '), "is another one"),
