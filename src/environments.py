@@ -14,7 +14,7 @@ import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, Optional, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 from src import releases
 from src.errors import Explained
@@ -119,6 +119,12 @@ def of_releases() -> Tuple[Environment, ...]:
     there = [release for release in map(releases.parse, names) if release]
     there.sort(key=lambda release: (release.runtime, releases.order(release.version)))
     return tuple(map(of_release, there))
+
+
+def usable_releases() -> List[releases.Release]:
+    """Return the releases whose environments can be used, in their order."""
+    usable = [releases.parse(each.name) for each in of_releases() if not trouble(each.name)]
+    return [release for release in usable if release]
 
 
 def folder(name: str) -> Path:

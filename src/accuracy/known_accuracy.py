@@ -18,7 +18,7 @@ from src.accuracy.accuracy_result import from_json as from_json_of_accuracy
 from src.accuracy.datasets import SENTENCES, read_csv
 from src.accuracy.gate import HOLDS, MISSES, NOT_PROVEN
 from src.engines import registry
-from src.engines.options import row_of
+from src.engines.options import registry_row
 from src.errors import Explained
 from src.facts import Facts
 from src.home import locked, write_whole
@@ -127,11 +127,11 @@ def stored() -> Accuracy:
 
 
 def stored_engine(fingerprint: Fingerprint) -> EngineAccuracy | None:
-    """Return what is stored of this very file: engine, weights and SHA-256 are the same. Options of an engine
-    are no part of a file: whether it answers the same with them is looked at.
+    """Return what is stored of this very file: engine, weights and SHA-256 are the same. Options and the
+    release of an engine are no part of a file: whether it answers the same with them is looked at.
     """
     same = ("model", "artifact_sha256")
-    ours = [row_of(fingerprint.engine), *(getattr(fingerprint, name) for name in same)]
+    ours = [registry_row(fingerprint.engine), *(getattr(fingerprint, name) for name in same)]
     for engine in stored().engines:
         theirs = [engine.engine, *(getattr(engine.fingerprint, name, "") for name in same)]
         if fingerprint.artifact_sha256 and theirs == ours:
@@ -178,7 +178,7 @@ def confirm(fingerprint: Fingerprint, answer: Callable[[list[str]], Iterable[tup
     """
     if not fingerprint.complete or not stored_engine(fingerprint) or looked_at(fingerprint):
         return
-    answers = embedded.stored_answers().get(row_of(fingerprint.engine))
+    answers = embedded.stored_answers().get(registry_row(fingerprint.engine))
     if answers is None:
         return
     texts = [text for text, _ in read_csv(SENTENCES)]
@@ -204,8 +204,8 @@ def keep_confirmation(seen: Facts, engine: str) -> None:
 def hold_against_row(
     fingerprint: Fingerprint, row: Fingerprint, logits: list[list[float]], of_row: list[list[float]]
 ) -> None:
-    """Keep whether an engine with options answers as its row does: what is known of that is true of it, too.
-    Logits [n, 2] are those of the same texts.
+    """Keep whether an engine with options, or of another release, answers as its row does: what is known of
+    that is true of it, too. Logits [n, 2] are those of the same texts.
     """
     if fingerprint.complete and row.complete:
         seen = {"fingerprint": asdict(fingerprint), "row": asdict(row), **compare_answers(logits, of_row)}
@@ -213,8 +213,8 @@ def hold_against_row(
 
 
 def row_it_answers_as(fingerprint: Fingerprint) -> Fingerprint | None:
-    """Return the row as which an engine with options was seen to answer here; None for what was not."""
-    if row_of(fingerprint.engine) == fingerprint.engine:
+    """Return the row as which an engine with options or of a release was seen to answer here, or None."""
+    if registry_row(fingerprint.engine) == fingerprint.engine:
         return None
     for entry in confirmations():
         if entry.get("fingerprint") == asdict(fingerprint) and entry.get("same") and "row" in entry:

@@ -120,10 +120,7 @@ def plan_for(
 
 def here(runtime: str) -> list[str]:
     """Return the releases of a runtime whose environments can be used, oldest first."""
-    there = [
-        releases.parse(one.name) for one in environments.of_releases() if not environments.trouble(one.name)
-    ]
-    return [release.version for release in there if release and release.runtime == runtime]
+    return [release.version for release in environments.usable_releases() if release.runtime == runtime]
 
 
 def absent(versions: Sequence[str], runtime: str) -> list[str]:

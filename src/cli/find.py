@@ -27,7 +27,7 @@ from src.host import machine
 from src.model import source
 from src.progress import Progress
 from src.search import asked as asking
-from src.search import heats, process, search_file, state
+from src.search import heats, process, search_file, space, state
 from src.search.answer import Proposal
 from src.search.asked import Asked, BadSearch
 from src.search.live import Teller, racers
@@ -131,6 +131,7 @@ def read(arguments: argparse.Namespace) -> Asked:
         engines=tuple(registry.get(id).id for id in words(arguments.engines) or ()),
         packages=words(arguments.packages),
         datasets=tuple(map(asking.placed, arguments.dataset or ())),
+        releases=space.releases_named(words(arguments.releases)),
         max_drop=arguments.max_drop / 100,
         memory_mb=arguments.memory,
         load_s=arguments.load,
@@ -244,6 +245,11 @@ def add_command(
     for flag, metavar, text in (
         ("--seq-len", "16,128", "sequence lengths in tokens: fast at each, and at all of them together"),
         ("--packages", "A,B", "only configurations that need none but these packages"),
+        (
+            "--releases",
+            "A@1.2,B@3.4",
+            "releases of runtimes to try, or none (default: of each minor version the last installed here)",
+        ),
     ):
         parser.add_argument(flag, metavar=metavar, help=text)
     for flag, text in (

@@ -12,6 +12,7 @@ from typing import Any, Dict, Iterable, List, Tuple
 
 from src.engines.spec import EngineSpec
 from src.errors import Explained
+from src.releases import without_version
 
 SEPARATOR = "~"
 LONGEST_ID = 71  # what files of runs and the store take
@@ -152,7 +153,7 @@ OPTIONS: Dict[str, Tuple[Option, ...]] = {
 
 def of_row(spec: EngineSpec) -> Tuple[Option, ...]:
     """Return the options of a row."""
-    row = spec.id.partition(SEPARATOR)[0].partition("@")[0]
+    row = registry_row(spec.id)
     return tuple(
         one
         for one in OPTIONS.get(spec.implementation, ())
@@ -198,6 +199,11 @@ def choices(spec: EngineSpec) -> str:
 def row_of(id: str) -> str:
     """Return the id of an engine without its options."""
     return id.partition(SEPARATOR)[0]
+
+
+def registry_row(id: str) -> str:
+    """Return the id of the registry's row that an engine is, without its options and its release."""
+    return without_version(row_of(id))
 
 
 def given(spec: EngineSpec, threads: int = 2) -> List[Tuple[Option, Any]]:

@@ -9,6 +9,7 @@ from src.bench.plan import Plan
 from src.bench.race import ByRound, Finalist
 from src.bench.record import Cell, Record
 from src.engines import options, registry
+from src.environments import MAIN
 from src.stats import FEWEST_ROUNDS
 
 
@@ -72,13 +73,13 @@ def whole_blocks(record: Record, plan: Plan) -> int:
     return max(numbers, default=0)
 
 
-def complexity(engine: str) -> tuple[int, int, int]:
-    """Return what makes one configuration simpler than another, least first: how many packages it needs, how
-    many options are set, how many threads it may use.
+def complexity(engine: str) -> tuple[bool, int, int, int]:
+    """Return what makes one configuration simpler than another, least first: whether it needs an environment
+    of its own, how many packages it needs, how many options are set, how many threads it may use.
     """
     spec = registry.get(engine)
     alone = dict(spec.options).get(options.THREADS.name) == "1"
-    return len(spec.packages), len(spec.options), 1 if alone else 2
+    return spec.environment != MAIN, len(spec.packages), len(spec.options), 1 if alone else 2
 
 
 def propose(

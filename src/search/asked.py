@@ -23,8 +23,9 @@ class Asked:
     """The workload: sequence lengths in tokens, scope and threads, batch 1. What a configuration must keep
     to: the accuracy it may lose against FP32 as a share (`max_drop`, to be ruled out at 95 %), memory in MB
     and seconds to load, if any, and the packages that may be needed (None: all). `engines` are the rows to
-    begin with (none: all that can run here), `datasets` labelled sentences beside what is stored with the
-    model. `budget_s` is for the whole search.
+    begin with (none: all that can run here), `releases` other ones of their runtimes (RUNTIME@VERSION) to
+    try, `datasets` labelled sentences beside what is stored with the model. `budget_s` is for the whole
+    search.
     """
 
     lengths: tuple[int, ...]
@@ -34,6 +35,7 @@ class Asked:
     engines: tuple[str, ...] = ()
     packages: tuple[str, ...] | None = None
     datasets: tuple[str, ...] = ()
+    releases: tuple[str, ...] = ()
     max_drop: float = MAX_DROP
     memory_mb: float | None = None
     load_s: float | None = None

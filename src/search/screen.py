@@ -15,7 +15,7 @@ from src.accuracy.known_accuracy import ANSWER_TOLERANCE, Known
 from src.bench import accuracy
 from src.bench.sitting import CASE, Sitting
 from src.engines import registry
-from src.engines.options import row_of
+from src.engines.options import registry_row
 from src.host import giving_way, machine
 from src.host.lock import host_lock
 from src.model import source
@@ -135,7 +135,7 @@ class Rows:
         if known_accuracy.row_it_answers_as(worker.fingerprint):
             return
         answers = self.ask(id)
-        if row := self.of(row_of(id)):
+        if row := self.of(registry_row(id)):
             known_accuracy.hold_against_row(worker.fingerprint, row[0], answers, row[1])
 
 
@@ -144,7 +144,7 @@ def look(sitting: Sitting, rows: Rows, id: str) -> Loaded:
     worker = sitting.workers[id]
     memory_mb = machine.pss_mb(worker.process.pid)
     known = known_accuracy.of(worker.fingerprint)
-    if not known and worker.spec.options:
+    if not known and registry_row(id) != id:
         rows.compare(id)
         known = known_accuracy.of(worker.fingerprint)
     return Loaded(memory_mb, worker.load_s, known)

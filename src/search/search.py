@@ -1,4 +1,4 @@
-"""The search: screen, race, and confirm; of rows first, then of their options, then of options together.
+"""The search: screen, race, and confirm; of rows first, then of one change to them, then of changes together.
 
 Every step is kept when it is done, and a race with its run as it goes: a search that was killed goes on with
 what it had. A run's own record tells who was dropped.
@@ -6,15 +6,14 @@ what it had. A run's own record tells who was dropped.
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 
 from src.bench.plan import BLOCKS, Plan
 from src.bench.race import FINALISTS
 from src.bench.record import Record
-from src.engines import registry
-from src.engines.options import row_of
+from src.engines.options import registry_row, row_of
 from src.errors import Explained
 from src.home import utc_now
 from src.progress import Progress
@@ -74,9 +73,9 @@ class Conductor:
         self.screen([spec.id for spec in rows])
         self.race_rows(self.search.passing([spec.id for spec in rows]))
         near = self.near()
-        singles = [id for row in near for id in space.singles(registry.get(row), asked.threads)]
-        self.race_more(SINGLES, near, singles)
-        combined = self.combine(near, self.search.passing(singles))
+        singles = space.one_change(near, asked.threads, asked.releases)
+        self.race_more(SINGLES, near, [id for ids in singles.values() for id in ids])
+        combined = self.combine(singles)
         self.race_more(TOGETHER, heats.survivors(self.store, self.search, SINGLES), combined)
         proposals = self.confirm()
         self.search = replace(self.search, ended_at=self.search.ended_at or utc_now())
@@ -257,22 +256,19 @@ class Conductor:
         near = (one.engine for one in stood if one.nearest <= NEAR or (one.alive and one.nearest == math.inf))
         return list(dict.fromkeys(near))
 
-    def combine(self, rows: Sequence[str], singles: Sequence[str]) -> list[str]:
-        """Return configurations of several options that each helped, of rows that still have somebody in the
-        race.
+    def combine(self, singles: Mapping[str, list[str]]) -> list[str]:
+        """Return configurations of several changes that each helped, of rows that still have somebody in the
+        race. `singles` are those of one change, by row.
         """
-        alive = {row_of(id) for id in heats.survivors(self.store, self.search, SINGLES)}
-        raced = self.search.of(SINGLES)
-        found: list[str] = []
-        for row in rows:
-            own = [id for id in singles if row_of(id) == row]
-            if row in alive and raced:
+        alive = set(heats.survivors(self.store, self.search, SINGLES))
+        combined: list[str] = []
+        for row, ids in singles.items():
+            if alive.intersection([row, *ids]):
                 ratios: dict[str, float] = {}
-                for heat in raced:
-                    ratios |= heats.ratios(heats.record_of(self.store, heat), own, row)
-                helpful = space.helpful(ratios)
-                found += space.together(registry.get(row), helpful, self.search.asked.threads)
-        return found
+                for heat in self.search.of(SINGLES):
+                    ratios |= heats.ratios(heats.record_of(self.store, heat), self.search.passing(ids), row)
+                combined += space.changes_together(row, ratios, self.search.asked.threads)
+        return combined
 
     def finalists(self) -> list[str]:
         """Return who is confirmed: of the last race that told anything the nearest to the leader of each
@@ -289,5 +285,7 @@ class Conductor:
             for lengths in self.search.asked.objectives
         ]
         turns = [one.engine for turn in zip(*orders, strict=True) for one in turn]
-        with_rows = [id for engine in turns for id in (engine, row_of(engine)) if id in alive]
+        with_rows = [
+            id for engine in turns for id in (engine, row_of(engine), registry_row(engine)) if id in alive
+        ]
         return list(dict.fromkeys(with_rows))[:FINALISTS]

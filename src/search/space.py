@@ -1,13 +1,22 @@
-"""What is searched: rows, their options one at a time, and combinations of those that helped."""
+"""What is searched: rows, their options and releases one at a time, and combinations of those that helped."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations, product
 
-from src.engines import options, registry
+from src import environments, libraries, releases
+from src.engines import options, registry, released
 from src.engines.spec import EngineSpec
 from src.errors import Explained
+from src.releases import Release
 
 MOST_HELPFUL = 3  # options of a row that are combined
+
+
+NO_RELEASES = "none"
+
+
+class BadRelease(Explained, ValueError):
+    """A release that cannot be searched. The message says what to do."""
 
 
 class EmptySpace(Explained, ValueError):
@@ -50,6 +59,45 @@ def singles(spec: EngineSpec, threads: int) -> list[str]:
     ]
 
 
+def installed_releases() -> list[str]:
+    """Return the releases that are searched unless others are asked for: of each minor version of a runtime
+    the last that is installed here, newest first.
+    """
+    last: dict[tuple[str, tuple[int, ...]], Release] = {}
+    for release in environments.usable_releases():  # oldest first
+        last[release.runtime, releases.order(release.version)[:2]] = release
+    return [release.name for release in reversed(last.values())]
+
+
+def releases_named(names: Sequence[str] | None) -> tuple[str, ...]:
+    """Return the releases that are to be tried, by their names: without any named those that are here, and no
+    release for `none`. Raises BadRelease for what is no release, or is not here.
+    """
+    if names is None:
+        return tuple(installed_releases())
+    if list(names) == [NO_RELEASES]:
+        return ()
+    for name in names:
+        if not releases.parse(name):
+            raise BadRelease(
+                f"“{name}” is no release. Name some as onnxruntime@1.24.4, of: "
+                f"{', '.join(releases.RUNTIMES)}; or {NO_RELEASES}."
+            )
+        if trouble := environments.trouble(name):
+            raise BadRelease(f"{name} cannot be tried: {trouble.reason} {trouble.remedy}")
+    return tuple(names)
+
+
+def of_releases(spec: EngineSpec, asked: Iterable[str]) -> list[str]:
+    """Return a row's configurations with one of these releases each, without the one it has anyway."""
+    usual = libraries.version(spec.runtime)
+    named = [releases.parse(name) for name in asked]
+    versions = [
+        each.version for each in named if each and each.runtime == spec.runtime and each.version != usual
+    ]
+    return [other.id for version in versions if (other := released.of_release(spec, version))]
+
+
 def makes_a_difference(option: options.Option, threads: int) -> bool:
     return threads > 1 or not (option.shares or option == options.THREADS)
 
@@ -75,6 +123,27 @@ def together(spec: EngineSpec, helpful: Sequence[tuple[str, str]], threads: int)
     return found
 
 
+def one_change(rows: Sequence[str], threads: int, others: Sequence[str]) -> dict[str, list[str]]:
+    """Return by row the configurations that differ from it in one option, or are of one of the `others`, the
+    releases to try.
+    """
+    specs = {row: registry.get(row) for row in rows}
+    return {row: [*singles(spec, threads), *of_releases(spec, others)] for row, spec in specs.items()}
+
+
+def changes_together(row: str, ratios: Mapping[str, float], threads: int) -> list[str]:
+    """Return a row's configurations with several changes that each helped, by the ratios of configurations
+    with one change to their row: options together, and with the release that helped most.
+    """
+    best = helpful(ratios)
+    combined = together(registry.get(row), best, threads)
+    if other := best_release(ratios):
+        spec = registry.get(other)
+        combined += [identify(spec, (chosen,)) for chosen in best[:MOST_HELPFUL]]
+        combined += together(spec, best, threads)
+    return combined
+
+
 def identify(spec: EngineSpec, chosen: Iterable[tuple[str, str]]) -> str:
     """Return the one id of a row with these options."""
     return options.configured(spec, [f"{name}={value}" for name, value in chosen]).id
@@ -82,6 +151,14 @@ def identify(spec: EngineSpec, chosen: Iterable[tuple[str, str]]) -> str:
 
 def written(spec: EngineSpec, chosen: Iterable[tuple[str, str]]) -> str:
     return options.SEPARATOR.join([spec.id, *(f"{name}={value}" for name, value in chosen)])
+
+
+def best_release(ratios: Mapping[str, float]) -> str | None:
+    """Return the configuration with another release that helped most, from the ratios of configurations to
+    their row; None where none did.
+    """
+    better = [(ratio, id) for id, ratio in ratios.items() if ratio < 1 and releases.SEPARATOR in id]
+    return min(better)[1] if better else None
 
 
 def helpful(ratios: Mapping[str, float]) -> list[tuple[str, str]]:

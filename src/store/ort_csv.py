@@ -19,11 +19,10 @@ from sqlalchemy.exc import IntegrityError
 from src.bench.events import SCHEMA_VERSION, Begun
 from src.bench.plan import Plan
 from src.engines import registry
-from src.engines.options import row_of
+from src.engines.options import registry_row
 from src.facts import Facts
 from src.figures.report import CSV_COLUMNS, RUNTIMES
 from src.figures.run import TABLE, Head, Noise, Result, Run
-from src.releases import without_version
 from src.store import transfer, writing
 from src.store.database import Store
 from src.store.transfer import ENGINE, BadRun
@@ -136,7 +135,7 @@ class Line:
         """Return the engine's id. Our own CSV has ids; that tool's has the runtime's name alone."""
         engine = self.cells["engine"].lower()
         ids = {spec.id for spec in registry.all_engines()}
-        if without_version(row_of(engine)) not in ids and not engine.endswith(f"-{precision}"):
+        if registry_row(engine) not in ids and not engine.endswith(f"-{precision}"):
             engine = f"{engine}-{precision}"
         if not ENGINE.fullmatch(engine):
             raise BadRun(f"{self.where} engine: “{engine[:40]}” is no name of an engine.")

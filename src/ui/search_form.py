@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import pandas as pd
 import streamlit as st
 
+from src import environments
 from src.accuracy import datasets
 from src.bench.plan import SCOPES
 from src.engines import registry
@@ -98,6 +99,7 @@ def ask_candidates(asked: Asked) -> Asked:
         placeholder="All that can run here",
         key="f_engines",
     )
+    others = ask_releases()
     dataset = st.text_input(
         "Labelled sentences",
         placeholder="A .tsv file on this machine: settles accuracies that are not known here",
@@ -106,9 +108,26 @@ def ask_candidates(asked: Asked) -> Asked:
     return replace(
         asked,
         engines=tuple(engines),
+        releases=others,
         packages=tuple(packages) if set(packages) < set(needed) else None,
         datasets=(asking.placed(dataset.strip()),) if dataset.strip() else (),
     )
+
+
+def ask_releases() -> tuple[str, ...]:
+    """Ask which other releases are tried; where none is installed there is nothing to ask."""
+    installed = [release.name for release in environments.usable_releases()]
+    if not installed:
+        return ()
+    others = st.multiselect(
+        "Other releases",
+        installed,
+        default=space.installed_releases(),
+        placeholder="None",
+        key="f_releases",
+        help="Of the runtimes of rows near the fastest. The page Timeline installs more.",
+    )
+    return tuple(others)
 
 
 def begin(asked: Asked) -> None:

@@ -6,7 +6,6 @@ from src.bench.events import engine_id
 from src.engines import options
 from src.engines.registry import UnknownEngine, all_engines, get
 from src.engines.spec import EngineSpec
-from src.releases import without_version
 
 # Each has a contrast of at least 3 to 1 on both the light and the dark background of .streamlit/config.toml.
 COLOURS = ("#2F7FE0", "#C2701E", "#1F9568", "#8B62E8", "#D4477B", "#0F8FA8", "#7A8F1E", "#B5651D", "#64748B")
@@ -41,7 +40,7 @@ def marker(spec: EngineSpec) -> str:
     """Return the engine's marker: that of its precision, another for each variant of a runtime. With another
     release of its runtime, or with options, it looks as its row does.
     """
-    id = without_version(options.row_of(spec.id))
+    id = options.registry_row(spec.id)
     rows = [row.id for row in all_engines() if (row.runtime, row.precision) == (spec.runtime, spec.precision)]
     symbols = MARKERS.get(spec.precision, ("x",))
     return symbols[rows.index(id) % len(symbols) if id in rows else 0]

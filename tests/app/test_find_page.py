@@ -8,11 +8,13 @@ from dataclasses import replace
 
 import pytest
 
+from src import environments
 from src.accuracy.known_accuracy import Known
 from src.bundle import apart
 from src.bundle.runtimes import NoBundle
 from src.progress import Progress
 from src.references.reference import infinity
+from src.releases import Release
 from src.search import live, process, state
 from src.search import search as searching
 from src.search.points import Point
@@ -113,7 +115,11 @@ def test_why_nothing_is_handed_over_is_told(search: Search, monkeypatch: pytest.
 def test_a_click_begins_a_search_in_a_process_of_its_own(store: Store, monkeypatch: pytest.MonkeyPatch):
     begun: list[str] = []
     monkeypatch.setattr(process, "start", begun.append)
+    here = [Release("onnxruntime", version) for version in ("1.23.1", "1.24.1", "1.24.4")]
+    monkeypatch.setattr(environments, "usable_releases", lambda: here)
     at = page("find")
+    assert at.multiselect(key="f_releases").value == ["onnxruntime@1.24.4", "onnxruntime@1.23.1"]
+    at.multiselect(key="f_releases").set_value(["onnxruntime@1.24.1"])
     at.get_by_key("f_lengths").set_value([16])
     at.slider(key="f_minutes").set_value(5)
     at.slider(key="f_memory").set_value(900)
@@ -128,6 +134,7 @@ def test_a_click_begins_a_search_in_a_process_of_its_own(store: Store, monkeypat
     asked = kept.asked
     assert (asked.lengths, asked.budget_s, asked.memory_mb, asked.load_s) == ((16,), 300.0, 900.0, None)
     assert (asked.engines, asked.max_drop, asked.scope) == (("pytorch-fp32",), 0.01, "model")
+    assert asked.releases == ("onnxruntime@1.24.1",)
     assert asked.packages == tuple(name for name in needed if name != "onnx")
 
 

@@ -15,7 +15,7 @@ from src.search import search as searching
 from src.search.search import CONFIRM, RACE, NothingLeft, Stopped
 from src.search.state import CONFIRMATION, ROWS, SINGLES, TOGETHER
 from src.store.database import Store, opened
-from tests.search_host import BEST, ROW, SLOW, Host, Killed, begin, conduct, truth_ms
+from tests.search_host import BEST, RELEASES, ROW, SLOW, Host, Killed, begin, conduct, truth_ms
 
 
 @pytest.fixture
@@ -49,6 +49,25 @@ def test_options_are_searched_of_rows_that_are_near_only(host: Host):
     assert singles[0] == ROW
     assert len(singles) == 11
     assert {id.partition("~")[0] for id in singles} == {ROW}, "the other is twice as slow"
+
+
+def test_a_release_that_helps_is_searched_with_the_options_that_do(host: Host):
+    names = tuple(f"onnxruntime@{version}" for version in RELEASES)
+    conductor, (proposal,) = conduct(host, begin(releases=(*names, "openvino@2025.1.0")))
+    best = BEST.replace(ROW, f"{ROW}@1.24.4")
+    assert [proposal.finalists[0].name, proposal.simplest] == [best, best]
+    singles, together = (set(conductor.search.of(number)[0].field) for number in (SINGLES, TOGETHER))
+    assert {f"{ROW}@{version}" for version in RELEASES} <= singles
+    assert not any("openvino" in id for id in singles), "it is another runtime's"
+    combined = {f"{ROW}@1.24.4~spin=off", f"{ROW}@1.24.4~block=4", best, BEST}
+    assert combined <= together
+    assert not any("@1.22.1~" in id for id in together), "options are tried with the best release only"
+
+
+def test_of_equals_the_row_without_another_release_is_simpler(host: Host, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(RELEASES, "1.24.4", 1.001)
+    _, (proposal,) = conduct(host, begin(releases=("onnxruntime@1.24.4",)))
+    assert "@" not in proposal.simplest
 
 
 def test_what_fails_its_screen_does_not_race(host: Host):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from src import environments, libraries, releases
 from src.accuracy import known_accuracy
 from src.accuracy.accuracy_result import Accuracy, EngineAccuracy
 from src.accuracy.gate import HOLDS, MISSES, Gate
@@ -81,6 +82,48 @@ def test_rows_are_those_that_run_here_and_need_no_other_packages():
     assert all(set(spec.packages) <= set(registry.get(ROW).packages) for spec in few)
     with pytest.raises(space.EmptySpace, match="allow more packages"):
         space.rows(packages=())
+
+
+def test_releases_are_those_of_the_rows_runtime_but_the_one_it_has():
+    usual = libraries.version("onnxruntime")
+    asked = ["onnxruntime@1.24.4", f"onnxruntime@{usual}", "openvino@2025.1.0"]
+    assert space.of_releases(registry.get(ROW), asked) == [f"{ROW}@1.24.4"]
+    for other in ("pytorch-fp32", "2021-onnxruntime-int8", f"{ROW}@1.22.1"):
+        assert space.of_releases(registry.get(other), asked) == []
+
+
+def test_the_last_installed_release_of_each_minor_version_is_searched(monkeypatch: pytest.MonkeyPatch):
+    here = ["ctranslate2@4.5.0", "onnxruntime@1.9.0", "onnxruntime@1.24.1", "onnxruntime@1.24.4"]
+    monkeypatch.setattr(environments, "usable_releases", lambda: list(map(releases.parse, here)))
+    usual = ("onnxruntime@1.24.4", "onnxruntime@1.9.0", "ctranslate2@4.5.0")
+    assert space.releases_named(None) == usual
+    assert space.releases_named(("none",)) == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("onnxruntime", "is no release"),
+        ("torch@2.0.0", "of: onnxruntime"),
+        ("openvino@1.0", "envs create openvino@1.0"),
+    ],
+)
+def test_a_release_that_cannot_be_searched_says_what_to_do(
+    name: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("AWIY_HOME", str(tmp_path))
+    with pytest.raises(space.BadRelease, match=words):
+        space.releases_named((name,))
+
+
+def test_changes_that_helped_are_combined_with_the_release_that_helped_most():
+    ratios = {f"{ROW}@1.24.4": 0.8, f"{ROW}@1.22.1": 0.9, f"{ROW}~gelu=fast": 0.95, f"{ROW}~block=4": 1.1}
+    assert space.changes_together(ROW, ratios, 2) == [f"{ROW}@1.24.4~gelu=fast"]
+    ratios[f"{ROW}~block=4"] = 0.99
+    both = "~block=4~gelu=fast"
+    assert f"{ROW}{both}" in space.changes_together(ROW, ratios, 2)
+    assert f"{ROW}@1.24.4{both}" in space.changes_together(ROW, ratios, 2)
+    assert space.changes_together(ROW, {f"{ROW}@1.24.4": 1.2, f"{ROW}~gelu=fast": 0.9}, 2) == []
 
 
 @pytest.mark.parametrize(
@@ -161,16 +204,19 @@ def test_real_engines_are_screened(own_pool: Pool, monkeypatch: pytest.MonkeyPat
     json.dumps(row.accuracy.__dict__)
 
 
-def test_what_an_option_changes_is_held_against_its_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize("changed", [f"{ROW}~gelu=fast", f"{ROW}@1.24.4", f"{ROW}@1.24.4~gelu=fast"])
+def test_what_a_change_does_to_answers_is_held_against_its_row(
+    changed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setattr(known_accuracy, "confirmations_file", lambda: tmp_path / "confirmed.json")
     row = Fingerprint(ROW, "m", "a", "s", "r", "c")
-    option = Fingerprint(f"{ROW}~gelu=fast", "m", "a", "s", "r", "c")
+    option = Fingerprint(changed, "m", "a", "s", "r", "c")
     logits = [[1.0, -1.0], [-1.0, 1.0]]
     known_accuracy.hold_against_row(option, row, [[1.2, -1.0], [-1.0, 1.0]], logits)
     assert known_accuracy.row_it_answers_as(option) is None, "a fifth of a logit apart"
     known_accuracy.hold_against_row(option, row, [[1.04, -1.0], [-1.0, 1.0]], logits)
     assert known_accuracy.row_it_answers_as(option) == row
-    other = Fingerprint(f"{ROW}~gelu=fast", "m", "b", "s", "r", "c")
+    other = Fingerprint(changed, "m", "b", "s", "r", "c")
     assert known_accuracy.row_it_answers_as(other) is None, "another file"
     assert known_accuracy.row_it_answers_as(row) is None
 
