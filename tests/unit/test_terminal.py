@@ -6,13 +6,16 @@ import re
 import pytest
 from rich.console import Console
 
-from src.cli import run_printing, terminal
+from src.accuracy.accuracy_result import Accuracy, EngineAccuracy
+from src.accuracy.gate import NOT_PROVEN, Gate
+from src.cli import accuracy, run_printing, terminal
 from src.engines import registry
 from src.figures import results
 from tests.command_line import run, run_json
 from tests.unit.test_results import made
 from tests.unit.test_store import TIMES
 
+LONGEST = max((spec.id for spec in registry.ENGINES), key=len)
 REASON = "It needs a CPU with avx512_bf16 or amx_bf16, and this one has neither of the two. Use another host."
 
 
@@ -48,6 +51,18 @@ def test_lists_are_whole_at_80_columns(command: str):
         id = row.get("id") or row.get("name")
         assert id in text or id in words(text)
         assert (row.get("reason") or "").replace(" ", "") in words(text)
+
+
+def test_accuracies_are_whole_at_80_columns():
+    gate = Gate(NOT_PROVEN, 0.0071, 0.0016, 0.0126, 9460)
+    engine = EngineAccuracy(
+        LONGEST, 0.913, (0.9037, 0.9215), flips=1137, max_abs_delta_logit=5.1, mcnemar_p=0.041, gate=gate
+    )
+    result = Accuracy(dataset="d", n=3850, model="m", measured_at="t", engines=(engine,))
+    text = shown(accuracy.table_of(result))
+    for figure in (LONGEST, "0.9130", "0.9037–0.9215", "1137", "5.1", "0.041", "0.71%", "0.16% to 1.26%"):
+        assert figure in text, figure
+    assert "9,460moresentenceswouldtell" in words(text)
 
 
 def test_a_run_is_whole_at_80_columns():
