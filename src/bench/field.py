@@ -12,13 +12,18 @@ from src.bench import race
 from src.bench.plan import Case, Plan
 from src.bench.race import Behind, ByRound
 from src.bench.record import Cell, Record, round_medians
-from src.stats import paired_ratio
+from src.stats import geometric_mean, paired_ratio
 
-Objective = tuple[int, ...]  # sequence lengths: the geometric mean of the latencies at these
+# Sequence lengths: the geometric mean of the latencies at these, or with shares the mean latency of a text.
+Objective = tuple[int, ...]
 
 
-def objectives(lengths: Sequence[int]) -> list[Objective]:
-    """Return what somebody may want to be fast: each length alone, and all of them together."""
+def objectives(lengths: Sequence[int], shares: Sequence[float] = ()) -> list[Objective]:
+    """Return what somebody may want to be fast: each length alone, and all of them together; with the shares
+    of somebody's texts that they stand for those texts only.
+    """
+    if shares:
+        return [tuple(lengths)]
     alone: list[Objective] = [(length,) for length in lengths]
     return [*alone, tuple(lengths)] if len(lengths) > 1 else alone
 
@@ -28,21 +33,27 @@ def cases_of(plan: Plan, lengths: Objective) -> list[Case]:
     return [case for case in plan.cases if case.sequence_length in lengths]
 
 
-def figures(record: Record, group: int, engine: str, cases: Sequence[Case]) -> ByRound:
-    """Return an engine's figure by round, in nanoseconds: the geometric mean of its medians at some cases,
-    for the rounds in which all of them count.
+def figures(record: Record, plan: Plan, group: int, engine: str, lengths: Objective) -> ByRound:
+    """Return an engine's figure by round, in nanoseconds: the geometric mean of its medians at some lengths,
+    for the rounds in which all of them count; where the plan has shares their mean, weighted by those.
     """
+    cases = cases_of(plan, lengths)
     medians = [round_medians(record.undisturbed(Cell(group, engine, case))) for case in cases]
-    common = set(medians[0]).intersection(*medians[1:])
-    return {
-        number: math.exp(math.fsum(math.log(some[number]) for some in medians) / len(medians))
-        for number in sorted(common)
-    }
+    common = sorted(set(medians[0]).intersection(*medians[1:]))
+    if plan.shares:
+        share_of = dict(zip(plan.sequence_lengths, plan.shares, strict=True))
+        shares = [share_of[case.sequence_length] for case in cases]
+        return {
+            number: math.fsum(share * some[number] for share, some in zip(shares, medians, strict=True))
+            / math.fsum(shares)
+            for number in common
+        }
+    return {number: geometric_mean([some[number] for some in medians]) for number in common}
 
 
 def rounds_of(record: Record, plan: Plan, group: int, engine: str) -> int:
     """Return in how many rounds an engine counts in all cases."""
-    return len(figures(record, group, engine, plan.cases))
+    return len(figures(record, plan, group, engine, plan.sequence_lengths))
 
 
 def slower(record: Record, plan: Plan, group: int, alive: Collection[str]) -> dict[str, Behind]:
@@ -51,7 +62,7 @@ def slower(record: Record, plan: Plan, group: int, alive: Collection[str]) -> di
     """
     behind: dict[str, Behind] = {}
     out = set(alive)
-    for lengths in objectives(plan.sequence_lengths):
+    for lengths in objectives(plan.sequence_lengths, plan.shares):
         shown = by_round(record, plan, group, alive, lengths)
         dropped = race.dropped(shown, shown, field=len(plan.racing)) if shown else {}
         out &= dropped.keys()
@@ -64,8 +75,7 @@ def by_round(
     record: Record, plan: Plan, group: int, engines: Collection[str], lengths: Objective
 ) -> dict[str, ByRound]:
     """Return the figures of those engines that have any, for one objective."""
-    cases = cases_of(plan, lengths)
-    shown = {engine: figures(record, group, engine, cases) for engine in engines}
+    shown = {engine: figures(record, plan, group, engine, lengths) for engine in engines}
     return {engine: values for engine, values in shown.items() if values}
 
 
@@ -107,7 +117,7 @@ def of_group(record: Record, plan: Plan, group: int) -> list[Standing]:
     here = {engine for engine in last if last[engine] >= end - 1}  # the budget may end within a round
     alive = here - slower(record, plan, group, here).keys()
     ratios: dict[str, dict[Objective, float | None]] = {engine: {} for engine in last}
-    for lengths in objectives(plan.sequence_lengths):
+    for lengths in objectives(plan.sequence_lengths, plan.shares):
         shown = by_round(record, plan, group, last, lengths)
         seen = [engine for engine in alive if engine in shown]
         leaders = shown[race.leader(shown, seen)] if seen else {}

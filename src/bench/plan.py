@@ -54,7 +54,8 @@ class Plan:
     `anchors` stay in memory beside the baseline where not all engines fit there together; the engines of
     the same row in other releases are compared with them. `confirms` is the run whose steps this one repeats.
     `blocks`: so often each engine is given a new process, one block of rounds after another. Who of
-    those `racing` is slower than their leaders is dropped (bench/race.py).
+    those `racing` is slower than their leaders is dropped (bench/race.py). `shares`, where there are any, say
+    for how large a share of somebody's texts each sequence length stands.
     """
 
     engines: tuple[str, ...]
@@ -74,6 +75,7 @@ class Plan:
     confirms: str = ""
     blocks: int = 1
     racing: tuple[str, ...] = ()
+    shares: tuple[float, ...] = ()
 
     @property
     def staying(self) -> frozenset[str]:
@@ -229,6 +231,8 @@ def accept(plan: Plan) -> tuple[Plan, list[tuple[str, str]]]:
     if not (0 <= plan.pace_s <= 60 and 0 <= plan.demo_pace_s <= 60):
         pause_s = max(plan.pace_s, plan.demo_pace_s, key=abs)
         raise BadPlan(f"A pause of {pause_s:g} s before each call was asked for. Give 0 to 60 s.")
+    if plan.shares and (len(plan.shares) != len(plan.sequence_lengths) or min(plan.shares) <= 0):
+        raise BadPlan(f"Shares of {plan.shares} were asked for. Give one above 0 for each sequence length.")
     if plan.racing and len(plan.batch_sizes) * len(plan.threads) * len(plan.scopes) * plan.blocks != 1:
         raise BadPlan("A race is of one batch size, thread count, scope and block. Ask for one of each.")
     fastest = plan.pace_s * plan.samples * len(plan.cases) * (len(plan.engines) + 1)

@@ -6,6 +6,7 @@ import re
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from rich.markup import escape
 from rich.table import Table
@@ -27,13 +28,13 @@ from src.host import machine
 from src.model import source
 from src.progress import Progress
 from src.search import asked as asking
-from src.search import heats, process, search_file, space, state
+from src.search import heats, own_texts, process, search_file, space, state
 from src.search.answer import Proposal
 from src.search.asked import Asked, BadSearch
 from src.search.live import Teller, racers
 from src.search.search import Conductor, Stopped
 from src.search.state import Heat, Search
-from src.search.words import extent, not_confirmed, objective_title, ratio_words, sentence
+from src.search.words import extent, not_confirmed, objective_title, ratio_words, sentence, words_of_texts
 from src.store.database import Store, open_store
 from src.words import duration, many, significant, times
 
@@ -123,8 +124,9 @@ def seconds(text: str) -> float:
 def read(arguments: argparse.Namespace) -> Asked:
     """Return what the command line asks for. Raises BadSearch, BadPlan, UnknownEngine, ModelError."""
     model = source.parse(arguments.model)
+    lengths = tuple(dict.fromkeys(numbers(arguments.seq_len) or LENGTHS))
     asked = Asked(
-        lengths=tuple(dict.fromkeys(numbers(arguments.seq_len) or LENGTHS)),
+        lengths=lengths,
         budget_s=seconds(arguments.budget or BUDGET),
         threads=arguments.threads or machine.default_threads(),
         scope=arguments.scope,
@@ -138,6 +140,11 @@ def read(arguments: argparse.Namespace) -> Asked:
         model=model.to_text(),
         seed=arguments.seed,
     )
+    if arguments.texts:
+        if arguments.seq_len:
+            raise BadSearch("--seq-len and --texts both say which lengths. Give one of them.")
+        path = Path(arguments.texts).expanduser()
+        asked = own_texts.asked_of(asked, own_texts.read(path), path.name)
     asking.check(asked)
     return asked
 
@@ -178,7 +185,7 @@ def tables_of(record: Record, width: int) -> list[Table]:
 def race_table(record: Record, plan: Plan) -> Table:
     shown = racers(record, plan)
     racing = sum(racer.racing for racer in shown)
-    titles = [objective_title(lengths) for lengths in field.objectives(plan.sequence_lengths)]
+    titles = [objective_title(lengths) for lengths in field.objectives(plan.sequence_lengths, plan.shares)]
     title = f"[bold]Round {record.rounds}: {racing} of {len(shown)} in the race[/]"
     table = terminal.table(title, "Configuration", *titles, "State", right=titles, whole="Configuration")
     for racer in shown[:SHOWN]:
@@ -209,6 +216,8 @@ def show(arguments: argparse.Namespace, search: Search, proposals: list[Proposal
 def print_screen(search: Search) -> None:
     """Print how many configurations were screened, and why some were left out."""
     out.print(f"Search {search.id}: {extent(search)}.", highlight=False)
+    if told := words_of_texts(search.asked):
+        out.print(told, highlight=False, markup=False)
     for one in search.screened:
         if not one.passes:
             out.print(f"  {one.engine}: {one.state}. {one.reason}", highlight=False, markup=False)
@@ -244,6 +253,7 @@ def add_command(
     model(parser)
     for flag, metavar, text in (
         ("--seq-len", "16,128", "sequence lengths in tokens: fast at each, and at all of them together"),
+        ("--texts", "FILE", "your own texts, one a line: fast at their lengths, in their shares"),
         ("--packages", "A,B", "only configurations that need none but these packages"),
         (
             "--releases",

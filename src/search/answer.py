@@ -52,7 +52,7 @@ def blocks_of(record: Record, plan: Plan, lengths: Objective) -> dict[str, list[
     for engine, group in groups.items():
         # Engines that were not in memory together have no rounds in common.
         apart = group * ROUNDS_OF_GROUP
-        figures = field.figures(record, group, engine, cases)
+        figures = field.figures(record, plan, group, engine, lengths)
         ends = [*starts[engine][1:], max(figures, default=0) + 1]
         blocks[engine] = [
             {apart + number: value / 1e6 for number, value in figures.items() if first <= number < end}

@@ -24,8 +24,8 @@ class Asked:
     to: the accuracy it may lose against FP32 as a share (`max_drop`, to be ruled out at 95 %), memory in MB
     and seconds to load, if any, and the packages that may be needed (None: all). `engines` are the rows to
     begin with (none: all that can run here), `releases` other ones of their runtimes (RUNTIME@VERSION) to
-    try, `datasets` labelled sentences beside what is stored with the model. `budget_s` is for the whole
-    search.
+    try, `datasets` labelled sentences beside what is stored with the model. `texts` names a file of own texts
+    for which the lengths stand, in these `shares` of them. `budget_s` is for the whole search.
     """
 
     lengths: tuple[int, ...]
@@ -41,10 +41,12 @@ class Asked:
     load_s: float | None = None
     model: str = ""
     seed: int = 0
+    texts: str = ""
+    shares: tuple[float, ...] = ()
 
     @property
     def objectives(self) -> list[Objective]:
-        return objectives(self.lengths)
+        return objectives(self.lengths, self.shares)
 
 
 def placed(dataset: str) -> str:
@@ -68,4 +70,4 @@ def check(asked: Asked) -> None:
     if not asked.lengths:
         raise BadSearch("No sequence length was asked for. Name at least one.")
     cases = (asked.lengths, (1,), (asked.threads,), (asked.scope,))
-    accept(Plan((registry.BASELINE,), *cases, asked.budget_s))
+    accept(Plan((registry.BASELINE,), *cases, asked.budget_s, shares=asked.shares))

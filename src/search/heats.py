@@ -87,12 +87,14 @@ def ratios(record: Record, ids: Sequence[str], row: str) -> dict[str, float]:
     """Return the ratio of each configuration to its row in a race, over all lengths together; without those
     that were not in memory with it.
     """
-    cases = plan_of(record).cases
+    plan = plan_of(record)
     groups = {cell.engine: cell.group for cell in record.slices}
     known = {}
     for id in ids:
         if id in groups:
-            ours, theirs = (field.figures(record, groups[id], engine, cases) for engine in (id, row))
+            ours, theirs = (
+                field.figures(record, plan, groups[id], engine, plan.sequence_lengths) for engine in (id, row)
+            )
             if pair := paired_ratio(ours, theirs):
                 known[id] = pair.ratio
     return known

@@ -76,12 +76,11 @@ def to_baseline(record: Record, plan: Plan, lengths: Objective) -> tuple[dict[st
     """Return the ratios of a run's engines to its baseline, each in its memory group, and the baseline's
     median figure in milliseconds; 0 where it has none.
     """
-    cases = field.cases_of(plan, lengths)
     pairs: dict[str, Ratio] = {}
     values: list[float] = []
     for engine, group in {cell.engine: cell.group for cell in record.slices}.items():
-        theirs = field.figures(record, group, plan.baseline, cases)
-        pair = paired_ratio(field.figures(record, group, engine, cases), theirs)
+        theirs = field.figures(record, plan, group, plan.baseline, lengths)
+        pair = paired_ratio(field.figures(record, plan, group, engine, lengths), theirs)
         if pair:
             pairs[engine] = pair
             values = list(theirs.values())

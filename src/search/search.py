@@ -244,6 +244,7 @@ class Conductor:
             preset=preset,
             blocks=blocks,
             racing=heat.field if preset == RACE else (),
+            shares=asked.shares,
         )
 
     # --- what races have told

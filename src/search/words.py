@@ -4,6 +4,7 @@ from src.bench.field import Objective
 from src.bench.race import Finalist
 from src.figures.run import ratio_text
 from src.search.answer import Proposal
+from src.search.asked import Asked
 from src.search.state import Search
 from src.words import duration, many, significant
 
@@ -12,7 +13,17 @@ def objective_title(lengths: Objective) -> str:
     """Return an objective in words."""
     if len(lengths) == 1:
         return f"{lengths[0]} tokens"
-    return f"{' and '.join(map(str, lengths))} tokens together"
+    *others, last = map(str, lengths)
+    return f"{', '.join(others)} and {last} tokens together"
+
+
+def words_of_texts(asked: Asked) -> str:
+    """Return what the lengths of a search stand for; "" where they were asked for."""
+    if not asked.shares:
+        return ""
+    pairs = zip(asked.lengths, asked.shares, strict=True)
+    told = ", ".join(f"{length} tokens for {share:.0%}" for length, share in pairs)
+    return f"The lengths stand for shares of {asked.texts}: {told}. Its figure is the mean latency of a text."
 
 
 def extent(search: Search) -> str:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pandas as pd
 import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from src import environments
 from src.accuracy import datasets
@@ -14,7 +15,7 @@ from src.host import machine
 from src.limits import limits, public
 from src.model import source
 from src.search import asked as asking
-from src.search import live, process, space, state
+from src.search import live, own_texts, process, space, state
 from src.search.asked import Asked, BadSearch
 from src.search.live import Told
 from src.search.state import Search
@@ -37,21 +38,48 @@ def draw_form(opened: bool) -> None:
     if not limits().changes:
         return
     with st.expander("Begin a search", icon=":material/add:", expanded=opened):
-        lengths = st.pills(
-            "Tokens", LENGTHS, selection_mode="multi", default=list(USUAL_LENGTHS), key="f_lengths"
-        )
+        upload, lengths = ask_lengths()
         left, right = st.columns(2)
         with left:
-            asked = ask_workload(tuple(sorted(lengths)))
+            asked = ask_workload(lengths)
         with right:
             asked = ask_constraints(asked)
-        asked = ask_candidates(asked)
+        asked = replace(ask_candidates(asked), model=source.parse().to_text())
         clicked = st.button(
-            "Search", key="f_begin", icon=":material/manage_search:", type="primary", disabled=not lengths
+            "Search",
+            key="f_begin",
+            icon=":material/manage_search:",
+            type="primary",
+            disabled=not lengths and not upload,
         )
         if clicked:
             with explained():
-                begin(replace(asked, model=source.parse().to_text()))
+                begin(of_upload(asked, upload) if upload else asked)
+
+
+def ask_lengths() -> tuple[UploadedFile | None, tuple[int, ...]]:
+    """Ask what is to be fast: somebody's own texts, or lengths."""
+    upload = st.file_uploader(
+        "Your own texts (without them: the lengths below)",
+        ["txt", "tsv"],
+        key="f_texts",
+        help=f"UTF-8, a text a line. {own_texts.GROUPS} lengths stand for them, and the search is for the "
+        "mean latency of a text. The file is not kept.",
+    )
+    lengths = st.pills(
+        "Tokens",
+        LENGTHS,
+        selection_mode="multi",
+        default=list(USUAL_LENGTHS),
+        key="f_lengths",
+        disabled=upload is not None,
+    )
+    return upload, tuple(sorted(lengths))
+
+
+def of_upload(asked: Asked, upload: UploadedFile) -> Asked:
+    """Return a search that is for the texts of a file. Raises BadSearch, ModelError."""
+    return own_texts.asked_of(asked, own_texts.parse(upload.getvalue(), upload.name), upload.name)
 
 
 def ask_workload(lengths: tuple[int, ...]) -> Asked:

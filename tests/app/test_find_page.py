@@ -138,6 +138,20 @@ def test_a_click_begins_a_search_in_a_process_of_its_own(store: Store, monkeypat
     assert asked.packages == tuple(name for name in needed if name != "onnx")
 
 
+def test_a_file_of_texts_is_searched_for(store: Store, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(process, "start", lambda id: None)
+    at = page("find")
+    at.file_uploader(key="f_texts").set_value(
+        ("reviews.txt", b"I liked this film.\n" * 3, "text/plain")
+    ).run()
+    assert at.get_by_key("f_lengths").disabled
+    at.button(key="f_begin").click().run()
+    assert not at.exception
+    (kept,) = state.kept()
+    assert (kept.asked.lengths, kept.asked.shares, kept.asked.texts) == ((8,), (1.0,), "reviews.txt")
+    assert any("8 tokens for 100%" in one.value for one in at.caption)
+
+
 def test_what_cannot_be_searched_says_what_to_ask_for(store: Store, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(process, "start", lambda id: pytest.fail("it began"))
     at = page("find")

@@ -124,6 +124,7 @@ def test_what_was_never_undisturbed_has_no_ratio():
 def test_objectives_are_each_length_and_all_together():
     assert field.objectives((16, 128)) == [(16,), (128,), (16, 128)]
     assert field.objectives((16,)) == [(16,)]
+    assert field.objectives((8, 30), (0.75, 0.25)) == [(8, 30)], "somebody's texts only"
 
 
 def test_a_figure_over_lengths_is_the_geometric_mean_of_rounds_in_which_all_count():
@@ -132,9 +133,22 @@ def test_a_figure_over_lengths_is_the_geometric_mean_of_rounds_in_which_all_coun
 
     run = conduct(racing=RACING, session={"disturbs": disturbs}, quietens=False)
     record, asked = run.rounds.record, run.rounds.plan
-    figures = field.figures(record, 0, "onnxruntime-int8", list(asked.cases))
+    figures = field.figures(record, asked, 0, "onnxruntime-int8", (16, 128))
     assert list(figures) == [1, *range(3, 10)], "in round 2 one length does not count"
     assert list(figures.values()) == pytest.approx([CALL_NS["onnxruntime-int8"]] * 8)
+
+
+def test_a_figure_over_shares_is_the_mean_latency_of_a_text():
+    run = conduct(racing=RACING, quietens=False)
+    record, asked = run.rounds.record, replace(run.rounds.plan, shares=(0.9, 0.1))
+    for cell, slices in record.slices.items():
+        if is_long(cell):
+            slices[:] = [replace(each, ns=[7 * ns for ns in each.ns]) for each in slices]
+    one = CALL_NS["onnxruntime-int8"]
+    figures = field.figures(record, asked, 0, "onnxruntime-int8", (16, 128))
+    assert list(figures.values()) == pytest.approx([0.9 * one + 0.1 * 7 * one] * len(figures))
+    together = field.figures(record, run.rounds.plan, 0, "onnxruntime-int8", (16, 128))
+    assert list(together.values()) == pytest.approx([7**0.5 * one] * len(together))
 
 
 def is_long(cell: Cell) -> bool:
@@ -149,3 +163,11 @@ def test_a_race_is_of_one_kind_of_case(other: dict, two_cpus: None):
     assert plan.accept(asked)[0].racing
     with pytest.raises(BadPlan, match="one batch size, thread count, scope and block"):
         plan.accept(replace(asked, **other))
+
+
+@pytest.mark.parametrize("shares", [(0.5,), (0.5, 0.0), (0.5, 0.3, 0.2)])
+def test_shares_are_one_for_each_length(shares: tuple[float, ...], two_cpus: None):
+    asked = plan.Plan(RACING, (16, 128), (1,), (2,), ("model",), 60.0, racing=RACING, shares=(0.5, 0.5))
+    assert plan.accept(asked)[0].shares == (0.5, 0.5)
+    with pytest.raises(BadPlan, match="one above 0 for each sequence length"):
+        plan.accept(replace(asked, shares=shares))

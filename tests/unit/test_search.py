@@ -64,6 +64,12 @@ def test_a_release_that_helps_is_searched_with_the_options_that_do(host: Host):
     assert not any("@1.22.1~" in id for id in together), "options are tried with the best release only"
 
 
+def test_the_runs_of_a_search_for_texts_know_the_shares(host: Host):
+    _, (proposal,) = conduct(host, begin(shares=(1.0,), texts="reviews.txt"))
+    assert proposal.finalists[0].name == BEST
+    assert {plan.shares for plan in host.plans} == {(1.0,)}
+
+
 def test_of_equals_the_row_without_another_release_is_simpler(host: Host, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(RELEASES, "1.24.4", 1.001)
     _, (proposal,) = conduct(host, begin(releases=("onnxruntime@1.24.4",)))

@@ -17,7 +17,7 @@ from src.search.answer import Proposal
 from src.search.points import Point, points
 from src.search.screen import PASSES
 from src.search.state import CONFIRMATION, ROWS, SINGLES, TOGETHER, Search
-from src.search.words import extent, not_confirmed, objective_title, ratio_words, sentence
+from src.search.words import extent, not_confirmed, objective_title, ratio_words, sentence, words_of_texts
 from src.store.database import Store, open_store
 from src.ui import charts, linked, roofline_view, search_chart
 from src.ui.bundle_form import draw_bundle
@@ -91,6 +91,8 @@ def draw_head(search: Search) -> bool:
             f"{extent(search)}"
         )
     )
+    if told := words_of_texts(asked):
+        st.caption(plain(told))
     going_on = draw_going_on(search)
     if search.problem and not going_on:
         st.error(plain(public(search.problem)), icon=":material/error:")
