@@ -7,6 +7,7 @@ from typing import Any, Dict
 
 import numpy as np
 
+from src.engines import options
 from src.engines.base import Engine
 
 HEAD = "head.npz"
@@ -18,14 +19,20 @@ class CTranslate2Engine(Engine):
         import ctranslate2
 
         self.runtime = ctranslate2
+        self.threads = options.threads(self.spec, threads)
+        usual = {"compute_type": COMPUTE[self.spec.precision]}
+        asked = {**usual, **{option.key: value for option, value in options.given(self.spec)}}
         self.encoder = ctranslate2.Encoder(
             artifact,
             device="cpu",
-            compute_type=COMPUTE[self.spec.precision],
-            intra_threads=threads,
+            intra_threads=self.threads,
             inter_threads=1,
+            **asked,
         )
-        self.threads = threads
+        if self.spec.options and self.encoder.compute_type != asked["compute_type"]:
+            raise RuntimeError(
+                "CTranslate2 takes %s for %s here" % (self.encoder.compute_type, asked["compute_type"])
+            )
         with np.load(os.path.join(artifact, HEAD)) as head:
             self.weight, self.bias = head["weight"].T.copy(), head["bias"]
 
@@ -46,6 +53,7 @@ class CTranslate2Engine(Engine):
             "compute_type": self.encoder.compute_type,
             "cpu_can": sorted(self.runtime.get_supported_compute_types("cpu")),
             "threads": self.threads,
+            **options.told(self.spec),
             "caller_waits": True,  # its pool computes, and whoever called sleeps meanwhile
             "head": "float32, %d × %d, NumPy, inside the timer" % self.weight.shape,
         }

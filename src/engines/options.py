@@ -142,10 +142,19 @@ OPENVINO = (
     ),
 )
 
+COMPUTE = "In which type it multiplies; what the CPU does not have fails instead of being emulated."
+# Types: opennmt.net/CTranslate2/quantization.html, 4.x.
+CTRANSLATE2 = (
+    THREADS,
+    Option("compute", "compute_type", {"bf16": "bfloat16", "int16": "int16"}, "fp32", COMPUTE, ("fp32",)),
+    Option("compute", "compute_type", {"bf16": "int8_bfloat16"}, "int8 with fp32", COMPUTE, ("int8",)),
+)
+
 # By what a row is implemented with: the same runtime with another's kernels has other options.
 OPTIONS: Dict[str, Tuple[Option, ...]] = {
     "src.engines.onnxruntime:OnnxRuntimeEngine": ONNX_RUNTIME,
     "src.engines.onnxruntime:PortableEngine": ONNX_RUNTIME,
+    "src.engines.ctranslate2:CTranslate2Engine": CTRANSLATE2,
     "src.engines.openvino:OpenVinoEngine": OPENVINO,
     "src.engines.openvino:OpenVinoDynamicEngine": OPENVINO,
 }

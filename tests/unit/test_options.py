@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import onnx
@@ -30,6 +31,12 @@ SHARED = (f"{FUSED}~spin=off~block=4", f"{FUSED}~spin-us=200")
 OTHER_FILE = f"{FUSED}~weights=u8~keep=head"
 OPENVINO = "openvino-fp32~threads=1~denormals=zero~pinning=on~snippets=off"
 PLAIN = "openvino-int8"
+CTRANSLATE2 = "ctranslate2-int8~threads=1"
+COMPUTES = (
+    "ctranslate2-int8~compute=bf16",
+    "ctranslate2-fp32~compute=bf16",
+    "ctranslate2-fp32~compute=int16",
+)
 BF16_REST = f"{PLAIN}~rest=bf16"
 ALL = [
     (spec, option, value)
@@ -170,9 +177,21 @@ def test_a_key_that_a_library_does_not_have_is_seen(tmp_path: Path):
 class TestForReal:
     @pytest.fixture(scope="class")
     def answer(self) -> Iterator[SentenceResult]:
-        yield from answered([FUSED, MANY, f"{FUSED}~gelu=fast", OTHER_FILE, OPENVINO, PLAIN, BF16_REST])
+        yield from answered(
+            [
+                FUSED,
+                MANY,
+                f"{FUSED}~gelu=fast",
+                OTHER_FILE,
+                OPENVINO,
+                PLAIN,
+                BF16_REST,
+                CTRANSLATE2,
+                *COMPUTES,
+            ]
+        )
 
-    @pytest.mark.parametrize("id", [MANY, f"{FUSED}~gelu=fast", OTHER_FILE, OPENVINO])
+    @pytest.mark.parametrize("id", [MANY, f"{FUSED}~gelu=fast", OTHER_FILE, OPENVINO, CTRANSLATE2])
     def test_it_answers_and_tells_what_it_was_asked(self, answer: SentenceResult, id: str):
         found = next(one for one in answer.engines if one.engine == id)
         assert found.label == "positive"
@@ -208,6 +227,26 @@ class TestForReal:
         else:
             (failure,) = [one for one in answer.failures if one.engine == BF16_REST]
             assert "OpenVINO ignores the option rest (INFERENCE_PRECISION_HINT) here" in failure.reason
+
+    @pytest.mark.parametrize("id", COMPUTES)
+    def test_a_type_is_computed_with_or_the_engine_fails(self, answer: SentenceResult, id: str):
+        found = next((one for one in answer.engines if one.engine == id), None)
+        ((_, asked),) = options.given(registry.get(id))
+        if found:
+            assert found.facts["compute_type"] == asked
+            assert found.label == "positive"
+        else:
+            (failure,) = [one for one in answer.failures if one.engine == id]
+            assert f"Requested {asked} compute type" in failure.reason
+
+    def test_a_type_that_is_not_taken_is_a_failure(self, monkeypatch: pytest.MonkeyPatch):
+        def other(*arguments: object, **asked: object) -> SimpleNamespace:
+            return SimpleNamespace(compute_type="int8_float32")
+
+        monkeypatch.setattr("ctranslate2.Encoder", other)
+        spec = registry.get("ctranslate2-fp32~compute=int16")
+        with pytest.raises(RuntimeError, match="takes int8_float32 for int16 here"):
+            registry.engine_class(spec)(spec).load("", 1)
 
     def test_options_of_threads_that_share_work_are_given_to_two_and_refused_by_one(self):
         ids = np.array([[101, 2023, 2003, 2307, 102]], dtype=np.int64)
