@@ -58,15 +58,16 @@ def draw_form(opened: bool) -> None:
 
 
 def ask_lengths() -> tuple[UploadedFile | None, tuple[int, ...]]:
-    """Ask what is to be fast: somebody's own texts, or lengths."""
+    """Ask what is to be fast: lengths, or somebody's own texts."""
+    above = st.container()
     upload = st.file_uploader(
-        "Your own texts (without them: the lengths below)",
+        "Or your own texts",
         ["txt", "tsv"],
         key="f_texts",
         help=f"UTF-8, a text a line. {own_texts.GROUPS} lengths stand for them, and the search is for the "
         "mean latency of a text. The file is not kept.",
     )
-    lengths = st.pills(
+    lengths = above.pills(
         "Tokens",
         LENGTHS,
         selection_mode="multi",
