@@ -43,6 +43,9 @@ class Prior:
     freedom: float
 
 
+NOTHING_KNOWN = Prior(0.0, 0.0)
+
+
 def spread(blocks: Sequence[Sequence[float]]) -> Spread | None:
     """Return how far blocks of positive figures are apart; None for fewer than two with enough rounds."""
     enough = [np.log(block).tolist() for block in blocks if len(block) >= FEWEST_ROUNDS]
@@ -68,7 +71,7 @@ def prior(spreads: Iterable[Spread], most_freedom: float) -> Prior:
 
     known = [one for one in spreads if one.variance > 0]
     if len(known) < 3:
-        return Prior(0.0, 0.0)
+        return NOTHING_KNOWN
     halves = np.array([one.freedom / 2 for one in known])
     logs = np.log([one.variance for one in known]) - psi(halves) + np.log(halves)
     centre = float(logs.mean())

@@ -97,10 +97,10 @@ def shared_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if "PYTEST_XDIST_WORKER" in os.environ:  # processes beside each other: each has a host's lock of its own
         lock.PATH = home / "host.lock"
         os.environ["AWIY_LOCK"] = str(lock.PATH)
-    if "AWIY_TESTS_SHARE" in os.environ:  # and a share of its CPUs
-        cpus, number = sorted(os.sched_getaffinity(0)), os.environ["PYTEST_XDIST_WORKER"].removeprefix("gw")
-        shares = min(len(cpus), int(os.environ["PYTEST_XDIST_WORKER_COUNT"]))
-        os.sched_setaffinity(0, cpus[int(number) % shares :: shares])
+        if "AWIY_TESTS_SHARE" in os.environ:  # and a share of its CPUs
+            cpus, number = sorted(os.sched_getaffinity(0)), os.environ["PYTEST_XDIST_WORKER"][2:]
+            shares = min(len(cpus), int(os.environ["PYTEST_XDIST_WORKER_COUNT"]))
+            os.sched_setaffinity(0, cpus[int(number) % shares :: shares])
     os.environ.pop("AWIY_MODEL", None)
     os.environ.pop("AWIY_EXTRA_ENGINES", None)
     # Most tests need some engines, not all: those of all ask for them.

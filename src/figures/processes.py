@@ -35,19 +35,20 @@ def by_block(figures: ByRound, starts: list[int]) -> list[list[float]]:
 
 @dataclass(frozen=True)
 class Kind:
-    """Figures of one kind, as ratios to the baseline: how far apart each cell's blocks are, and what all of
-    those tell of one.
+    """Figures of one kind, as ratios to the baseline: how far apart each cell's blocks are, and by sequence
+    length what all of those tell of one: processes are further apart where a call is short.
     """
 
     spreads: dict[Cell, Spread]
-    prior: Prior
+    priors: dict[int, Prior]
 
     def half_width(self, cell: Cell, confidence: float = 0.95) -> float:
         """Return half the interval of a cell's figure by its processes, in logarithms; 0 where it had one,
         and infinite where it had several of which nothing is known.
         """
         spread = self.spreads.get(cell)
-        return blocks.half_width(spread, self.prior, confidence) if spread else 0.0
+        prior = self.priors.get(cell.case.sequence_length, blocks.NOTHING_KNOWN)
+        return blocks.half_width(spread, prior, confidence) if spread else 0.0
 
     def interval(self, cell: Cell, figure: float, interval: Interval | None) -> Interval | None:
         """Return the interval of a cell's figure, as wide as its processes are apart; None where that is not
@@ -55,6 +56,13 @@ class Kind:
         """
         half = self.half_width(cell)
         return blocks.widened(figure, interval, half) if interval and math.isfinite(half) else None
+
+
+def prior_at(length: int, known: dict[Cell, Spread]) -> Prior:
+    """Return what the cells of a sequence length tell of each other; an engine's cells are of one process."""
+    here = {cell: spread for cell, spread in known.items() if cell.case.sequence_length == length}
+    engines = {cell.engine: spread.freedom for cell, spread in here.items()}
+    return blocks.prior(here.values(), sum(engines.values()))
 
 
 class Processes:
@@ -76,8 +84,8 @@ class Processes:
             if len(parts) > 1:
                 spreads[cell] = blocks.spread(parts) or blocks.NOT_KNOWN
         known = {cell: spread for cell, spread in spreads.items() if spread != blocks.NOT_KNOWN}
-        engines = {cell.engine: spread.freedom for cell, spread in known.items()}
-        return Kind(spreads, blocks.prior(known.values(), sum(engines.values())))
+        lengths = {cell.case.sequence_length for cell in known}
+        return Kind(spreads, {length: prior_at(length, known) for length in lengths})
 
     def round_ratios(self, cell: Cell) -> ByRound:
         """Return a cell's figure ÷ the baseline's in the same round; none for the baseline itself."""
