@@ -180,8 +180,8 @@ def say_bisection(asked: Asked, versions: Sequence[str]) -> None:
     repeats_s = CONFIRMATIONS * asked.plan(versions[:2]).budget_s
     most_s = MAKING_S * missing + each_s * (most - 1) + repeats_s
     say(
-        f"{len(versions)} releases: at most {most} are measured for one step, of which {missing} are to be "
-        f"installed; that takes at most {duration(most_s)}, its repeats in fresh processes included. Steps "
+        f"{len(versions)} releases: at most {most} are measured for one step, of which at most {missing} are to "
+        f"be installed; that takes at most {duration(most_s)}, its repeats in fresh processes included. Steps "
         "that cancel between the ends cannot be seen so."
     )
 
@@ -206,7 +206,7 @@ def run_bisect(arguments: argparse.Namespace) -> int:
     except Interrupted as end:
         say(str(end))
         return INTERRUPTED
-    print_found(replace(found, steps=tuple(confirmed)), len(versions))
+    print_found(replace(found, steps=tuple(steps(confirmed))), len(versions))
     say_spent(begun_s)
     return 0
 

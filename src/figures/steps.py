@@ -13,7 +13,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
+from src import blocks
 from src.bench.plan import Case
+from src.blocks import Prior, Spread
 from src.figures.run import Interval
 from src.figures.timeline import Line, Point, Timeline
 from src.stats import LEAST_NOISE_FLOOR, Ratio, median, median_interval, paired_ratio, verdict
@@ -34,8 +36,8 @@ class Repeat:
 @dataclass(frozen=True)
 class Step:
     """A change from one release to the next of those measured: latency after ÷ before as seen first, and the
-    noise floor there. `repeats` are what fresh processes said, once there are some. `answers_changed` is None
-    where that was not compared.
+    noise floor there. `repeats` are what fresh processes said, once there are some, and `prior` what those of
+    all steps tell of how far processes are apart. `answers_changed` is None where that was not compared.
     """
 
     row: str
@@ -47,6 +49,7 @@ class Step:
     floor: float
     answers_changed: bool | None = None
     repeats: tuple[Repeat, ...] = ()
+    prior: Prior = blocks.NOTHING_KNOWN
 
     @property
     def told(self) -> bool:
@@ -85,8 +88,17 @@ class Step:
         return self.pooled.ratio
 
     @property
+    def spread(self) -> Spread | None:
+        """Return how far the repeats, each of other processes, are apart; None before there are two."""
+        return blocks.spread([repeat.rounds for repeat in self.repeats])
+
+    @property
     def ci95(self) -> Interval | None:
-        return self.pooled.ci95
+        """Return the interval to tell: that of `pooled`, at least as wide as the processes are apart."""
+        pooled, spread = self.pooled, self.spread
+        if not spread or not pooled.ci95:
+            return pooled.ci95
+        return blocks.widened(pooled.ratio, pooled.ci95, blocks.half_width(spread, self.prior))
 
 
 def between(before: Point, after: Point) -> Ratio | None:
@@ -164,8 +176,17 @@ def candidates(timeline: Timeline) -> list[Step]:
 
 
 def steps(found: Iterable[Step]) -> list[Step]:
-    """Return of candidates, repeated or not, those that are told."""
-    return [step for step in found if step.told]
+    """Return of candidates, repeated or not, those that are told, with what all of their length tell."""
+    seen = list(found)
+    priors = {length: prior_at(length, seen) for length in {step.case.sequence_length for step in seen}}
+    return [replace(step, prior=priors[step.case.sequence_length]) for step in seen if step.told]
+
+
+def prior_at(length: int, found: Iterable[Step]) -> Prior:
+    """Return what the repeats of steps at a sequence length tell of how far processes are apart there."""
+    spreads = [step.spread for step in found if step.case.sequence_length == length]
+    known = [spread for spread in spreads if spread]
+    return blocks.prior(known, sum(spread.freedom for spread in known))
 
 
 def changed_answers(line: Line) -> list[tuple[str, str]]:

@@ -31,7 +31,7 @@ def hunt(runtime: FakeRuntime, versions: list[str]) -> list[Step]:
     for pair, together in pairs_of(seen).items():
         repeats = [runtime.measure(pair) for _ in range(CONFIRMATIONS)]
         told += [repeated(step, repeats) for step in together]
-    return [step for step in told if step.confirmed]
+    return [step for step in steps(told) if step.confirmed]
 
 
 def planted(seed: int) -> dict[str, float]:
@@ -55,6 +55,22 @@ def test_all_planted_steps_are_found_at_the_right_release_in_19_of_20_races():
         invented += not set(told) <= set(truth)
     assert found >= RACES - 1
     assert invented <= 1
+
+
+def test_the_interval_that_is_told_holds_what_was_planted():
+    """Drawn out to the three repeats only, it would be 92 % in sixty races: their processes are few."""
+    holds = []
+    for seed in range(RACES):
+        truth = planted(seed)
+        told = [step for step in race(seed, truth) if step.after in truth and step.ci95]
+        holds += [step.ci95[0] <= truth[step.after] <= step.ci95[1] for step in told if step.ci95]
+    assert len(holds) > RACES
+    assert np.mean(holds) >= 0.95
+
+
+def test_a_step_that_was_not_repeated_has_the_interval_of_its_rounds():
+    (step,) = candidates(FakeRuntime(factors({"1.12.0": 2.0}, VERSIONS), 1).measure(VERSIONS))
+    assert step.ci95 == step.seen.ci95
 
 
 def test_none_is_invented_in_19_of_20_races_without_one():
