@@ -180,8 +180,8 @@ def say_bisection(asked: Asked, versions: Sequence[str]) -> None:
     repeats_s = CONFIRMATIONS * asked.plan(versions[:2]).budget_s
     most_s = MAKING_S * missing + each_s * (most - 1) + repeats_s
     say(
-        f"{len(versions)} releases: at most {most} are measured for one step, of which at most {missing} are to "
-        f"be installed; that takes at most {duration(most_s)}, its repeats in fresh processes included. Steps "
+        f"{len(versions)} releases: at most {most} are measured for one step, of which at most {missing} "
+        f"are to be installed; that takes at most {duration(most_s)}, its repeats in fresh processes included. Steps "
         "that cancel between the ends cannot be seen so."
     )
 
