@@ -181,8 +181,8 @@ def say_bisection(asked: Asked, versions: Sequence[str]) -> None:
     most_s = MAKING_S * missing + each_s * (most - 1) + repeats_s
     say(
         f"{len(versions)} releases: at most {most} are measured for one step, of which at most {missing} "
-        f"are to be installed; that takes at most {duration(most_s)}, its repeats in fresh processes included. Steps "
-        "that cancel between the ends cannot be seen so."
+        f"are to be installed; that takes at most {duration(most_s)}, its repeats in fresh processes "
+        "included. Steps that cancel between the ends cannot be seen so."
     )
 
 
