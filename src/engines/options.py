@@ -51,17 +51,21 @@ THREADS = Option(
 )
 
 
+FileMaker = Tuple[Tuple[str, ...], str]  # rows, and the recipe that makes their file with choices
+FUSED: FileMaker = (("onnxruntime-int8-fused",), "src.model.onnx_variant_files:int8_fused")
+NNCF: FileMaker = (("openvino-int8", "openvino-int8-dynamic"), "src.model.openvino_variant_files:int8")
+
+
 def zero_denormals(key: str, value: Any) -> Option:
     """Return the option to take numbers next to zero for zero, by a runtime's own name of it."""
     about = "Whether numbers next to zero are taken for zero, which some CPUs compute faster."
     return Option("denormals", key, {"zero": value}, "kept", about)
 
 
-def of_the_file(name: str, values: Tuple[str, ...], usual: str, about: str) -> Option:
-    """Return an option of the quantiser that makes the fused INT8 file."""
-    same = {value: value for value in values}
-    recipe = "src.model.onnx_variant_files:int8_fused"
-    return Option(name, "", same, usual, about, rows=("onnxruntime-int8-fused",), recipe=recipe)
+def of_the_file(name: str, values: Tuple[str, ...], usual: str, about: str, maker: FileMaker) -> Option:
+    """Return an option of the quantiser that makes the file of some rows."""
+    rows, recipe = maker
+    return Option(name, "", {value: value for value in values}, usual, about, rows=rows, recipe=recipe)
 
 
 # Kernels and session keys: onnxruntime_session_options_config_keys.h of ONNX Runtime 1.32.
@@ -99,18 +103,20 @@ ONNX_RUNTIME = (
         "exact",
         "An approximation of the activation: answers change a little, so accuracy has to be shown anew.",
     ),
-    of_the_file("weights", ("u8",), "s8", "The type of the weights: kernels differ from CPU to CPU."),
+    of_the_file("weights", ("u8",), "s8", "The type of the weights: kernels differ from CPU to CPU.", FUSED),
     of_the_file(
         "range",
         ("full",),
         "safe",
         "Where products could saturate, weights have 7 bits; with all 8 accuracy has to be shown anew.",
+        FUSED,
     ),
     of_the_file(
         "keep",
         ("head", "ends", "attention"),
         "nothing",
         "What stays in FP32: the head behind the layers, the embeddings as well, or each layer's attention.",
+        FUSED,
     ),
 )
 
@@ -139,6 +145,20 @@ OPENVINO = (
         {"all": "IGNORE_CALLBACK", "off": "DISABLE"},
         "by its own rules",
         "Whether attention is compiled into kernels of its own.",
+    ),
+    of_the_file(
+        "activations",
+        ("symmetric",),
+        "asymmetric",
+        "Whether their range lies around zero: less arithmetic, and half of it wasted where none is below.",
+        NNCF,
+    ),
+    of_the_file(
+        "smooth",
+        ("off",),
+        "on",
+        "Whether outliers of activations are moved into the weights before; accuracy has to be shown anew.",
+        NNCF,
     ),
 )
 

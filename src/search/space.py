@@ -123,6 +123,14 @@ def together(spec: EngineSpec, helpful: Sequence[tuple[str, str]], threads: int)
     return found
 
 
+def in_turn(singles: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return the configurations with one change of all rows in the order in which time is spent on them:
+    options first, as there may be dozens of releases.
+    """
+    every = [id for ids in singles.values() for id in ids]
+    return sorted(every, key=lambda id: releases.SEPARATOR in id)
+
+
 def one_change(rows: Sequence[str], threads: int, others: Sequence[str]) -> dict[str, list[str]]:
     """Return by row the configurations that differ from it in one option, or are of one of the `others`, the
     releases to try.

@@ -32,6 +32,7 @@ OTHER_FILE = f"{FUSED}~weights=u8~keep=head"
 OPENVINO = "openvino-fp32~threads=1~denormals=zero~pinning=on~snippets=off"
 PLAIN = "openvino-int8"
 CTRANSLATE2 = "ctranslate2-int8~threads=1"
+VARIANTS = ("openvino-int8~activations=symmetric", "openvino-int8~smooth=off")
 COMPUTES = (
     "ctranslate2-int8~compute=bf16",
     "ctranslate2-fp32~compute=bf16",
@@ -188,10 +189,11 @@ class TestForReal:
                 BF16_REST,
                 CTRANSLATE2,
                 *COMPUTES,
+                *VARIANTS,
             ]
         )
 
-    @pytest.mark.parametrize("id", [MANY, f"{FUSED}~gelu=fast", OTHER_FILE, OPENVINO, CTRANSLATE2])
+    @pytest.mark.parametrize("id", [MANY, f"{FUSED}~gelu=fast", OTHER_FILE, OPENVINO, CTRANSLATE2, *VARIANTS])
     def test_it_answers_and_tells_what_it_was_asked(self, answer: SentenceResult, id: str):
         found = next(one for one in answer.engines if one.engine == id)
         assert found.label == "positive"
@@ -214,6 +216,15 @@ class TestForReal:
         assert usual["initialisers"]["INT8"] > 20
         assert "INT8" not in other["initialisers"]
         assert other["initialisers"]["UINT8"] > 20
+
+    def test_what_nncf_is_told_makes_another_file_that_answers_nearly_the_same(self, answer: SentenceResult):
+        usual, symmetric, rough = (
+            next(one for one in answer.engines if one.engine == id) for id in (PLAIN, *VARIANTS)
+        )
+        assert [one.facts["built"]["facts"].get("smoothed") for one in (symmetric, rough)] == [True, False]
+        for other in (symmetric, rough):
+            assert other.logits != usual.logits
+            assert other.logits == pytest.approx(usual.logits, abs=0.5)
 
     def test_bf16_is_taken_or_the_engine_fails(self, answer: SentenceResult):
         """Taken by a CPU that has it, and by kernels that make do with AVX-512."""

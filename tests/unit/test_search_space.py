@@ -116,6 +116,12 @@ def test_a_release_that_cannot_be_searched_says_what_to_do(
         space.releases_named((name,))
 
 
+def test_options_come_before_releases_of_which_there_may_be_dozens():
+    singles = space.one_change([ROW, "openvino-int8"], 2, ["onnxruntime@1.24.4", "openvino@2025.1.0"])
+    assert [id for id in space.in_turn(singles) if "@" in id] == space.in_turn(singles)[-2:]
+    assert set(space.in_turn(singles)) == {id for ids in singles.values() for id in ids}
+
+
 def test_changes_that_helped_are_combined_with_the_release_that_helped_most():
     ratios = {f"{ROW}@1.24.4": 0.8, f"{ROW}@1.22.1": 0.9, f"{ROW}~gelu=fast": 0.95, f"{ROW}~block=4": 1.1}
     assert space.changes_together(ROW, ratios, 2) == [f"{ROW}@1.24.4~gelu=fast"]
