@@ -74,7 +74,7 @@ class Conductor:
         self.race_rows(self.search.passing([spec.id for spec in rows]))
         near = self.near()
         singles = space.one_change(near, asked.threads, asked.releases)
-        self.race_more(SINGLES, near, space.in_turn(singles))
+        self.race_more(SINGLES, near, [id for ids in singles.values() for id in ids])
         combined = self.combine(singles)
         self.race_more(TOGETHER, heats.survivors(self.store, self.search, SINGLES), combined)
         proposals = self.confirm()

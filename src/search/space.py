@@ -1,7 +1,7 @@
 """What is searched: rows, their options and releases one at a time, and combinations of those that helped."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import combinations, product
+from itertools import combinations, product, zip_longest
 
 from src import environments, libraries, releases
 from src.engines import options, registry, released
@@ -123,20 +123,15 @@ def together(spec: EngineSpec, helpful: Sequence[tuple[str, str]], threads: int)
     return found
 
 
-def in_turn(singles: Mapping[str, Sequence[str]]) -> list[str]:
-    """Return the configurations with one change of all rows in the order in which time is spent on them:
-    options first, as there may be dozens of releases.
-    """
-    every = [id for ids in singles.values() for id in ids]
-    return sorted(every, key=lambda id: releases.SEPARATOR in id)
-
-
 def one_change(rows: Sequence[str], threads: int, others: Sequence[str]) -> dict[str, list[str]]:
     """Return by row the configurations that differ from it in one option, or are of one of the `others`, the
-    releases to try.
+    releases to try: of both in turn, as neither may use up the time of the other.
     """
     specs = {row: registry.get(row) for row in rows}
-    return {row: [*singles(spec, threads), *of_releases(spec, others)] for row, spec in specs.items()}
+    pairs = {
+        row: zip_longest(of_releases(spec, others), singles(spec, threads)) for row, spec in specs.items()
+    }
+    return {row: [id for pair in both for id in pair if id] for row, both in pairs.items()}
 
 
 def changes_together(row: str, ratios: Mapping[str, float], threads: int) -> list[str]:
