@@ -130,12 +130,22 @@ def adapter() -> TypeAdapter[Plan]:
 def from_json(fields: Facts) -> Plan:
     """Return the plan that `dataclasses.asdict` made an object of, also after a way through JSON.
 
-    Raises BadPlan for what has other names or types; whether it can be carried out is for `accept` to say.
+    Raises BadPlan for what has other names or types, or shares of other lengths; whether it can be carried
+    out is for `accept` to say.
     """
     try:
-        return adapter().validate_json(json.dumps(fields), strict=True)
+        plan = adapter().validate_json(json.dumps(fields), strict=True)
     except (ValidationError, TypeError, ValueError) as error:
         raise BadPlan(f"This is no plan ({str(error).splitlines()[-1].strip()}).") from error
+    check_shares(plan)
+    return plan
+
+
+def check_shares(plan: Plan) -> None:
+    """Raise BadPlan unless a plan has no shares, or one for each of its lengths."""
+    count = len(plan.shares)
+    if count and (count != len(plan.sequence_lengths) or not all(0 < share <= 1 for share in plan.shares)):
+        raise BadPlan(f"Shares of {plan.shares} were asked for. Give one above 0 for each sequence length.")
 
 
 @dataclass(frozen=True)
@@ -231,8 +241,7 @@ def accept(plan: Plan) -> tuple[Plan, list[tuple[str, str]]]:
     if not (0 <= plan.pace_s <= 60 and 0 <= plan.demo_pace_s <= 60):
         pause_s = max(plan.pace_s, plan.demo_pace_s, key=abs)
         raise BadPlan(f"A pause of {pause_s:g} s before each call was asked for. Give 0 to 60 s.")
-    if plan.shares and (len(plan.shares) != len(plan.sequence_lengths) or min(plan.shares) <= 0):
-        raise BadPlan(f"Shares of {plan.shares} were asked for. Give one above 0 for each sequence length.")
+    check_shares(plan)
     if plan.racing and len(plan.batch_sizes) * len(plan.threads) * len(plan.scopes) * plan.blocks != 1:
         raise BadPlan("A race is of one batch size, thread count, scope and block. Ask for one of each.")
     fastest = plan.pace_s * plan.samples * len(plan.cases) * (len(plan.engines) + 1)

@@ -41,7 +41,7 @@ def parse(data: bytes, name: str) -> list[str]:
     if len(data) > MOST_MB * 1_000_000:
         raise BadSearch(f"{name} has more than {MOST_MB} MB. Give a sample of your texts.")
     try:
-        lines = data.decode("utf-8-sig").splitlines()
+        lines = data.decode("utf-8-sig").split("\n")
     except UnicodeDecodeError as error:
         raise BadSearch(f"{name} is not UTF-8 ({error.reason}). {ADVICE}") from error
     if name.endswith(".tsv"):

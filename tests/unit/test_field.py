@@ -1,6 +1,6 @@
 """A race conducted: who is dropped when, and how its record tells it. A fake session moves the clock."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 
@@ -171,3 +171,5 @@ def test_shares_are_one_for_each_length(shares: tuple[float, ...], two_cpus: Non
     assert plan.accept(asked)[0].shares == (0.5, 0.5)
     with pytest.raises(BadPlan, match="one above 0 for each sequence length"):
         plan.accept(replace(asked, shares=shares))
+    with pytest.raises(BadPlan, match="one above 0 for each sequence length"):
+        plan.from_json(asdict(replace(asked, shares=shares)))

@@ -160,6 +160,8 @@ REFUSED = {
     "a kind that is not": (asked('"generation": 0', '"generation": 9'), "of a kind that there is not"),
     "no time": (asked('"begun_at": "2', '"begun_at": "x2'), "is no time"),
     "a length that cannot be": (asked('"lengths": [\n    16', '"lengths": [\n    99999'), "99999"),
+    "shares of other lengths": (asked('"shares": []', '"shares": [0.5, 0.5]'), "one above 0 for each"),
+    "a share of nothing": (asked('"shares": []', '"shares": [0.0]'), "one above 0 for each"),
     "no threads": (asked('"threads": 2', '"threads": 0'), "it has 0 threads"),
     "a long text": (asked('"reason": ""', '"reason": "' + "x" * 6000 + '"'), "far too long"),
     "another field": (asked('"field": [', '"field": ["null", '), "is another one"),
