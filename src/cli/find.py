@@ -227,14 +227,12 @@ def print_proposal(proposal: Proposal) -> None:
     """Print the answer for one objective: medians, and ratios to the first with 95 % intervals."""
     where = objective_title(proposal.lengths)
     right = ("ms", "÷ first")
-    table = terminal.table(
-        f"[bold]{where}[/]", "Configuration", *right, "", right=right, whole="Configuration"
-    )
+    table = terminal.table(f"[bold]{where}[/]", "Configuration", *right, right=right, whole="Configuration")
     for one in proposal.finalists:
         told = "[green]tie[/]" if one.tied else "[dim]slower[/]"
         # In two lines, so that in 80 columns the longest names leave room for it.
         ratio = ratio_words(proposal, one).replace(" (", "\n(")
-        table.add_row(escape(one.name), significant(one.figure), ratio, told)
+        table.add_row(escape(one.name), f"{significant(one.figure)}\n{told}", ratio)
     out.print(table)
     out.print(f"{where}: {sentence(proposal)}", highlight=False, markup=False)
 

@@ -63,7 +63,7 @@ def test_a_search_is_told_with_what_was_left_out_and_what_is_proposed(printed: C
 def test_no_number_is_folded_in_eighty_columns(monkeypatch: pytest.MonkeyPatch, search: Search):
     console = Console(width=80, record=True, force_terminal=False, emoji=False)
     monkeypatch.setattr(find, "out", console)
-    longest = replace(TIED, name="onnxruntime-int8-fused~spin-us=1000~block=8")
+    longest = replace(TIED, name="2021-onnxruntime-int8~denormals=zero~gelu=fast")
     find.show(argparse.Namespace(json=False), search, [proposal(FIRST, longest, simplest=OPTION)])
     text = console.export_text()
     assert longest.name in text
