@@ -124,9 +124,8 @@ def seconds(text: str) -> float:
 def read(arguments: argparse.Namespace) -> Asked:
     """Return what the command line asks for. Raises BadSearch, BadPlan, UnknownEngine, ModelError."""
     model = source.parse(arguments.model)
-    lengths = tuple(dict.fromkeys(numbers(arguments.seq_len) or LENGTHS))
     asked = Asked(
-        lengths=lengths,
+        lengths=tuple(dict.fromkeys(numbers(arguments.seq_len) or LENGTHS)),
         budget_s=seconds(arguments.budget or BUDGET),
         threads=arguments.threads or machine.default_threads(),
         scope=arguments.scope,

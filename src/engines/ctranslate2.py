@@ -20,8 +20,8 @@ class CTranslate2Engine(Engine):
 
         self.runtime = ctranslate2
         self.threads = options.threads(self.spec, threads)
-        usual = {"compute_type": COMPUTE[self.spec.precision]}
-        asked = {**usual, **{option.key: value for option, value in options.given(self.spec)}}
+        asked = {"compute_type": COMPUTE[self.spec.precision]}
+        asked.update({option.key: value for option, value in options.given(self.spec)})
         self.encoder = ctranslate2.Encoder(
             artifact,
             device="cpu",

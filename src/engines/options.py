@@ -53,7 +53,7 @@ THREADS = Option(
 
 FileMaker = Tuple[Tuple[str, ...], str]  # rows, and the recipe that makes their file with choices
 FUSED: FileMaker = (("onnxruntime-int8-fused",), "src.model.onnx_variant_files:int8_fused")
-NNCF: FileMaker = (("openvino-int8", "openvino-int8-dynamic"), "src.model.openvino_variant_files:int8")
+NNCF: FileMaker = (("openvino-int8", "openvino-int8-dynamic"), "src.model.openvino_files:int8")
 
 
 def zero_denormals(key: str, value: Any) -> Option:

@@ -3,12 +3,16 @@
 import argparse
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 
+from src import environments
 from src.bench.race import Finalist
 from src.cli import find
+from src.cli.main import parser
+from src.releases import Release
 from src.search.answer import Proposal
 from src.search.asked import Asked, BadSearch
 from src.search.screen import INACCURATE, PASSES, Screened
@@ -133,3 +137,22 @@ def test_a_race_is_shown_while_it_runs(monkeypatch: pytest.MonkeyPatch):
     text = console.export_text()
     assert "Round 6: 3 of 3 in the race" in text, "they were until its end"
     assert "×5.00" in text
+
+
+def test_texts_and_releases_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    path = tmp_path / "reviews.txt"
+    path.write_text("I liked this film.\n" * 4, encoding="utf-8")
+    monkeypatch.setattr(environments, "usable_releases", lambda: [Release("onnxruntime", "1.24.4")])
+    asked = find.read(parser().parse_args(["find", "--texts", str(path)]))
+    assert (asked.lengths, asked.shares, asked.texts) == ((8,), (1.0,), "reviews.txt")
+    assert asked.releases == ("onnxruntime@1.24.4",)
+    asked = find.read(parser().parse_args(["find", "--releases", "none"]))
+    assert (asked.lengths, asked.shares, asked.releases) == (find.LENGTHS, (), ())
+    with pytest.raises(BadSearch, match="Give one of them"):
+        find.read(parser().parse_args(["find", "--texts", str(path), "--seq-len", "16"]))
+
+
+def test_what_the_lengths_stand_for_is_told(printed: Console, search: Search):
+    texts = replace(search.asked, lengths=(8, 30), shares=(0.75, 0.25), texts="reviews.txt")
+    find.show(argparse.Namespace(json=False), replace(search, asked=texts), [])
+    assert "shares of reviews.txt: 8 tokens for 75%, 30 tokens for 25%" in printed.export_text()
