@@ -14,7 +14,7 @@ from src.workers import ramp
 LOAD_S = 1.2  # an engine's process: start, load, first answers
 WARM_UP_CALLS = 3 * BENCHMARK.warm_up_window
 BETWEEN_SLICES_S = 0.012  # probes, evidence, the store; seen here
-LEAD_IN_S, LONGEST_LEAD_IN = 0.04, 16  # before the timed calls of a slice: seconds, but at most so many calls
+LEAD_IN_S, LONGEST_LEAD_IN = 0.12, 16  # before the timed calls of a slice: seconds, but at most so many calls
 REPEATED = 1.15  # slices that were disturbed and are repeated
 # Where nothing like it was measured yet: milliseconds of a call, by tokens and texts, of a slow engine.
 CALL_MS, TOKEN_MS = 2.0, 0.12

@@ -53,6 +53,8 @@ class Settings:
                 "tolerance": ramp.TOLERANCE,
                 "visits": ramp.VISITS,
                 "visit_s": self.visit_s,
+                "with_tail": f"twice the ramp, {ramp.LEAST_WITH_TAIL} to {ramp.MOST_WITH_TAIL} calls",
+                "with_tail_s": ramp.WITH_TAIL_S,
                 "cap_calls": ramp.CAP_CALLS,
                 "cap_s": ramp.CAP_S,
             },

@@ -22,6 +22,9 @@ SLOW_VISIT_S, FEWEST_OF_SLOW = 1.0, 3  # a visit of slow calls has fewer than th
 # No lead-in is longer: so many calls, or so many seconds where those are more calls; and never more than…
 CAP_CALLS, CAP_S, LONGEST_LEAD_IN_S = 100, 0.25, 1.0
 LEAST_LEAD_IN = 2  # calls
+# Three visits do not see what a ramp has left below TOLERANCE, and slices show it. So a lead-in is twice the
+# ramp, of so many calls at least and at most; for that reason alone it takes no longer than so many seconds.
+LEAST_WITH_TAIL, MOST_WITH_TAIL, WITH_TAIL_S = 8, 16, 0.15
 
 
 @dataclass(frozen=True)
@@ -87,11 +90,12 @@ def parts(length: int) -> list[int]:
 
 
 def lead_in(ramp: Ramp) -> int:
-    """Return how many untimed calls a slice begins with. Where no plateau was seen these may be too few: the
-    slices themselves will show it.
+    """Return how many untimed calls a slice begins with: the ramp, and its tail. Where no plateau was seen
+    these may be too few: the slices themselves will show it.
     """
-    most = longest_lead_in(ramp.plateau_ns / 1e9)
-    return min(max(ramp.calls, LEAST_LEAD_IN), most)
+    call_s = max(1e-7, ramp.plateau_ns / 1e9)
+    with_tail = min(max(2 * ramp.calls, LEAST_WITH_TAIL), MOST_WITH_TAIL, math.floor(WITH_TAIL_S / call_s))
+    return min(max(ramp.calls, with_tail, LEAST_LEAD_IN), longest_lead_in(call_s))
 
 
 def longer(calls: int, timed: int, call_s: float) -> int:
