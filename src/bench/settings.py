@@ -78,7 +78,8 @@ class SentenceSettings:
     """Seconds and calls of one sentence: as few as six rounds allow, as somebody waits for them.
 
     An engine that has not met a length is warmed up until two windows of `warm_up_window` calls agree, for at
-    most `warm_up_cap_s`, and its ramp is measured in one visit of `visit_s`. Each of `rounds` visits begins
+    most `warm_up_cap_s`, and its ramp is measured in one visit of `visit_s`, of `shortest_visit` calls at
+    least: calls of 9 ms would hardly show a plateau in that time. Each of `rounds` visits begins
     with an untimed lead-in. As one visit tells a ramp roughly, that is no shorter than `least_lead_in` calls,
     if they take no longer than `least_lead_in_s`; nor longer than `longest_lead_in_s`. Then each scope has as
     many timed calls as take `slice_s`, but `fewest_calls` at least (`fewest_slow_calls` of calls that take
@@ -92,9 +93,10 @@ class SentenceSettings:
     warm_up_window: int = 3
     warm_up_cap_s: float = 0.5
     visit_s: float = 0.12
+    shortest_visit: int = 20
     least_lead_in: int = 16
     least_lead_in_s: float = 0.06
-    longest_lead_in_s: float = 0.1
+    longest_lead_in_s: float = 0.16
     slice_s: float = 0.006
     fewest_calls: int = 3
     fewest_slow_calls: int = 2
@@ -102,6 +104,10 @@ class SentenceSettings:
     slow_call_s: float = 0.004
     unsteady: float = 0.03
     still_falling: float = 0.005
+
+    def visit_calls(self, call_s: float) -> int:
+        """Return how many calls the visit has that measures a ramp, of calls that take so many seconds."""
+        return ramp.visit_calls(call_s, self.visit_s, self.shortest_visit)
 
     def lead_in(self, known: Ramp) -> int:
         """Return how many untimed calls a visit begins with, of an engine with this ramp."""

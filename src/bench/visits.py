@@ -81,7 +81,7 @@ class Visits:
             call_s = self.first_call_ms[id] / 1000
             count = 0
             # The first answer may have taken long: then the visit is made again with as many calls as fit.
-            while count < (wanted := ramp.visit_calls(call_s, self.settings.visit_s)) // 2:
+            while count < (wanted := self.settings.visit_calls(call_s)) // 2:
                 count = wanted
                 if not (visit := self.visit(id, count, [])):
                     break

@@ -15,7 +15,7 @@ from src.workers.ramp import Ramp
 from src.workers.verbs import Visited, WarmedUp
 
 TOKENS = 16
-CALL_NS = {"quick": 200_000, "slow": 5_000_000, "very-slow": 300_000_000}
+CALL_NS = {"quick": 200_000, "slow": 5_000_000, "slower": 9_000_000, "very-slow": 300_000_000}
 
 
 @dataclass
@@ -143,7 +143,16 @@ def test_a_long_ramp_has_a_long_lead_in():
     conducted = conduct("quick", quick={"ramp_calls": 60})
     assert conducted.visits.lead_ins["quick"] >= 60
     assert conducted.visits.reached("quick")
-    assert not conduct("slow", slow={"ramp_calls": 20}).visits.reached("slow"), "0.12 s show no plateau of it"
+    assert not conduct("slow", slow={"ramp_calls": 20}).visits.reached("slow"), (
+        "20 calls show no plateau of it"
+    )
+
+
+def test_a_slow_engine_has_calls_enough_to_show_its_plateau():
+    """As CTranslate2 FP32 with its calls of 9 ms: fourteen of them, 0.12 s, are hardly a ramp."""
+    conducted = conduct("slower", slower={"ramp_calls": 8})
+    assert conducted.visits.lead_ins["slower"] == 16
+    assert conducted.visits.reached("slower")
 
 
 def test_an_engine_that_fails_is_out_and_the_others_go_on():
