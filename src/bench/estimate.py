@@ -14,7 +14,7 @@ from src.workers import ramp
 LOAD_S = 1.2  # an engine's process: start, load, first answers
 WARM_UP_CALLS = 3 * BENCHMARK.warm_up_window
 BETWEEN_SLICES_S = 0.012  # probes, evidence, the store; seen here
-LEAD_IN_S, LONGEST_LEAD_IN = 0.12, 16  # before the timed calls of a slice: seconds, but at most so many calls
+LEAD_IN_S = 0.12  # before the timed calls of a slice, but at most as many calls as a ramp with its tail
 REPEATED = 1.15  # slices that were disturbed and are repeated
 # Where nothing like it was measured yet: milliseconds of a call, by tokens and texts, of a slow engine.
 CALL_MS, TOKEN_MS = 2.0, 0.12
@@ -50,7 +50,7 @@ def full_s(plan: Plan, typical: Typical) -> float:
     for engine in engines:
         for case in plan.cases:
             latency_s = calls[engine, case]
-            lead_in = min(LONGEST_LEAD_IN, max(ramp.LEAST_LEAD_IN, round(LEAD_IN_S / latency_s)))
+            lead_in = min(ramp.MOST_WITH_TAIL, max(ramp.LEAST_LEAD_IN, round(LEAD_IN_S / latency_s)))
             slice_s = slice_calls(plan, latency_s, lead_in) * (latency_s + plan.pace_s) + lead_in * latency_s
             total += plan.blocks * WARM_UP_CALLS * latency_s + rounds * REPEATED * (
                 slice_s + BETWEEN_SLICES_S

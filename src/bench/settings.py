@@ -79,10 +79,10 @@ class SentenceSettings:
 
     An engine that has not met a length is warmed up until two windows of `warm_up_window` calls agree, for at
     most `warm_up_cap_s`, and its ramp is measured in one visit of `visit_s`, of `shortest_visit` calls at
-    least: calls of 9 ms would hardly show a plateau in that time. Each of `rounds` visits begins
-    with an untimed lead-in. As one visit tells a ramp roughly, that is no shorter than `least_lead_in` calls,
-    if they take no longer than `least_lead_in_s`; nor longer than `longest_lead_in_s`. Then each scope has as
-    many timed calls as take `slice_s`, but `fewest_calls` at least (`fewest_slow_calls` of calls that take
+    least: calls of 9 ms would hardly show a plateau in that time. Each of `rounds` visits begins with an
+    untimed lead-in. As one visit tells a ramp roughly, that is no shorter than `least_lead_in` calls, if they
+    take no longer than `least_lead_in_s`; nor longer than `longest_lead_in_s`. Then each scope has as many
+    timed calls as take `slice_s`, but `fewest_calls` at least (`fewest_slow_calls` of calls that take
     `slow_call_s` or more) and `most_calls` at most.
 
     `unsteady` is the share of a ramp that may be left within a visit's timed calls: six rounds tell no less.
@@ -111,21 +111,14 @@ class SentenceSettings:
 
     def lead_in(self, known: Ramp) -> int:
         """Return how many untimed calls a visit begins with, of an engine with this ramp."""
-        call_s = seconds(known)
-        least = min(self.least_lead_in, round(self.least_lead_in_s / call_s))
-        most = max(1, round(self.longest_lead_in_s / call_s))
+        least = min(self.least_lead_in, round(self.least_lead_in_s / known.call_s))
+        most = max(1, round(self.longest_lead_in_s / known.call_s))
         return min(max(ramp.lead_in(known), least), most)
 
     def calls(self, known: Ramp) -> int:
         """Return how many timed calls of each scope follow."""
-        call_s = seconds(known)
-        fewest = self.fewest_slow_calls if call_s >= self.slow_call_s else self.fewest_calls
-        return min(max(round(self.slice_s / call_s), fewest), self.most_calls)
-
-
-def seconds(known: Ramp) -> float:
-    """Return how long a call takes once it is steady."""
-    return max(1e-7, known.plateau_ns / 1e9)
+        fewest = self.fewest_slow_calls if known.call_s >= self.slow_call_s else self.fewest_calls
+        return min(max(round(self.slice_s / known.call_s), fewest), self.most_calls)
 
 
 BENCHMARK = Settings()

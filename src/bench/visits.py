@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from src.bench.plan import SCOPES
 from src.bench.sentence_result import Latency
-from src.bench.settings import SENTENCE, SentenceSettings, seconds
+from src.bench.settings import SENTENCE, SentenceSettings
 from src.bench.sitting import CASE, Sitting
 from src.progress import Progress
 from src.stats import median, median_interval
@@ -86,7 +86,7 @@ class Visits:
                 if not (visit := self.visit(id, count, [])):
                     break
                 ramps[id] = self.sitting.workers[id].ramps[length] = ramp.measure_ramp([visit.lead_ns])
-                call_s = seconds(ramps[id])
+                call_s = ramps[id].call_s
         return ramps
 
     def rounds(self, ids: list[str], ramps: dict[str, Ramp]) -> dict[str, list[Visited]]:

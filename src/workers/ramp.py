@@ -40,6 +40,11 @@ class Ramp:
     first_ns: float
     steady: bool
 
+    @property
+    def call_s(self) -> float:
+        """Return how many seconds a call takes once it is steady."""
+        return max(1e-7, self.plateau_ns / 1e9)
+
 
 def visit_calls(call_s: float, visit_s: float = VISIT_S, shortest: int = SHORTEST_VISIT) -> int:
     """Return how many calls a visit has in which a ramp is measured, of calls that take so many seconds."""
@@ -93,9 +98,9 @@ def lead_in(ramp: Ramp) -> int:
     """Return how many untimed calls a slice begins with: the ramp, and its tail. Where no plateau was seen
     these may be too few: the slices themselves will show it.
     """
-    call_s = max(1e-7, ramp.plateau_ns / 1e9)
-    with_tail = min(max(2 * ramp.calls, LEAST_WITH_TAIL), MOST_WITH_TAIL, math.floor(WITH_TAIL_S / call_s))
-    return min(max(ramp.calls, with_tail, LEAST_LEAD_IN), longest_lead_in(call_s))
+    affordable = math.floor(WITH_TAIL_S / ramp.call_s)
+    with_tail = min(max(2 * ramp.calls, LEAST_WITH_TAIL), MOST_WITH_TAIL, affordable)
+    return min(max(ramp.calls, with_tail, LEAST_LEAD_IN), longest_lead_in(ramp.call_s))
 
 
 def longer(calls: int, timed: int, call_s: float) -> int:
