@@ -35,8 +35,9 @@ def measuring_s(plan: Plan, call_s: float, slice_s: float = SLICE_S) -> float:
     if not call_s:
         return 0.0
     warm_up_s = max(FEWEST_WARM_UP_CALLS * call_s, min(WARM_UP_CALLS * call_s, WARM_UP_CAP_S))
-    calls = slice_calls(plan, call_s, slice_s=slice_s)
-    return warm_up_s + FEWEST_ROUNDS * (calls * (call_s + plan.pace_s) + ramp.LEAST_LEAD_IN * call_s)
+    lead_in = ramp.least_lead_in(call_s)
+    calls = slice_calls(plan, call_s, lead_in, slice_s)
+    return warm_up_s + FEWEST_ROUNDS * (calls * (call_s + plan.pace_s) + lead_in * call_s)
 
 
 def proposed_s(seconds: float) -> float:

@@ -22,7 +22,7 @@ class Expected:
     def lead_in(self, cell: Cell) -> int:
         """Return how many untimed calls a slice of this cell begins with."""
         known = self.record.lead_ins.get(cell)
-        return known[-1].calls if known else ramp.LEAST_LEAD_IN
+        return known[-1].calls if known else ramp.least_lead_in(self.call_s(cell))
 
     def calls(self, cell: Cell) -> int:
         """Return how many timed calls a slice of this cell has."""

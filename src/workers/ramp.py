@@ -99,8 +99,13 @@ def lead_in(ramp: Ramp) -> int:
     these may be too few: the slices themselves will show it.
     """
     affordable = math.floor(WITH_TAIL_S / ramp.call_s)
-    with_tail = min(max(2 * ramp.calls, LEAST_WITH_TAIL), MOST_WITH_TAIL, affordable)
-    return min(max(ramp.calls, with_tail, LEAST_LEAD_IN), longest_lead_in(ramp.call_s))
+    with_tail = min(2 * ramp.calls, MOST_WITH_TAIL, affordable)
+    return min(max(ramp.calls, with_tail, least_lead_in(ramp.call_s)), longest_lead_in(ramp.call_s))
+
+
+def least_lead_in(call_s: float) -> int:
+    """Return how many calls a lead-in has at least, however short the ramp."""
+    return max(LEAST_LEAD_IN, min(LEAST_WITH_TAIL, math.floor(WITH_TAIL_S / max(1e-7, call_s))))
 
 
 def longer(calls: int, timed: int, call_s: float) -> int:
