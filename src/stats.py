@@ -104,7 +104,8 @@ def mcnemar(only_first: int, only_second: int) -> float:
 
 # How many samples a percentile needs so that, with 99 % confidence, the second largest is not below the true
 # one: the least n with P(Binomial(n, 1 - p) <= 1) <= 1 %, as MLPerf LoadGen's early stopping has it.
-FEWEST_SAMPLES = {50: 1, 90: 64, 95: 130, 99: 662}
+MEDIAN = 50
+FEWEST_SAMPLES = {MEDIAN: 1, 90: 64, 95: 130, 99: 662}
 PERCENTILE_DEFINITION = "linear interpolation between closest ranks (Hyndman & Fan type 7, numpy's default)"
 
 

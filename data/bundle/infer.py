@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 from runtime import load
-from tokenizers import Tokenizer
+from texts import load_tokenizer
 
 HERE = Path(__file__).resolve().parent
 
@@ -22,15 +22,13 @@ class Classifier:
 
     def __init__(self):
         self.settings = json.loads((HERE / "settings.json").read_text(encoding="utf-8"))
-        self.tokenizer = Tokenizer.from_file(str(HERE / "tokenizer.json"))
-        self.tokenizer.no_padding()
-        self.tokenizer.enable_truncation(max_length=self.settings["max_tokens"])
+        self.token_ids = load_tokenizer(self.settings["max_tokens"])
         # (input_ids, attention_mask, token_type_ids), each int64 [1, tokens], in; logits [1, 2] out
         self.logits = load(self.settings)
 
     def inputs(self, text):
         """Return a text's token ids, its mask (nothing is padded) and its token types."""
-        ids = np.array([self.tokenizer.encode(text).ids], dtype=np.int64)
+        ids = np.array([self.token_ids(text)], dtype=np.int64)
         return ids, np.ones_like(ids), np.zeros_like(ids)
 
     def __call__(self, text):

@@ -8,11 +8,11 @@ import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from src.bench import race
+from src.bench import race, windows
 from src.bench.plan import Case, Plan
 from src.bench.race import Behind, ByRound
 from src.bench.record import Cell, Record, round_medians
-from src.stats import geometric_mean, paired_ratio
+from src.stats import LEAST_NOISE_FLOOR, geometric_mean, median, paired_ratio
 
 # Sequence lengths: the geometric mean of the latencies at these, or with shares the mean latency of a text.
 Objective = tuple[int, ...]
@@ -51,6 +51,22 @@ def figures(record: Record, plan: Plan, group: int, engine: str, lengths: Object
     return {number: geometric_mean([some[number] for some in medians]) for number in common}
 
 
+def tails(record: Record, plan: Plan, group: int, engine: str, lengths: Objective) -> ByRound:
+    """Return an engine's 99th percentile by window of rounds, in nanoseconds: the geometric mean of those at
+    some lengths, for the windows in which all of them are known. Engines of a group share their windows.
+    """
+    cells = [cell for cell in record.slices if cell.group == group and cell.case in cases_of(plan, lengths)]
+    shortest = min((median([len(slice.ns) for slice in record.slices[cell]]) for cell in cells), default=1)
+    parts = []
+    for case in cases_of(plan, lengths):
+        cell = Cell(group, engine, case)
+        slices = [(slice.round, slice.ns) for slice in record.undisturbed(cell)]
+        starts = [1, *record.block_starts(cell)]
+        parts.append(windows.percentiles(slices, starts, windows.rounds(max(1, int(shortest)))))
+    common = sorted(set(parts[0]).intersection(*parts[1:]))
+    return {first: geometric_mean([part[first] for part in parts]) for first in common}
+
+
 def rounds_of(record: Record, plan: Plan, group: int, engine: str) -> int:
     """Return in how many rounds an engine counts in all cases."""
     return len(figures(record, plan, group, engine, plan.sequence_lengths))
@@ -58,13 +74,15 @@ def rounds_of(record: Record, plan: Plan, group: int, engine: str) -> int:
 
 def slower(record: Record, plan: Plan, group: int, alive: Collection[str]) -> dict[str, Behind]:
     """Return who of those that are alive is out, and how far behind it is where it is least so: slower than
-    the leader of each objective by more than LEAST_NOISE_FLOOR.
+    the leader of each objective by more than LEAST_NOISE_FLOOR, and by more than a tail makes good where that
+    is what counts.
     """
+    floor = race.TAIL_FLOOR if plan.tails else LEAST_NOISE_FLOOR
     behind: dict[str, Behind] = {}
     out = set(alive)
     for lengths in objectives(plan.sequence_lengths, plan.shares):
         shown = by_round(record, plan, group, alive, lengths)
-        dropped = race.dropped(shown, shown, field=len(plan.racing)) if shown else {}
+        dropped = race.dropped(shown, shown, floor, len(plan.racing)) if shown else {}
         out &= dropped.keys()
         for engine in out:
             behind[engine] = min(behind.get(engine, dropped[engine]), dropped[engine], key=ratio_of)

@@ -10,7 +10,7 @@ from itertools import product
 from pydantic import TypeAdapter, ValidationError
 
 from src import releases
-from src.bench import inputs
+from src.bench import inputs, windows
 from src.engines import registry
 from src.engines.spec import EngineSpec
 from src.errors import Explained
@@ -55,7 +55,8 @@ class Plan:
     the same row in other releases are compared with them. `confirms` is the run whose steps this one repeats.
     `blocks`: so often each engine is given a new process, one block of rounds after another. Who of
     those `racing` is slower than their leaders is dropped (bench/race.py). `shares`, where there are any, say
-    for how large a share of somebody's texts each sequence length stands.
+    for how large a share of somebody's texts each sequence length stands. With `tails` engines are
+    compared by their 99th percentile, for which each block has calls enough (bench/windows.py).
     """
 
     engines: tuple[str, ...]
@@ -76,6 +77,7 @@ class Plan:
     blocks: int = 1
     racing: tuple[str, ...] = ()
     shares: tuple[float, ...] = ()
+    tails: bool = False
 
     @property
     def staying(self) -> frozenset[str]:
@@ -98,7 +100,7 @@ class Plan:
     @property
     def samples(self) -> int:
         """Return how many samples each cell needs for the percentile asked for."""
-        return FEWEST_SAMPLES[self.percentile]
+        return max(FEWEST_SAMPLES[self.percentile], windows.samples(self.blocks) if self.tails else 0)
 
 
 # What is asked first of this tool and is loaded within seconds: eager PyTorch and what is fastest of each.

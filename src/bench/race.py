@@ -33,6 +33,8 @@ PROCESS = 0.012
 # With so few left there is nothing more to drop: they are confirmed.
 FINALISTS = 8
 MOST_ROUNDS = 100_000_000  # of a run: so far apart are the rounds of two blocks numbered here
+# Who is slower by less in its median may have the lower 99th percentile: it is not dropped for that.
+TAIL_FLOOR = 0.1
 # Who may be slower than the fastest by this much is confirmed in more blocks, up to so many.
 TOO_SLOW, MOST_BLOCKS = 0.05, 10
 
@@ -97,7 +99,8 @@ def dropped(
 class Finalist:
     """A configuration after its confirmation in several new processes: its figure, the median of all rounds,
     and its ratio to the fastest with an interval (None where too few common rounds count). `tied`: it cannot
-    be told from the fastest.
+    be told from the fastest. `at_most`: what its 99th percentile is at most, where that was asked for and
+    calls enough tell.
     """
 
     name: str
@@ -105,6 +108,7 @@ class Finalist:
     ratio: float
     ci95: tuple[float, float] | None
     tied: bool
+    at_most: float | None = None
 
     @property
     def open(self) -> bool:

@@ -168,13 +168,14 @@ def fill(
     given = runtimes.settings(
         spec, search.asked.threads, measured.artifact, measured.positive_index, MAX_TOKENS
     )
-    needed = requirements.closure((*runtime.packages, *runtimes.BESIDE), spec.environment)
-    main = needed[: len(runtime.packages) + len(runtimes.BESIDE)]
+    packages = runtimes.packages(spec)
+    needed = requirements.closure(packages, spec.environment)
+    main = needed[: len(packages)]
     texts = {
         "settings.json": as_json(given),
         "answers.json": as_json(measured.answers),
         "texts.json": as_json(timed_texts(claim, measured.checkpoint / "tokenizer.json", search.asked.seed)),
-        "infer.py": runtime.infer(),
+        "infer.py": runtime.infer(options.tokenizer(spec)),
         "check.py": (TEMPLATES / "check.py").read_text(encoding="utf-8"),
         "requirements.txt": "".join(f"{package.pin}\n" for package in needed),
         "Dockerfile": dockerfile(measured.python),
@@ -186,7 +187,7 @@ def fill(
     evidence = evidence_of(search, claim, main, measured)
     evidence["a_graph_a_length"] = given.get("a_graph_a_length", False)
     evidence["model_files"] = [*(path.name for path in weights), "tokenizer.json", "settings.json"]
-    about = readme.text(evidence, licence, accuracy_of(search, claim))
+    about = readme.text(evidence, claim.proposal, licence, accuracy_of(search, claim))
     (place / "README.md").write_text(about, encoding="utf-8")
     evidence["files"] = {
         path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(place.iterdir())
@@ -229,6 +230,7 @@ def evidence_of(search: Search, claim: Claim, packages: list[Package], measured:
         "latency_ms": {str(each.tokens): each.ms for each in claim.latencies},
         "latency_ms_of_processes": {str(each.tokens): each.of_processes for each in claim.latencies},
         "fast_at_tokens": list(claim.proposal.lengths),
+        "percentile": claim.proposal.percentile,
         "finalists": [asdict(finalist) for finalist in claim.proposal.finalists],
         "accuracy": asdict(accuracy) if accuracy else None,
         "cpu": {

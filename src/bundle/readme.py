@@ -3,11 +3,13 @@
 from string import Template
 
 from src.accuracy.known_accuracy import Known
+from src.bench.race import Finalist
 from src.bundle.licences import ModelLicence
 from src.bundle.runtimes import TEMPLATES
 from src.facts import Facts
-from src.search.words import objective_title
-from src.words import interval, many, significant
+from src.search.answer import Proposal
+from src.search.words import figure_title, figure_words, objective_title, ratio_words
+from src.words import many, significant
 
 ENCLOSED = {
     "model": "token ids in, logits out, without the tokenizer",
@@ -16,8 +18,10 @@ ENCLOSED = {
 A_GRAPH_A_LENGTH = " It is compiled for each length of text: the first text of a new length waits for that."
 
 
-def text(evidence: Facts, licence: ModelLicence, known: Known | None) -> str:
-    """Return README.md. `evidence` is what evidence.json holds, without the files."""
+def text(evidence: Facts, proposal: Proposal, licence: ModelLicence, known: Known | None) -> str:
+    """Return README.md of a configuration of a proposal. `evidence` is what evidence.json holds, without the
+    files.
+    """
     host, cpu = evidence["host"], evidence["cpu"]
     template = Template((TEMPLATES / "README.md").read_text(encoding="utf-8"))
     return template.substitute(
@@ -34,8 +38,9 @@ def text(evidence: Facts, licence: ModelLicence, known: Known | None) -> str:
         searched_at=evidence["searched_at"],
         figures="\n".join(figure(evidence, tokens) for tokens in evidence["latency_ms"]),
         accuracy=accuracy(known),
-        objective=objective_title(tuple(evidence["fast_at_tokens"])),
-        finalists="\n".join(map(finalist, evidence["finalists"])),
+        objective=objective_title(proposal.lengths),
+        figure=figure_title(proposal.percentile),
+        finalists="\n".join(finalist(proposal, one) for one in proposal.finalists),
         licence=licence.told,
     )
 
@@ -55,8 +60,7 @@ def accuracy(known: Known | None) -> str:
     return f"{right}; {known.drop:.2%} of FP32's accuracy is lost{bound}."
 
 
-def finalist(told: Facts) -> str:
+def finalist(proposal: Proposal, one: Finalist) -> str:
     """Return a finalist's line."""
-    around = f" ({interval(*told['ci95'])})" if told["ci95"] else ""
-    against = "not told apart" if told["tied"] else "slower"
-    return f"| `{told['name']}` | {significant(told['figure'])} | {told['ratio']:.3f}{around} | {against} |"
+    against = "not told apart" if one.tied else "slower"
+    return f"| `{one.name}` | {figure_words(proposal, one)} | {ratio_words(proposal, one)} | {against} |"

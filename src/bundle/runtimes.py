@@ -11,9 +11,9 @@ from src.facts import Facts
 from src.home import ROOT
 
 TEMPLATES = ROOT / "data" / "bundle"
-BESIDE = ("numpy", "tokenizers")  # what every engine is fed by
-# Where these lines of infer.py are, the code of the runtime goes.
-IMPORT, BEFORE = "from runtime import load\n", "\n\nclass Classifier:"
+# Where these lines of infer.py are, the code of the runtime and of the tokenizer goes.
+IMPORTS = ("from runtime import load\n", "from texts import load_tokenizer\n")
+BEFORE = "\n\nclass Classifier:"
 
 
 class NoBundle(Explained, ValueError):
@@ -35,11 +35,14 @@ class Runtime:
     files: tuple[str, ...]
     settings: Settings
 
-    def infer(self) -> str:
-        """Return infer.py with the runtime's code in it."""
+    def infer(self, tokenizer: str) -> str:
+        """Return infer.py with the code of the runtime and of the tokenizer's library in it."""
+        files = (f"tokenizers/{tokenizer}.py", f"runtimes/{self.code}")
+        code = "".join(f"\n\n{(TEMPLATES / name).read_text(encoding='utf-8')}" for name in files)
         common = (TEMPLATES / "infer.py").read_text(encoding="utf-8")
-        code = (TEMPLATES / "runtimes" / self.code).read_text(encoding="utf-8")
-        return common.replace(IMPORT, "").replace(BEFORE, f"\n\n{code}{BEFORE}")
+        for line in IMPORTS:
+            common = common.replace(line, "")
+        return common.replace(BEFORE, f"{code}{BEFORE}")
 
 
 def of_onnxruntime(spec: EngineSpec, threads: int, artifact: Path) -> Facts:
@@ -83,6 +86,11 @@ RUNTIMES = {
         "pytorch.py", ("torch", "transformers"), ("config.json", "model.safetensors"), of_pytorch
     ),
 }
+
+
+def packages(spec: EngineSpec) -> tuple[str, ...]:
+    """Return what an engine's code imports."""
+    return (*of_engine(spec).packages, "numpy", options.tokenizer(spec))
 
 
 def of_engine(spec: EngineSpec) -> Runtime:

@@ -19,7 +19,8 @@ from src.bench.settings import Settings
 from src.cli import terminal
 from src.cli.bench import INTERRUPTED, numbers, words
 from src.cli.bench import tables_of as run_tables
-from src.cli.console import err, out, progress_bar, show_json, write
+from src.cli.console import err, progress_bar, write
+from src.cli.find_printing import show
 from src.cli.live_run import carry_out
 from src.cli.runs import tell
 from src.engines import registry
@@ -29,14 +30,14 @@ from src.model import source
 from src.progress import Progress
 from src.search import asked as asking
 from src.search import heats, own_texts, process, search_file, space, state
-from src.search.answer import Proposal
 from src.search.asked import Asked, BadSearch
 from src.search.live import Teller, racers
 from src.search.search import Conductor, Stopped
-from src.search.state import Heat, Search
-from src.search.words import extent, not_confirmed, objective_title, ratio_words, sentence, words_of_texts
+from src.search.state import Search
+from src.search.words import objective_title
+from src.stats import MEDIAN
 from src.store.database import Store, open_store
-from src.words import duration, many, significant, times
+from src.words import duration, many, times
 
 LENGTHS, BUDGET = (16, 128), "20m"
 UNITS_S = {"": 1, "s": 1, "m": 60, "h": 3600}
@@ -138,6 +139,7 @@ def read(arguments: argparse.Namespace) -> Asked:
         load_s=arguments.load,
         model=model.to_text(),
         seed=arguments.seed,
+        percentile=arguments.percentile,
     )
     if arguments.texts:
         if arguments.seq_len:
@@ -194,54 +196,6 @@ def race_table(record: Record, plan: Plan) -> Table:
     return table
 
 
-def show(arguments: argparse.Namespace, search: Search, proposals: list[Proposal]) -> None:
-    if arguments.json:
-        told = [dataclasses.asdict(proposal) for proposal in proposals]
-        show_json({"search": dataclasses.asdict(search), "proposals": told})
-        return
-    print_screen(search)
-    for proposal in proposals:
-        print_proposal(proposal)
-    answered = {proposal.lengths for proposal in proposals}
-    unanswered = [lengths for lengths in search.asked.objectives if lengths not in answered]
-    for lengths in unanswered:
-        out.print(not_confirmed(lengths), highlight=False)
-    if unanswered:
-        out.print(f"Go on with more: python -m src find --resume {search.id} --budget 10m", highlight=False)
-    print_runs("Races", search.races)
-    print_runs("Confirmed in", search.confirmations)
-
-
-def print_screen(search: Search) -> None:
-    """Print how many configurations were screened, and why some were left out."""
-    out.print(f"Search {search.id}: {extent(search)}.", highlight=False)
-    if told := words_of_texts(search.asked):
-        out.print(told, highlight=False, markup=False)
-    for one in search.screened:
-        if not one.passes:
-            out.print(f"  {one.engine}: {one.state}. {one.reason}", highlight=False, markup=False)
-
-
-def print_proposal(proposal: Proposal) -> None:
-    """Print the answer for one objective: medians, and ratios to the first with 95 % intervals."""
-    where = objective_title(proposal.lengths)
-    right = ("ms", "÷ first")
-    table = terminal.table(f"[bold]{where}[/]", "Configuration", *right, right=right, whole="Configuration")
-    for one in proposal.finalists:
-        told = "[green]tie[/]" if one.tied else "[dim]slower[/]"
-        # In two lines, so that in 80 columns the longest names leave room for it.
-        ratio = ratio_words(proposal, one).replace(" (", "\n(")
-        table.add_row(escape(one.name), f"{significant(one.figure)}\n{told}", ratio)
-    out.print(table)
-    out.print(f"{where}: {sentence(proposal)}", highlight=False, markup=False)
-
-
-def print_runs(title: str, heats: list[Heat]) -> None:
-    ids = [heat.run for heat in heats if heat.run]
-    if ids:
-        out.print(f"{title}: {', '.join(ids)} (python -m src show ID)", highlight=False)
-
-
 def add_command(
     command: Callable[..., argparse.ArgumentParser], model: Callable[[argparse.ArgumentParser], None]
 ) -> None:
@@ -280,6 +234,13 @@ def add_command(
         default=100 * asking.MAX_DROP,
         metavar="PERCENT",
         help="of FP32's accuracy, that a configuration may lose; more must be ruled out at 95 %%",
+    )
+    parser.add_argument(
+        "--percentile",
+        type=int,
+        default=MEDIAN,
+        choices=asking.PERCENTILES,
+        help="of the calls, that is to be low: the median, or what 1 %% of them exceed",
     )
     parser.add_argument("--memory", type=float, metavar="MB", help="memory that a configuration may take")
     parser.add_argument("--load", type=float, metavar="SECONDS", help="how long it may take to load")

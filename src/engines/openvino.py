@@ -16,7 +16,7 @@ FILES = ("model.xml", "model.onnx")  # the quantised file is OpenVINO's own, the
 # Left to itself it may compute FP32 models in BF16 where the CPU can.
 PRECISIONS = {"fp32": "f32", "bf16": "bf16", "int8": "f32"}  # of INT8: what is not quantised
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")
-READABLE = ("INFERENCE_PRECISION_HINT", "CPU_DENORMALS_OPTIMIZATION", "ENABLE_CPU_PINNING")
+READABLE = ("INFERENCE_PRECISION_HINT", "CPU_DENORMALS_OPTIMIZATION", "ENABLE_CPU_PINNING", "NUM_STREAMS")
 ANY_SHAPE = (-1, -1)
 SPARE_SHAPES = 8  # compiled ones that are kept: each takes some 55 MB, as it holds its weights anew
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Dict, Iterable, List, Tuple
 
 from src.engines.spec import EngineSpec
+from src.environments import MAIN
 from src.errors import Explained
 from src.releases import without_version
 
@@ -28,7 +29,8 @@ class Option:
     """One thing to choose of a runtime. `key` is the runtime's own name of it; `values` are what may be
     chosen instead of `usual`, by our names, and what the runtime is given for them. Of rows of these
     `precisions`, or of these `rows`, if any are named. What is a choice of the file has the import string of
-    the `recipe` that makes it, and no key.
+    the `recipe` that makes it, and no key. What needs `packages` beside the row's is for rows of the main
+    environment; what is `around` the engine makes a difference in scope `pipeline` alone.
     """
 
     name: str
@@ -40,6 +42,8 @@ class Option:
     shares: bool = False  # of threads that share work: one alone has nothing of it
     rows: Tuple[str, ...] = ()
     recipe: str = ""
+    packages: Tuple[str, ...] = ()
+    around: bool = False
 
 
 THREADS = Option(
@@ -48,6 +52,16 @@ THREADS = Option(
     {"1": 1},
     "all",
     "How many of the threads given it uses. One alone hands nothing over: short texts may not be worth that.",
+)
+
+TOKENIZER = Option(
+    "tokenizer",
+    "",
+    {"tokie": "tokie"},
+    "tokenizers",
+    "Which library makes token ids of a text. They must be the same, or the engine fails.",
+    packages=("tokie",),
+    around=True,
 )
 
 
@@ -118,6 +132,7 @@ ONNX_RUNTIME = (
         "What stays in FP32: the head behind the layers, the embeddings as well, or each layer's attention.",
         FUSED,
     ),
+    TOKENIZER,
 )
 
 # Properties: docs.openvino.ai, CPU device, 2026; SNIPPETS_MODE is its plug-in's own.
@@ -132,6 +147,14 @@ OPENVINO = (
         ("int8",),
     ),
     zero_denormals("CPU_DENORMALS_OPTIMIZATION", True),
+    Option(
+        "streams",
+        "NUM_STREAMS",
+        {"2": 2},
+        "1",
+        "Into how many parts its threads are divided, each for a text of its own; one text alone uses one.",
+        shares=True,
+    ),
     Option(
         "pinning",
         "ENABLE_CPU_PINNING",
@@ -160,6 +183,7 @@ OPENVINO = (
         "Whether outliers of activations are moved into the weights before; accuracy has to be shown anew.",
         NNCF,
     ),
+    TOKENIZER,
 )
 
 COMPUTE = "In which type it multiplies; what the CPU does not have fails instead of being emulated."
@@ -168,6 +192,7 @@ CTRANSLATE2 = (
     THREADS,
     Option("compute", "compute_type", {"bf16": "bfloat16", "int16": "int16"}, "fp32", COMPUTE, ("fp32",)),
     Option("compute", "compute_type", {"bf16": "int8_bfloat16"}, "int8 with fp32", COMPUTE, ("int8",)),
+    TOKENIZER,
 )
 
 # By what a row is implemented with: the same runtime with another's kernels has other options.
@@ -186,7 +211,9 @@ def of_row(spec: EngineSpec) -> Tuple[Option, ...]:
     return tuple(
         one
         for one in OPTIONS.get(spec.implementation, ())
-        if (not one.precisions or spec.precision in one.precisions) and (not one.rows or row in one.rows)
+        if (not one.precisions or spec.precision in one.precisions)
+        and (not one.rows or row in one.rows)
+        and (not one.packages or spec.environment == MAIN)
     )
 
 
@@ -212,6 +239,7 @@ def configured(spec: EngineSpec, words: Iterable[str]) -> EngineSpec:
         id=id,
         title=", ".join([spec.title, *("%s %s" % pair for pair in ordered)]),
         options=ordered,
+        packages=(*spec.packages, *(package for name, _ in ordered for package in known[name].packages)),
         recipe=SEPARATOR.join([recipe, *("%s=%s" % pair for pair in of_files)]) if recipe else None,
     )
 
@@ -253,6 +281,11 @@ def given(spec: EngineSpec, threads: int = 2) -> List[Tuple[Option, Any]]:
 def threads(spec: EngineSpec, most: int) -> int:
     """Return how many of `most` threads an engine uses."""
     return int(dict(spec.options).get(THREADS.name, most))
+
+
+def tokenizer(spec: EngineSpec) -> str:
+    """Return which library makes an engine's token ids."""
+    return dict(spec.options).get(TOKENIZER.name, TOKENIZER.usual)
 
 
 def has_text(path: str, text: str) -> bool:

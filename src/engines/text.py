@@ -20,6 +20,22 @@ def load_tokenizer(path: str) -> Any:
     return tokenizer
 
 
+def load_reader(library: str, path: str) -> Any:
+    """Return what reads texts as the tokenizer of a tokenizer.json does, by another library: as that has it,
+    `encode(text).ids`. Raises ValueError for one that is not known.
+    """
+    if library == "tokenizers":
+        return load_tokenizer(path)
+    if library != "tokie":
+        raise ValueError("there is no tokenizer “%s”" % library)
+    import tokie
+
+    reader = tokie.Tokenizer.from_json(path)
+    reader.no_padding()
+    reader.enable_truncation(MAX_TOKENS)
+    return reader
+
+
 def encode(tokenizer: Any, texts: Sequence[str]) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return input_ids, attention_mask and token_type_ids of texts with equally many tokens, each int64
     [batch, sequence]. Raises ValueError for texts that differ.
@@ -31,11 +47,15 @@ def encode(tokenizer: Any, texts: Sequence[str]) -> Tuple[np.ndarray, np.ndarray
     return ids, np.ones(ids.shape, dtype=np.int64), np.zeros(ids.shape, dtype=np.int64)
 
 
-def check_encodings(encodings: Sequence[Any]) -> None:
-    """Raise ValueError where a tokenizer's own masks and types differ from what `encode` makes of them."""
-    for encoding in encodings:
+def check_encodings(texts: Sequence[str], encodings: Sequence[Any], reader: Any) -> None:
+    """Raise ValueError where a tokenizer's own masks and types of texts differ from what `encode` makes of
+    them, or its ids from those of the reader.
+    """
+    for text, encoding in zip(texts, encodings):
         if set(encoding.attention_mask) != {1} or set(encoding.type_ids) != {0}:
             raise ValueError("its tokenizer pads or has other token types for a single text")
+        if list(reader.encode(text).ids) != encoding.ids:
+            raise ValueError("the library asked for makes other token ids of “%s”" % text[:60])
 
 
 def pad(

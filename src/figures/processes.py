@@ -23,6 +23,11 @@ def round_medians_ms(record: Record, cell: Cell) -> ByRound:
     return {number: ns / 1e6 for number, ns in round_medians(record.undisturbed(cell)).items()}
 
 
+def calls_ms(record: Record, cell: Cell) -> list[np.ndarray]:
+    """Return the times of a cell's undisturbed calls in ms, slice by slice."""
+    return [np.asarray(slice.ns, dtype=float) / 1e6 for slice in record.undisturbed(cell)]
+
+
 def by_block(figures: ByRound, starts: list[int]) -> list[list[float]]:
     """Return the figures of each block of rounds; `starts` are the rounds with which blocks begin, after the
     first.

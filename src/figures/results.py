@@ -20,7 +20,7 @@ from src.figures.judging import (
     unsteady_reasons,
     waited,
 )
-from src.figures.processes import Processes, round_medians_ms
+from src.figures.processes import Processes, calls_ms, round_medians_ms
 from src.figures.run import (
     INVALID,
     VALID,
@@ -102,7 +102,7 @@ def row(processes: Processes, cell: Cell, pairs: Floors) -> Result:
     loaded = record.loaded[cell.group, cell.engine, case.threads]
     warmed = record.warmed[cell]
     slices = record.undisturbed(cell)
-    by_slice = [np.asarray(slice.ns, dtype=float) / 1e6 for slice in slices]
+    by_slice = calls_ms(record, cell)
     calls = np.concatenate(by_slice or [np.empty(0)])
     times_ms = calls.tolist()
     judged, reasons = judge(record, cell)

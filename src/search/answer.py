@@ -1,16 +1,17 @@
 """What a search says: by objective who cannot be told from the fastest, and the simplest of them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from src.bench import field, race
+from src.bench import field, race, windows
 from src.bench.field import Objective
 from src.bench.plan import Plan
 from src.bench.race import ByRound, Finalist
 from src.bench.record import Cell, Record
 from src.engines import options, registry
 from src.environments import MAIN
-from src.stats import FEWEST_ROUNDS
+from src.figures.processes import Processes, calls_ms
+from src.stats import FEWEST_ROUNDS, MEDIAN, geometric_mean
 
 
 @dataclass(frozen=True)
@@ -18,12 +19,13 @@ class Proposal:
     """The answer for one objective: its finalists, fastest first, and of those that tie the simplest (who may
     still be far slower, as little is known of it, is not proposed). Figures
     are in milliseconds, of new processes that no race has seen: the geometric mean where there are several
-    lengths.
+    lengths. They are of this `percentile`: the median of rounds, or of windows' 99th percentiles.
     """
 
     lengths: Objective
     finalists: tuple[Finalist, ...]
     simplest: str
+    percentile: int = MEDIAN
 
     @property
     def ties(self) -> tuple[Finalist, ...]:
@@ -37,7 +39,9 @@ class Proposal:
 ROUNDS_OF_GROUP = 100_000  # so far apart are the rounds of two memory groups numbered here
 
 
-def blocks_of(record: Record, plan: Plan, lengths: Objective) -> dict[str, list[ByRound]]:
+def blocks_of(
+    record: Record, plan: Plan, lengths: Objective, percentile: int = MEDIAN
+) -> dict[str, list[ByRound]]:
     """Return the figures in milliseconds of a confirmation's engines by block of rounds, without those that
     failed. A block counts once every engine is in new processes: of a run that was killed meanwhile the last
     may be begun by some only.
@@ -52,7 +56,8 @@ def blocks_of(record: Record, plan: Plan, lengths: Objective) -> dict[str, list[
     for engine, group in groups.items():
         # Engines that were not in memory together have no rounds in common.
         apart = group * ROUNDS_OF_GROUP
-        figures = field.figures(record, plan, group, engine, lengths)
+        by = field.figures if percentile == MEDIAN else field.tails
+        figures = by(record, plan, group, engine, lengths)
         ends = [*starts[engine][1:], max(figures, default=0) + 1]
         blocks[engine] = [
             {apart + number: value / 1e6 for number, value in figures.items() if first <= number < end}
@@ -82,13 +87,34 @@ def complexity(engine: str) -> tuple[bool, int, int, int]:
     return spec.environment != MAIN, len(spec.packages), len(spec.options), 1 if alone else 2
 
 
-def propose(
+def at_most_ms(
     confirmations: Sequence[tuple[Record, Plan]], engines: Sequence[str], lengths: Objective
+) -> dict[str, float | None]:
+    """Return what each engine's 99th percentile is at most, with 99 % confidence: the geometric mean over
+    some lengths, by the least favourable confirmation; None where calls or processes are too few.
+    """
+    bounds: dict[str, list[float | None]] = {engine: [] for engine in engines}
+    for record, plan in confirmations:
+        processes = Processes(record)
+        groups = {cell.engine: cell.group for cell in record.slices}
+        for engine in engines:
+            cells = [Cell(groups[engine], engine, case) for case in field.cases_of(plan, lengths)]
+            each = [processes.certified(cell, calls_ms(record, cell), windows.RANK) for cell in cells]
+            known = [bound for bound in each if bound]
+            bounds[engine].append(geometric_mean(known) if len(known) == len(cells) else None)
+    return {engine: None if None in told else max(filter(None, told)) for engine, told in bounds.items()}
+
+
+def propose(
+    confirmations: Sequence[tuple[Record, Plan]],
+    engines: Sequence[str],
+    lengths: Objective,
+    percentile: int = MEDIAN,
 ) -> Proposal | None:
     """Return the answer for one objective by the confirmations that all of these engines are in; None where
     their rounds do not suffice.
     """
-    parts = [blocks_of(record, plan, lengths) for record, plan in confirmations]
+    parts = [blocks_of(record, plan, lengths, percentile) for record, plan in confirmations]
     # Of an engine that failed in a run nothing is said.
     whole = {
         engine: [block for part in parts for block in part[engine]]
@@ -101,4 +127,7 @@ def propose(
         return None
     near = [one.name for one in finalists if one.tied and not one.open]  # the fastest is one of them
     simplest = min(near, key=complexity)  # of equals the fastest
-    return Proposal(lengths, finalists, simplest)
+    if percentile != MEDIAN:
+        bounds = at_most_ms(confirmations, [one.name for one in finalists], lengths)
+        finalists = tuple(replace(one, at_most=bounds[one.name]) for one in finalists)
+    return Proposal(lengths, finalists, simplest, percentile)

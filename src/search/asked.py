@@ -5,12 +5,15 @@ from pathlib import Path
 
 from src.accuracy.datasets import HUB
 from src.accuracy.gate import GATE
+from src.bench import windows
 from src.bench.field import Objective, objectives
 from src.bench.plan import SCOPES, Plan, accept
 from src.engines import registry
 from src.errors import Explained
+from src.stats import MEDIAN
 
 LEAST_BUDGET_S = 120.0
+PERCENTILES = (MEDIAN, windows.RANK)
 MAX_DROP = round(1 - GATE, 4)  # as the gate has it
 
 
@@ -25,7 +28,8 @@ class Asked:
     and seconds to load, if any, and the packages that may be needed (None: all). `engines` are the rows to
     begin with (none: all that can run here), `releases` other ones of their runtimes (RUNTIME@VERSION) to
     try, `datasets` labelled sentences beside what is stored with the model. `texts` names a file of own texts
-    for which the lengths stand, in these `shares` of them. `budget_s` is for the whole search.
+    for which the lengths stand, in these `shares` of them. What is to be low is this `percentile` of the
+    calls. `budget_s` is for the whole search.
     """
 
     lengths: tuple[int, ...]
@@ -43,6 +47,7 @@ class Asked:
     seed: int = 0
     texts: str = ""
     shares: tuple[float, ...] = ()
+    percentile: int = MEDIAN
 
     @property
     def objectives(self) -> list[Objective]:
@@ -67,6 +72,10 @@ def check(asked: Asked) -> None:
         raise BadSearch(f"A drop of {asked.max_drop:.2%} was asked for. Give a percentage such as 1.")
     if asked.scope not in SCOPES:
         raise BadSearch(f"The scope {asked.scope} was asked for. Ask for {' or '.join(SCOPES)}.")
+    if asked.percentile not in PERCENTILES:
+        raise BadSearch(f"Percentile {asked.percentile} was asked for. Ask for one of {PERCENTILES}.")
+    if asked.shares and asked.percentile != MEDIAN:
+        raise BadSearch("Of your own texts the mean latency is compared. Ask for no percentile with them.")
     if not asked.lengths:
         raise BadSearch("No sequence length was asked for. Name at least one.")
     cases = (asked.lengths, (1,), (asked.threads,), (asked.scope,))

@@ -154,7 +154,8 @@ def proposals_of(search: Search, told: Sequence[tuple[Record, Plan]]) -> list[Pr
     if not told:
         return []
     last = search.confirmations[-1].field
-    answers = (answer.propose(told, last, lengths) for lengths in search.asked.objectives)
+    asked = search.asked
+    answers = (answer.propose(told, last, lengths, asked.percentile) for lengths in asked.objectives)
     return [proposal for proposal in answers if proposal]
 
 

@@ -10,14 +10,15 @@ from src.bench.record import Record
 from src.search import heats
 from src.search.answer import Proposal
 from src.search.state import Heat, Search
-from src.stats import FEWEST_ROUNDS, Ratio, median, paired_ratio
+from src.stats import FEWEST_ROUNDS, MEDIAN, Ratio, median, paired_ratio
 from src.store.database import Store
 
 
 @dataclass(frozen=True)
 class Point:
     """A configuration for one objective. `ms` is the confirmation's figure where it was `confirmed`, else
-    by the last run it was in, with `rounds` that count. `accuracy` and `memory_mb` are the screen's.
+    by the last run it was in, with `rounds` that count; of a search for a high percentile it is the median
+    of that, and no point ties. `accuracy` and `memory_mb` are the screen's.
     """
 
     engine: str
@@ -30,8 +31,9 @@ class Point:
 
 
 def points(store: Store, search: Search, lengths: Objective, proposal: Proposal | None) -> list[Point]:
-    """Return the points of one objective, fastest first."""
+    """Return the points of one objective, lowest median first."""
     figures = raced(store, search, lengths)
+    of_medians = search.asked.percentile == MEDIAN
     finalists = {one.name: one for one in proposal.finalists} if proposal else {}
     known = {one.engine: one for one in search.screened}
     shown = []
@@ -40,10 +42,10 @@ def points(store: Store, search: Search, lengths: Objective, proposal: Proposal 
         shown.append(
             Point(
                 engine,
-                finalist.figure if finalist else ms,
+                finalist.figure if finalist and of_medians else ms,
                 rounds,
                 finalist is not None,
-                finalist is not None and finalist.tied,
+                finalist is not None and finalist.tied and of_medians,
                 screened.accuracy if screened else None,
                 screened.memory_mb if screened else None,
             )

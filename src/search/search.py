@@ -22,6 +22,7 @@ from src.search.answer import Proposal
 from src.search.clock import Clock
 from src.search.screen import Screened, screen
 from src.search.state import CONFIRMATION, ROWS, SINGLES, TOGETHER, Heat, Search
+from src.stats import MEDIAN
 from src.store.database import Store
 from src.words import many
 from src.workers.pool import Pool
@@ -73,7 +74,8 @@ class Conductor:
         self.screen([spec.id for spec in rows])
         self.race_rows(self.search.passing([spec.id for spec in rows]))
         near = self.near()
-        singles = space.one_change(near, asked.threads, asked.releases)
+        bounds = space.Bounds(asked.threads, asked.scope, asked.packages)
+        singles = space.one_change(near, bounds, asked.releases)
         self.race_more(SINGLES, near, [id for ids in singles.values() for id in ids])
         combined = self.combine(singles)
         self.race_more(TOGETHER, heats.survivors(self.store, self.search, SINGLES), combined)
@@ -154,7 +156,7 @@ class Conductor:
         if not entering:
             return False
         cost = heats.cost(self.store, self.search)
-        if cost and time_left.needed_s(cost, len(entering)) > self.search.left_s:
+        if cost and time_left.needed_s(cost, len(entering), self.search) > self.search.left_s:
             self.tell(f"No time was left to race {many(len(entering), 'configuration')}. Give more: --budget")
             return False
         racing_s = time_left.racing_s(cost, len(entering))
@@ -188,7 +190,7 @@ class Conductor:
             begun = self.search.confirmations
             ties = sorted({one.name for some in proposals for one in some.ties})
             entering = begun[-1].field if begun and not begun[-1].ended else tuple(ties or finalists)
-            needed_s = time_left.confirming_s(heats.cost(self.store, self.search), len(entering))
+            needed_s = time_left.confirming_s(heats.cost(self.store, self.search), len(entering), self.search)
             budget_s = max(LEAST_RUN_S, needed_s, self.search.left_s)
             heat = Heat(CONFIRMATION, entering)
             self.measure(self.plan(heat, budget_s, CONFIRM, blocks), heat)
@@ -202,7 +204,7 @@ class Conductor:
                 f"python -m src find --show {self.search.id}"
             )
         engines = len(self.search.races[-1].field)
-        missing_s = time_left.needed_s(cost, engines)
+        missing_s = time_left.needed_s(cost, engines, self.search)
         return NothingLeft(
             f"Too few rounds counted to compare {many(engines, 'configuration')} in the time that was left. "
             f"Go on: python -m src find --resume {self.search.id} --budget {math.ceil(missing_s / 60)}m"
@@ -239,12 +241,13 @@ class Conductor:
             threads=(asked.threads,),
             scopes=(asked.scope,),
             budget_s=budget_s,
-            percentile=50,
+            percentile=asked.percentile,
             seed=asked.seed + len(self.search.heats),
             preset=preset,
             blocks=blocks,
             racing=heat.field if preset == RACE else (),
             shares=asked.shares,
+            tails=asked.percentile != MEDIAN,
         )
 
     # --- what races have told

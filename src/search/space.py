@@ -1,6 +1,7 @@
 """What is searched: rows, their options and releases one at a time, and combinations of those that helped."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import combinations, product, zip_longest
 
 from src import environments, libraries, releases
@@ -47,15 +48,30 @@ def rows(
     return found
 
 
-def singles(spec: EngineSpec, threads: int) -> list[str]:
-    """Return a row's configurations with one option each, those left out that do nothing with so many
-    threads.
+@dataclass(frozen=True)
+class Bounds:
+    """What bounds the options that are searched: how many threads there are, what is timed, and the packages
+    that may be needed (None: all).
     """
+
+    threads: int
+    scope: str = "model"
+    packages: tuple[str, ...] | None = None
+
+    def let_in(self, option: options.Option) -> bool:
+        """Tell whether an option may be chosen, and makes a difference."""
+        needed = self.threads > 1 or not (option.shares or option == options.THREADS)
+        allowed = self.packages is None or set(option.packages) <= set(self.packages)
+        return needed and allowed and (self.scope == "pipeline" or not option.around)
+
+
+def singles(spec: EngineSpec, bounds: Bounds) -> list[str]:
+    """Return a row's configurations with one option each, those left out that are out of bounds."""
     return [
         identify(spec, ((option.name, value),))
         for option in options.of_row(spec)
         for value in option.values
-        if makes_a_difference(option, threads)
+        if bounds.let_in(option)
     ]
 
 
@@ -98,16 +114,12 @@ def of_releases(spec: EngineSpec, asked: Iterable[str]) -> list[str]:
     return [other.id for version in versions if (other := released.of_release(spec, version))]
 
 
-def makes_a_difference(option: options.Option, threads: int) -> bool:
-    return threads > 1 or not (option.shares or option == options.THREADS)
-
-
 def together(spec: EngineSpec, helpful: Sequence[tuple[str, str]], threads: int) -> list[str]:
     """Return a row's configurations with two or more of these options, best first, as (name, value); no more
     than MOST_HELPFUL of them are combined, and none that do nothing beside another.
     """
     values: dict[str, list[str]] = {}
-    for name, value in helpful[:MOST_HELPFUL]:
+    for name, value in of_these(spec, helpful):
         values.setdefault(name, []).append(value)
     known = {option.name: option for option in options.of_row(spec)}
     found = []
@@ -123,13 +135,19 @@ def together(spec: EngineSpec, helpful: Sequence[tuple[str, str]], threads: int)
     return found
 
 
-def one_change(rows: Sequence[str], threads: int, others: Sequence[str]) -> dict[str, list[str]]:
+def of_these(spec: EngineSpec, helpful: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return of the options that helped most those that a row has: one of another environment lacks some."""
+    known = {option.name for option in options.of_row(spec)}
+    return [pair for pair in helpful[:MOST_HELPFUL] if pair[0] in known]
+
+
+def one_change(rows: Sequence[str], bounds: Bounds, others: Sequence[str]) -> dict[str, list[str]]:
     """Return by row the configurations that differ from it in one option, or are of one of the `others`, the
     releases to try: of both in turn, as neither may use up the time of the other.
     """
     specs = {row: registry.get(row) for row in rows}
     pairs = {
-        row: zip_longest(of_releases(spec, others), singles(spec, threads)) for row, spec in specs.items()
+        row: zip_longest(of_releases(spec, others), singles(spec, bounds)) for row, spec in specs.items()
     }
     return {row: [id for pair in both for id in pair if id] for row, both in pairs.items()}
 
@@ -142,7 +160,7 @@ def changes_together(row: str, ratios: Mapping[str, float], threads: int) -> lis
     combined = together(registry.get(row), best, threads)
     if other := best_release(ratios):
         spec = registry.get(other)
-        combined += [identify(spec, (chosen,)) for chosen in best[:MOST_HELPFUL]]
+        combined += [identify(spec, (chosen,)) for chosen in of_these(spec, best)]
         combined += together(spec, best, threads)
     return combined
 

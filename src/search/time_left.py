@@ -9,9 +9,11 @@ from src.search import heats
 from src.search.answer import Proposal
 from src.search.heats import Cost
 from src.search.state import Search
+from src.stats import MEDIAN
 from src.store.database import Store
 
 RACING, CONFIRMING = 9, 12  # rounds that should count, in a race and in each block of a confirmation
+TAILS = 60  # rounds of a race, which take as long as windows enough in a block
 
 
 def racing_s(cost: Cost | None, engines: int) -> float:
@@ -19,14 +21,15 @@ def racing_s(cost: Cost | None, engines: int) -> float:
     return cost.run_s(engines, RACING) if cost else 0.0
 
 
-def confirming_s(cost: Cost | None, engines: int) -> float:
+def confirming_s(cost: Cost | None, engines: int, search: Search) -> float:
     """Return how long it takes to confirm so many, or as many of them as are confirmed."""
-    return cost.run_s(min(engines, FINALISTS), CONFIRMING, BLOCKS) if cost else 0.0
+    rounds = CONFIRMING if search.asked.percentile == MEDIAN else TAILS
+    return cost.run_s(min(engines, FINALISTS), rounds, BLOCKS) if cost else 0.0
 
 
-def needed_s(cost: Cost | None, engines: int) -> float:
+def needed_s(cost: Cost | None, engines: int, search: Search) -> float:
     """Return how long it takes at least to race so many and to confirm what is left of them."""
-    return racing_s(cost, engines) + confirming_s(cost, engines)
+    return racing_s(cost, engines) + confirming_s(cost, engines, search)
 
 
 def affordable(search: Search, cost: Cost | None, known: int, ids: Sequence[str]) -> list[str]:
@@ -37,7 +40,7 @@ def affordable(search: Search, cost: Cost | None, known: int, ids: Sequence[str]
     loads_s = [one.load_s for one in search.screened if one.load_s]
     # Answering what is shipped with the model takes about as long again as loading does.
     screen_s = 2 * mean(loads_s) if loads_s else 0.0
-    left_s = search.left_s - confirming_s(cost, FINALISTS) - known * race_s
+    left_s = search.left_s - confirming_s(cost, FINALISTS, search) - known * race_s
     paid = []
     for id in ids:
         left_s -= race_s + (0.0 if id in screened else screen_s)

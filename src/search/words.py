@@ -6,6 +6,7 @@ from src.figures.run import ratio_text
 from src.search.answer import Proposal
 from src.search.asked import Asked
 from src.search.state import Search
+from src.stats import MEDIAN
 from src.words import duration, many, significant
 
 
@@ -48,17 +49,37 @@ def ratio_words(proposal: Proposal, finalist: Finalist) -> str:
     return text if finalist.ci95 else f"{text} (too few rounds)"
 
 
+def figure_title(percentile: int) -> str:
+    """Return what a finalist's figure is called, over a column."""
+    return "Median, ms" if percentile == MEDIAN else f"p{percentile} at most, ms"
+
+
+def figure_words(proposal: Proposal, finalist: Finalist) -> str:
+    """Return a finalist's figure in milliseconds: of a high percentile what it is at most, as that alone is
+    sure.
+    """
+    if proposal.percentile == MEDIAN:
+        return significant(finalist.figure)
+    return significant(finalist.at_most) if finalist.at_most else "too few calls"
+
+
+def told_with_figure(proposal: Proposal, finalist: Finalist) -> str:
+    if proposal.percentile == MEDIAN:
+        return f"{finalist.name} in {significant(finalist.figure)} ms"
+    if not finalist.at_most:
+        return f"{finalist.name} (too few calls to say what its p{proposal.percentile} is at most)"
+    return f"{finalist.name} with a p{proposal.percentile} of at most {significant(finalist.at_most)} ms"
+
+
 def sentence(proposal: Proposal) -> str:
     """Return the answer for one objective."""
     first, proposed = proposal.finalists[0], proposal.proposed
     others = len(proposal.ties) - 1
-    told = f"{proposed.name} in {significant(proposed.figure)} ms"
+    told = told_with_figure(proposal, proposed)
     if not others:
         return f"{told} is the fastest: all others are slower."
     rest = "one other" if others == 1 else f"{others} others"
     if proposed is first:
         return f"{told} is proposed: it is the fastest and the simplest of what is not told apart, {rest}."
-    return (
-        f"{told} is proposed, as the simplest. The fastest was {first.name} in "
-        f"{significant(first.figure)} ms; it is not told apart from {rest}."
-    )
+    best = told_with_figure(proposal, first)
+    return f"{told} is proposed, as the simplest. The fastest was {best}; it is not told apart from {rest}."

@@ -17,6 +17,7 @@ from src.limits import limits, public
 from src.model import fingerprint
 from src.search.answer import Proposal
 from src.search.state import Search
+from src.stats import MEDIAN
 from src.ui.commands import draw_command
 from src.ui.format import plain
 from src.ui.usual_time import usual_time
@@ -120,7 +121,7 @@ def sentence(begun: Begun | None, search: Search, lengths: Objective, proposal: 
     """Return how near what is proposed for one length is to the limit; "" where that is not known. `begun` is
     the head of a run that confirmed it.
     """
-    if not begun or not proposal or len(lengths) > 1:
+    if not begun or not proposal or len(lengths) > 1 or proposal.percentile != MEDIAN:
         return ""
     shape = limit.shape_of(begun.model)
     known = roofline.kept(fingerprint.of_cpu(begun.host), search.asked.threads)

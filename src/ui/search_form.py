@@ -20,6 +20,7 @@ from src.search.asked import Asked, BadSearch
 from src.search.live import Told
 from src.search.state import Search
 from src.search.words import extent, objective_title
+from src.stats import MEDIAN
 from src.ui.format import plain
 from src.ui.run_view import SCOPE_HELP
 from src.ui.shell import explained
@@ -89,9 +90,19 @@ def ask_workload(lengths: tuple[int, ...]) -> Asked:
     scope = st.segmented_control(
         "Scope", SCOPES, default="model", required=True, key="f_scope", help=SCOPE_HELP
     )
+    percentile = st.segmented_control(
+        "Lowest",
+        asking.PERCENTILES,
+        default=MEDIAN,
+        required=True,
+        key="f_percentile",
+        format_func=lambda rank: "Median" if rank == MEDIAN else f"p{rank}",
+        help="The median of calls, or what 1 % of them exceed: that takes longer, and is told as what it is "
+        "at most.",
+    )
     most = max(1, len(machine.allowed_cpus()))
     threads = st.number_input("Threads, at most", 1, most, machine.default_threads(), key="f_threads")
-    return Asked(lengths, 60.0 * minutes, int(threads), scope)
+    return Asked(lengths, 60.0 * minutes, int(threads), scope, percentile=percentile)
 
 
 def ask_constraints(asked: Asked) -> Asked:

@@ -114,6 +114,7 @@ class Worker:
     def __init__(self, engine: Any) -> None:
         self.engine = engine
         self.tokenizer: Any = None
+        self.reader: Any = None  # of texts in scope `pipeline`; in most cases the same
         self.cases: Dict[str, Dict[str, List[Tuple[Any, ...]]]] = {}
         self.prepared_s: Dict[str, float] = {}
         self.repeats = Repeats()
@@ -122,12 +123,13 @@ class Worker:
         """Load the engine; answer with its facts and how long it took."""
         import gc
 
-        from src.engines import text
+        from src.engines import options, text
 
         started = time.perf_counter()
         self.engine.load(artifact, threads)
         load_s = time.perf_counter() - started
         self.tokenizer = text.load_tokenizer(tokenizer)
+        self.reader = text.load_reader(options.tokenizer(self.engine.spec), tokenizer)
         gc.collect()
         gc.freeze()  # so that the collection before each slice visits new objects only
         self.artifact = built_facts(artifact)
@@ -157,7 +159,7 @@ class Worker:
 
         batches = [[texts[(turn + row) % len(texts)] for row in range(batch)] for turn in range(len(texts))]
         encodings = [self.tokenizer.encode(sentence) for sentence in texts]
-        text.check_encodings(encodings)
+        text.check_encodings(texts, encodings, self.reader)
         arrays = [text.pad(text.encode(self.tokenizer, rows), padded) for rows in batches]
         self.cases[case] = {"model": arrays, "pipeline": [(rows,) for rows in batches]}
         self.repeats.forget(case)
@@ -178,7 +180,7 @@ class Worker:
         """Return the labels' indices for texts: tokenise, infer, softmax."""
         from src.engines import text
 
-        logits = self.engine.infer(*text.encode(self.tokenizer, sentences))
+        logits = self.engine.infer(*text.encode(self.reader, sentences))
         return [row.index(max(row)) for row in text.probabilities(logits)]
 
     def call(self, scope: str) -> Callable[..., Any]:

@@ -20,9 +20,10 @@ from tests.confirmed import confirmed
 from tests.unit.test_results import BASELINE
 
 __all__ = ["few_sentences", "folder", "search", "store"]  # fixtures
+TOKIE = "ctranslate2-int8~tokenizer=tokie"
 ENGINES = (
     *(OPTION, "onnxruntime-fp32", "openvino-fp32", "fake-any-length", "ctranslate2-int8"),
-    *("torchscript-int8", "pytorch-fp32"),
+    *("torchscript-int8", "pytorch-fp32", TOKIE),
 )
 
 

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from src import environments
 from src.bench.race import Finalist
-from src.cli import find
+from src.cli import find, find_printing
 from src.cli.main import parser
 from src.releases import Release
 from src.search.answer import Proposal
@@ -47,12 +47,12 @@ UNKNOWN = Finalist(OTHER, 1.3, 1.3, None, True)
 @pytest.fixture
 def printed(monkeypatch: pytest.MonkeyPatch) -> Console:
     console = Console(width=200, record=True, force_terminal=False, emoji=False)
-    monkeypatch.setattr(find, "out", console)
+    monkeypatch.setattr(find_printing, "out", console)
     return console
 
 
 def test_a_search_is_told_with_what_was_left_out_and_what_is_proposed(printed: Console, search: Search):
-    find.show(argparse.Namespace(json=False), search, [proposal(FIRST, TIED, BEHIND)])
+    find_printing.show(argparse.Namespace(json=False), search, [proposal(FIRST, TIED, BEHIND)])
     text = printed.export_text()
     assert "2 configurations screened, 1 passed, 1 raced, in 10 min." in text
     assert f"{OTHER}: loses too much accuracy. It loses at least 2.00% [of it]." in text
@@ -66,27 +66,27 @@ def test_a_search_is_told_with_what_was_left_out_and_what_is_proposed(printed: C
 
 def test_no_number_is_folded_in_eighty_columns(monkeypatch: pytest.MonkeyPatch, search: Search):
     console = Console(width=80, record=True, force_terminal=False, emoji=False)
-    monkeypatch.setattr(find, "out", console)
+    monkeypatch.setattr(find_printing, "out", console)
     longest = replace(TIED, name="2021-onnxruntime-int8~denormals=zero~gelu=fast")
-    find.show(argparse.Namespace(json=False), search, [proposal(FIRST, longest, simplest=OPTION)])
+    find_printing.show(argparse.Namespace(json=False), search, [proposal(FIRST, longest, simplest=OPTION)])
     text = console.export_text()
     assert longest.name in text
     assert "(0.995–1.012)" in text
 
 
 def test_too_few_rounds_are_told(printed: Console, search: Search):
-    find.show(argparse.Namespace(json=False), search, [proposal(FIRST, UNKNOWN, simplest=OPTION)])
+    find_printing.show(argparse.Namespace(json=False), search, [proposal(FIRST, UNKNOWN, simplest=OPTION)])
     assert "(too few rounds)" in printed.export_text()
 
 
 def test_nothing_confirmed_says_how_to_go_on(printed: Console, search: Search):
-    find.show(argparse.Namespace(json=False), search, [])
+    find_printing.show(argparse.Namespace(json=False), search, [])
     assert f"find --resume {search.id} --budget 10m" in printed.export_text()
 
 
 def test_an_objective_without_an_answer_is_told_beside_one_that_has_one(printed: Console, search: Search):
     both = replace(search, asked=replace(search.asked, lengths=(16, 128)))
-    find.show(argparse.Namespace(json=False), both, [proposal(FIRST, simplest=OPTION)])
+    find_printing.show(argparse.Namespace(json=False), both, [proposal(FIRST, simplest=OPTION)])
     text = printed.export_text()
     assert "Nothing is confirmed for 128 tokens: too few rounds" in text
     assert "Nothing is confirmed for 16 and 128 tokens together" in text
@@ -95,7 +95,7 @@ def test_an_objective_without_an_answer_is_told_beside_one_that_has_one(printed:
 
 
 def test_the_json_is_whole(search: Search, capsys: pytest.CaptureFixture[str]):
-    find.show(argparse.Namespace(json=True), search, [proposal(FIRST, UNKNOWN)])
+    find_printing.show(argparse.Namespace(json=True), search, [proposal(FIRST, UNKNOWN)])
     told = json.loads(capsys.readouterr().out)
     assert told["search"]["id"] == search.id
     assert told["proposals"][0]["finalists"][1]["ci95"] is None
@@ -154,5 +154,5 @@ def test_texts_and_releases_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_what_the_lengths_stand_for_is_told(printed: Console, search: Search):
     texts = replace(search.asked, lengths=(8, 30), shares=(0.75, 0.25), texts="reviews.txt")
-    find.show(argparse.Namespace(json=False), replace(search, asked=texts), [])
+    find_printing.show(argparse.Namespace(json=False), replace(search, asked=texts), [])
     assert "shares of reviews.txt: 8 tokens for 75%, 30 tokens for 25%" in printed.export_text()

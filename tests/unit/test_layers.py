@@ -25,7 +25,8 @@ RUNTIMES = {
     *("intel_extension_for_pytorch", "zentorch", "torchao"),
 }
 # platformdirs is imported in main only, onnx and safetensors where the stack of 2021 builds.
-OLD_ZONE_PACKAGES = {"numpy", "tokenizers", "src", "platformdirs", "onnx", "safetensors"} | RUNTIMES
+TOKENIZERS = {"tokenizers", "tokie"}
+OLD_ZONE_PACKAGES = {"numpy", "src", "platformdirs", "onnx", "safetensors"} | TOKENIZERS | RUNTIMES
 
 
 def imports(path: Path, top_level_only: bool = False) -> set[str]:

@@ -14,7 +14,7 @@ from safetensors.numpy import load_file, save_file
 
 from src.accuracy.datasets import SENTENCES, read_csv
 from src.accuracy.gate import Pairs, judge
-from src.engines.text import encode, load_tokenizer, probabilities
+from src.engines.text import check_encodings, encode, load_reader, load_tokenizer, probabilities
 from src.model import ModelError, cache, embedded, source
 from src.model.checkpoint import checkpoint
 from src.model.onnx_files import quantisation
@@ -85,6 +85,24 @@ def test_the_tokenizer_neither_pads_nor_truncates_until_512(built: cache.Artifac
     assert (types == 0).all()
     assert encode(tokenizer, ["word " * 200])[0].shape == (1, 202)
     assert encode(tokenizer, ["word " * 600])[0].shape == (1, 512)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [DEMO, "", "word " * 600, "ünïcödé 😀 中文 e\u0301", "[SEP] [MASK] ##ing", "a\x00b\tc", "x" * 300],
+)
+def test_another_library_makes_the_same_ids(built: cache.Artifact, text: str):
+    path = str(built.folder / "tokenizer.json")
+    reader, usual = load_reader("tokie", path), load_tokenizer(path)
+    assert encode(reader, [text])[0].tolist() == encode(usual, [text])[0].tolist()
+    check_encodings([text], [usual.encode(text)], reader)
+    with pytest.raises(ValueError, match="makes other token ids of “another text”"):
+        check_encodings(["another text"], [usual.encode(DEMO)], reader)
+
+
+def test_a_library_that_is_not_known_is_refused():
+    with pytest.raises(ValueError, match="no tokenizer “other”"):
+        load_reader("other", "tokenizer.json")
 
 
 def test_softmax_does_not_overflow():

@@ -52,8 +52,11 @@ def test_each_value_makes_an_engine_of_its_own_that_looks_like_its_row(
     spec: registry.EngineSpec, option: Option, value: str
 ):
     made = registry.get(f"{spec.id}~{option.name}={value}")
-    other = {"recipe": f"{option.recipe}~{option.name}={value}"} if option.recipe else {}
-    assert made == replace(spec, id=made.id, title=made.title, options=((option.name, value),), **other)
+    recipe = f"{option.recipe}~{option.name}={value}" if option.recipe else spec.recipe
+    packages = (*spec.packages, *option.packages)
+    chosen = ((option.name, value),)
+    other = replace(spec, id=made.id, title=made.title, options=chosen, recipe=recipe, packages=packages)
+    assert made == other
     assert made.title == f"{spec.title}, {option.name} {value}"
     assert transfer.ENGINE.fullmatch(made.id), "it can be in a file"
     assert style.marker(made) == style.marker(spec)

@@ -225,7 +225,7 @@ def test_ties_are_broken_by_what_is_simpler(host: Host, monkeypatch: pytest.Monk
 
 def test_a_row_as_good_as_its_options_is_confirmed_with_them(host: Host, monkeypatch: pytest.MonkeyPatch):
     """More are left than can be confirmed, and by chance the row is not among the first."""
-    options = [id.removeprefix(f"{ROW}~") for id in space.singles(registry.get(ROW), 2)]
+    options = [id.removeprefix(f"{ROW}~") for id in space.singles(registry.get(ROW), space.Bounds(2))]
     monkeypatch.setattr("tests.search_host.EFFECTS", dict.fromkeys(options, 0.999))
     _, (proposal,) = conduct(host, begin())
     assert len(host.plans[-1].engines) == FINALISTS

@@ -34,16 +34,34 @@ from src.workers.pool import Pool
 
 ROW = "onnxruntime-int8"
 ASKED = Asked((16,), 1200.0, 2)
+TWO = space.Bounds(2)
 
 
 def test_singles_are_one_option_each_and_none_that_does_nothing():
     row = registry.get(ROW)
-    two = space.singles(row, 2)
+    two = space.singles(row, TWO)
     assert f"{ROW}~spin=off" in two
     assert f"{ROW}~threads=1" in two
     assert len(two) == len(set(two)) == 10
-    assert space.singles(row, 1) == [f"{ROW}~denormals=zero", f"{ROW}~gelu=fast"]
-    assert space.singles(registry.get("pytorch-fp32"), 2) == []
+    assert space.singles(row, space.Bounds(1)) == [f"{ROW}~denormals=zero", f"{ROW}~gelu=fast"]
+    assert space.singles(registry.get("pytorch-fp32"), TWO) == []
+
+
+def test_another_tokenizer_is_tried_where_it_shows_and_its_package_is_allowed():
+    row = registry.get(ROW)
+    other = f"{ROW}~tokenizer=tokie"
+    assert other not in space.singles(row, TWO)
+    assert other in space.singles(row, space.Bounds(2, "pipeline"))
+    assert other in space.singles(row, space.Bounds(2, "pipeline", ("onnxruntime", "tokie")))
+    assert other not in space.singles(row, space.Bounds(2, "pipeline", ("onnxruntime",)))
+
+
+def test_a_release_is_not_given_an_option_that_its_environment_lacks():
+    helpful = {f"{ROW}~tokenizer=tokie": 0.8, f"{ROW}~gelu=fast": 0.9, f"{ROW}@1.24.4": 0.7}
+    changes = space.changes_together(ROW, helpful, 2)
+    assert f"{ROW}~gelu=fast~tokenizer=tokie" in changes
+    assert f"{ROW}@1.24.4~gelu=fast" in changes
+    assert not [id for id in changes if "@" in id and "tokie" in id]
 
 
 def test_combinations_are_of_the_most_helpful_options_with_other_names():
@@ -118,8 +136,8 @@ def test_a_release_that_cannot_be_searched_says_what_to_do(
 
 def test_releases_and_options_come_in_turn_so_that_neither_uses_up_the_time():
     others = ["onnxruntime@1.24.4", "onnxruntime@1.22.1", "openvino@2025.1.0"]
-    changes = space.one_change([ROW, "openvino-int8"], 2, others)
-    options = space.singles(registry.get(ROW), 2)
+    changes = space.one_change([ROW, "openvino-int8"], TWO, others)
+    options = space.singles(registry.get(ROW), TWO)
     assert changes[ROW][:4] == [f"{ROW}@1.24.4", options[0], f"{ROW}@1.22.1", options[1]]
     assert changes[ROW][4:] == options[2:]
     assert changes["openvino-int8"][0] == "openvino-int8@2025.1.0"

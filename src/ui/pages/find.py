@@ -17,7 +17,17 @@ from src.search.answer import Proposal
 from src.search.points import Point, points
 from src.search.screen import PASSES
 from src.search.state import CONFIRMATION, ROWS, SINGLES, TOGETHER, Search
-from src.search.words import extent, not_confirmed, objective_title, ratio_words, sentence, words_of_texts
+from src.search.words import (
+    extent,
+    figure_title,
+    figure_words,
+    not_confirmed,
+    objective_title,
+    ratio_words,
+    sentence,
+    words_of_texts,
+)
+from src.stats import MEDIAN
 from src.store.database import Store, open_store
 from src.ui import charts, linked, roofline_view, search_chart
 from src.ui.bundle_form import draw_bundle
@@ -25,7 +35,7 @@ from src.ui.commands import draw_command
 from src.ui.format import plain
 from src.ui.search_form import CHOICE, draw_form, draw_go_on, draw_going_on, forget_choice
 from src.ui.shell import explained, the_store
-from src.words import many, moment, significant
+from src.words import many, moment
 
 INTRODUCTION = (
     "Which engine, with which options, is the fastest here that keeps the accuracy? A search screens what "
@@ -72,8 +82,10 @@ def answers(id: str, spent_s: float) -> list[Answered]:
 
 
 def label(search: Search) -> str:
-    lengths = ", ".join(map(str, search.asked.lengths))
-    return f"{moment(search.begun_at)} · {lengths} tokens, scope {search.asked.scope}"
+    asked = search.asked
+    lengths = ", ".join(map(str, asked.lengths))
+    figure = "" if asked.percentile == MEDIAN else f", p{asked.percentile}"
+    return f"{moment(search.begun_at)} · {lengths} tokens, scope {asked.scope}{figure}"
 
 
 def draw_head(search: Search) -> bool:
@@ -116,6 +128,11 @@ def draw_objective(search: Search, answered: Answered, going_on: bool) -> None:
         st.info(not_confirmed(lengths), icon=":material/hourglass_empty:")
     if answered.points:
         draw_chart(search, lengths, answered.points)
+    if search.asked.percentile != MEDIAN:
+        st.caption(
+            f"The table is of the p{search.asked.percentile}, with 99 % confidence; picture and races "
+            "are of medians. Who is more than 10 % slower than the fastest in that is not looked at further."
+        )
     if proposal:
         draw_finalists(proposal)
         draw_bundle(search, proposal)
@@ -152,7 +169,7 @@ def line(proposal: Proposal, one: Finalist) -> dict[str, str]:
         told = "fastest" if first else "not told apart from the fastest"
     return {
         "Configuration": one.name,
-        "Median, ms": significant(one.figure),
+        figure_title(proposal.percentile): figure_words(proposal, one),
         "To the fastest": ratio_words(proposal, one),
         "Says": told + (", proposed" if one.name == proposal.simplest else ""),
     }
