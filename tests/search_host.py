@@ -3,17 +3,22 @@
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+from sqlalchemy.engine import URL
 
 from src.bench.events import Ended, Slice
 from src.bench.plan import Plan
 from src.bench.record import Record
+from src.search import search as searching
 from src.search import state
 from src.search.asked import Asked
 from src.search.screen import FAILED, PASSES, Screened
 from src.search.search import Conductor
 from src.search.state import Search
 from src.store import transfer
-from src.store.database import Store
+from src.store.database import Store, opened
 from tests.unit.test_results import made
 from tests.unit.test_store import with_id
 
@@ -23,6 +28,19 @@ EFFECTS = {"spin=off": 0.9, "block=4": 0.8}  # of options; those of no line here
 RELEASES = {"1.24.4": 0.7, "1.22.1": 0.95, "1.30.0": 1.1}
 BEST = f"{ROW}~spin=off~block=4"
 ROUNDS = 60
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    monkeypatch.setenv("AWIY_HOME", str(tmp_path))
+    return opened(URL.create("sqlite", database=str(tmp_path / "runs.db")))
+
+
+@pytest.fixture
+def host(store: Store, monkeypatch: pytest.MonkeyPatch) -> "Host":
+    host = Host(store, itertools.count(1))
+    monkeypatch.setattr(searching, "screen", lambda *arguments: host.screen(*arguments))
+    return host
 
 
 def truth_ms(id: str) -> float:

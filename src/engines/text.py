@@ -20,12 +20,12 @@ def load_tokenizer(path: str) -> Any:
     return tokenizer
 
 
-def load_reader(library: str, path: str) -> Any:
-    """Return what reads texts as the tokenizer of a tokenizer.json does, by another library: as that has it,
-    `encode(text).ids`. Raises ValueError for one that is not known.
+def load_reader(library: str, path: str, tokenizer: Any) -> Any:
+    """Return what reads texts as the tokenizer of a tokenizer.json does, which is that itself or another
+    library's: `encode(text).ids`. Raises ValueError for one that is not known.
     """
     if library == "tokenizers":
-        return load_tokenizer(path)
+        return tokenizer
     if library != "tokie":
         raise ValueError("there is no tokenizer “%s”" % library)
     import tokie
@@ -47,14 +47,14 @@ def encode(tokenizer: Any, texts: Sequence[str]) -> Tuple[np.ndarray, np.ndarray
     return ids, np.ones(ids.shape, dtype=np.int64), np.zeros(ids.shape, dtype=np.int64)
 
 
-def check_encodings(texts: Sequence[str], encodings: Sequence[Any], reader: Any) -> None:
-    """Raise ValueError where a tokenizer's own masks and types of texts differ from what `encode` makes of
-    them, or its ids from those of the reader.
+def check_encodings(texts: Sequence[str], encodings: Sequence[Any], arrays: Sequence[Any]) -> None:
+    """Raise ValueError where a tokenizer's own ids, masks and types of texts differ from the `arrays` that
+    `encode` made of them: each text is the first row of one.
     """
-    for text, encoding in zip(texts, encodings):
+    for text, encoding, (ids, _, _) in zip(texts, encodings, arrays):
         if set(encoding.attention_mask) != {1} or set(encoding.type_ids) != {0}:
             raise ValueError("its tokenizer pads or has other token types for a single text")
-        if list(reader.encode(text).ids) != encoding.ids:
+        if ids[0].tolist() != encoding.ids:
             raise ValueError("the library asked for makes other token ids of “%s”" % text[:60])
 
 

@@ -114,7 +114,6 @@ class Worker:
     def __init__(self, engine: Any) -> None:
         self.engine = engine
         self.tokenizer: Any = None
-        self.reader: Any = None  # of texts in scope `pipeline`; in most cases the same
         self.cases: Dict[str, Dict[str, List[Tuple[Any, ...]]]] = {}
         self.prepared_s: Dict[str, float] = {}
         self.repeats = Repeats()
@@ -129,7 +128,7 @@ class Worker:
         self.engine.load(artifact, threads)
         load_s = time.perf_counter() - started
         self.tokenizer = text.load_tokenizer(tokenizer)
-        self.reader = text.load_reader(options.tokenizer(self.engine.spec), tokenizer)
+        self.reader = text.load_reader(options.tokenizer(self.engine.spec), tokenizer, self.tokenizer)
         gc.collect()
         gc.freeze()  # so that the collection before each slice visits new objects only
         self.artifact = built_facts(artifact)
@@ -159,12 +158,13 @@ class Worker:
 
         batches = [[texts[(turn + row) % len(texts)] for row in range(batch)] for turn in range(len(texts))]
         encodings = [self.tokenizer.encode(sentence) for sentence in texts]
-        text.check_encodings(texts, encodings, self.reader)
-        arrays = [text.pad(text.encode(self.tokenizer, rows), padded) for rows in batches]
+        arrays = [text.encode(self.reader, rows) for rows in batches]
+        text.check_encodings(texts, encodings, arrays)
+        arrays = [text.pad(given, padded) for given in arrays]
         self.cases[case] = {"model": arrays, "pipeline": [(rows,) for rows in batches]}
         self.repeats.forget(case)
         self.make_ready()
-        truncated = any(bool(encoding.overflowing) for encoding in encodings)
+        truncated = any(encoding.overflowing for encoding in encodings)
         return Prepared([given[0][0].tolist() for given in arrays], truncated)
 
     def make_ready(self) -> None:

@@ -1,34 +1,30 @@
 """A search conducted over made-up configurations whose truth is known; its runs are kept in a real store."""
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
-from sqlalchemy.engine import URL
 
 from src.bench.race import FINALISTS
 from src.engines import registry
 from src.search import heats, space, state
-from src.search import search as searching
 from src.search.search import CONFIRM, RACE, NothingLeft, Stopped
 from src.search.state import CONFIRMATION, ROWS, SINGLES, TOGETHER
-from src.store.database import Store, opened
-from tests.search_host import BEST, RELEASES, ROW, SLOW, Host, Killed, begin, conduct, truth_ms
+from tests.search_host import (
+    BEST,
+    RELEASES,
+    ROW,
+    SLOW,
+    Host,
+    Killed,
+    begin,
+    conduct,
+    host,
+    store,
+    truth_ms,
+)
 
-
-@pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
-    monkeypatch.setenv("AWIY_HOME", str(tmp_path))
-    return opened(URL.create("sqlite", database=str(tmp_path / "runs.db")))
-
-
-@pytest.fixture
-def host(store: Store, monkeypatch: pytest.MonkeyPatch) -> Host:
-    host = Host(store, itertools.count(1))
-    monkeypatch.setattr(searching, "screen", lambda *arguments: host.screen(*arguments))
-    return host
+__all__ = ["host", "store"]  # fixtures
 
 
 def test_a_search_finds_the_options_that_help_together(host: Host):

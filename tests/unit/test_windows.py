@@ -1,13 +1,10 @@
 """A search for the lowest 99th percentile: windows of rounds, who comes first by them, and what is said."""
 
-import itertools
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 from rich.console import Console
-from sqlalchemy.engine import URL
 
 from src.bench import field, windows
 from src.bench.plan import Plan
@@ -16,30 +13,22 @@ from src.cli import find, find_printing
 from src.cli.main import parser
 from src.search import asked as asking
 from src.search import heats
-from src.search import search as searching
 from src.search.answer import Proposal
 from src.search.asked import Asked, BadSearch
 from src.search.points import points
 from src.search.words import figure_words, sentence
-from src.store.database import Store, opened
-from tests.search_host import BEST, EFFECTS, ROW, Host, begin, conduct
+from src.store.database import Store
+from tests.search_host import BEST, EFFECTS, ROW, Host, begin, conduct, host, store
 from tests.unit.test_results import BASELINE, made
 
+__all__ = ["host", "store"]  # fixtures
 STEADY = f"{ROW}~block=4"  # a little slower than the best, without its slow calls
 
 
-@pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
-    monkeypatch.setenv("AWIY_HOME", str(tmp_path))
-    return opened(URL.create("sqlite", database=str(tmp_path / "runs.db")))
-
-
-@pytest.fixture
-def host(store: Store, monkeypatch: pytest.MonkeyPatch) -> Host:
-    host = Host(store, itertools.count(1))
-    monkeypatch.setattr(searching, "screen", lambda *arguments: host.screen(*arguments))
+@pytest.fixture(autouse=True)
+def spinning_helps_a_little(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So little that it is not what decides: by its median it comes first."""
     monkeypatch.setitem(EFFECTS, "spin=off", 0.95)
-    return host
 
 
 @pytest.mark.parametrize("calls", [100, 107, 250])
