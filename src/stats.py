@@ -121,13 +121,14 @@ def percentile(values: Sequence[float], rank: int) -> float | None:
 LEAST_SURE = 0.01  # how likely a certified percentile may be too low, as in MLPerf LoadGen
 
 
-def certified_percentile(slices: Sequence[np.ndarray], rank: int) -> float | None:
-    """Return what the percentile `rank` of calls is at most, with 99 % confidence; None where too few calls
-    can tell. `slices` are the times of calls, slice by slice in the order in which they were measured.
+def certified_percentile(slices: Sequence[np.ndarray], rank: int, chance: float = LEAST_SURE) -> float | None:
+    """Return what the percentile `rank` of calls is at most, but for a `chance` to be too low (1 %); None
+    where too few calls can tell. `slices` are the times of calls, slice by slice in the order in which they
+    were measured.
 
     Of n independent calls it is the one that t others exceed, with the largest t for which P(Binomial(n,
-    1 - p) <= t) <= 1 %: MLPerf LoadGen's early stopping estimate. But the calls of a slice are alike, and so
-    may neighbouring slices be: they tell as much as n ÷ `design_effect` independent ones.
+    1 - p) <= t) <= chance: MLPerf LoadGen's early stopping estimate. But the calls of a slice are alike, and
+    so may neighbouring slices be: they tell as much as n ÷ `design_effect` independent ones.
     """
     from scipy.special import bdtrik
 
@@ -137,9 +138,10 @@ def certified_percentile(slices: Sequence[np.ndarray], rank: int) -> float | Non
     empirical = np.percentile(calls, rank)
     effect = design_effect([(int((times > empirical).sum()), len(times)) for times in slices])
     count = int(calls.size / effect)
-    if count < FEWEST_SAMPLES[rank]:
+    least = math.log(chance) / math.log(rank / 100)  # of so many calls the slowest is
+    if count < max(FEWEST_SAMPLES[rank], least):
         return None
-    exceeded = int(bdtrik(LEAST_SURE, count, 1 - rank / 100))
+    exceeded = int(bdtrik(chance, count, 1 - rank / 100))
     return float(calls[-1 - exceeded * calls.size // count])
 
 

@@ -10,6 +10,7 @@ A row outside 0.98 to 1.02 is marked “<”. Ctrl-C ends it with what has been 
 
 import argparse
 import json
+import signal
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -74,6 +75,8 @@ def measure(arguments: argparse.Namespace, settings: fidelity.Settings) -> Itera
 
 def main() -> None:
     arguments = parser().parse_args()
+    # Also where who started it ignores Ctrl-C, as shells do for what runs in the background.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     observations: list[Observation] = []
     try:
         settings = settings_of(arguments)

@@ -1,13 +1,15 @@
 """What the processes of one run's engines are apart by, where each engine had several."""
 
 import math
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
 
 from src import blocks
+from src.bench.plan import Case
 from src.bench.record import Cell, Record, round_medians
 from src.blocks import Prior, Spread
 from src.facts import Facts
@@ -70,6 +72,50 @@ def prior_at(length: int, known: dict[Cell, Spread]) -> Prior:
     return blocks.prior(here.values(), sum(engines.values()))
 
 
+def by_block_of(record: Record, cell: Cell, figures: ByRound) -> list[list[float]]:
+    """Return a cell's figures by block of rounds, of those blocks that have any."""
+    return [part for part in by_block(figures, record.block_starts(cell)) if part]
+
+
+def kind_of(figures: Mapping[Cell, Sequence[list[float]]]) -> Kind:
+    """Return what cells' figures by block tell of their processes."""
+    several = {cell: parts for cell, parts in figures.items() if len(parts) > 1}
+    spreads = {cell: blocks.spread(parts) or blocks.NOT_KNOWN for cell, parts in several.items()}
+    known = {cell: spread for cell, spread in spreads.items() if spread != blocks.NOT_KNOWN}
+    lengths = {cell.case.sequence_length for cell in known}
+    return Kind(spreads, {length: prior_at(length, known) for length in lengths})
+
+
+def certified_ms(
+    slices: Sequence[np.ndarray], rank: int, medians: Kind, cell: Cell, chance: float = LEAST_SURE
+) -> float | None:
+    """Return what a percentile of a cell's calls is at most, but for a `chance` (1 %): that of its processes,
+    times what those may be better than most; None where either is not known.
+    """
+    bound, half = certified_percentile(slices, rank, chance), medians.half_width(cell, 1 - 2 * chance)
+    return bound * math.exp(half) if bound and math.isfinite(half) else None
+
+
+def certified_together(
+    records: Sequence[Record], rank: int, chance: float
+) -> dict[tuple[str, Case], float | None]:
+    """Return what a percentile of each engine's calls is at most in each case, in ms, but for a `chance`
+    each, by the calls and the processes of several runs together.
+    """
+    calls: defaultdict[Cell, list[np.ndarray]] = defaultdict(list)
+    parts: defaultdict[Cell, list[list[float]]] = defaultdict(list)
+    for record in records:
+        for cell in record.slices:
+            same = cell._replace(group=0)  # each run may have split its engines otherwise
+            calls[same] += calls_ms(record, cell)
+            parts[same] += by_block_of(record, cell, round_medians_ms(record, cell))
+    medians = kind_of(parts)
+    return {
+        (cell.engine, cell.case): certified_ms(slices, rank, medians, cell, chance)
+        for cell, slices in calls.items()
+    }
+
+
 class Processes:
     """The processes of one run: `medians` and `ratios` are by cell. Of a run in which each engine had one,
     nothing is known of either.
@@ -83,14 +129,7 @@ class Processes:
         self.ratios = self.kind(self.round_ratios)
 
     def kind(self, figures: Callable[[Cell], ByRound]) -> Kind:
-        spreads: dict[Cell, Spread] = {}
-        for cell in self.record.slices:
-            parts = [part for part in by_block(figures(cell), self.record.block_starts(cell)) if part]
-            if len(parts) > 1:
-                spreads[cell] = blocks.spread(parts) or blocks.NOT_KNOWN
-        known = {cell: spread for cell, spread in spreads.items() if spread != blocks.NOT_KNOWN}
-        lengths = {cell.case.sequence_length for cell in known}
-        return Kind(spreads, {length: prior_at(length, known) for length in lengths})
+        return kind_of({cell: by_block_of(self.record, cell, figures(cell)) for cell in self.record.slices})
 
     def round_ratios(self, cell: Cell) -> ByRound:
         """Return a cell's figure ÷ the baseline's in the same round; none for the baseline itself."""
@@ -110,11 +149,8 @@ class Processes:
         return pair and replace(pair, ci95=self.ratios.interval(cell, pair.ratio, pair.ci95))
 
     def certified(self, cell: Cell, slices: list[np.ndarray], rank: int) -> float | None:
-        """Return what a percentile of a cell's calls is at most, with 99 % confidence: that of its processes,
-        times what those may be better than most; None where either is not known.
-        """
-        bound, half = certified_percentile(slices, rank), self.medians.half_width(cell, 1 - 2 * LEAST_SURE)
-        return bound * math.exp(half) if bound and math.isfinite(half) else None
+        """Return what a percentile of a cell's calls is at most with 99 % confidence (`certified_ms`)."""
+        return certified_ms(slices, rank, self.medians, cell)
 
     def told(self, cell: Cell) -> Facts | None:
         """Return {processes, apart, share}: how many an engine had, their standard deviation as a share of

@@ -10,8 +10,8 @@ from src.bench.race import ByRound, Finalist
 from src.bench.record import Cell, Record
 from src.engines import options, registry
 from src.environments import MAIN
-from src.figures.processes import Processes, calls_ms
-from src.stats import FEWEST_ROUNDS, MEDIAN, geometric_mean
+from src.figures.processes import certified_together
+from src.stats import FEWEST_ROUNDS, LEAST_SURE, MEDIAN, geometric_mean
 
 
 @dataclass(frozen=True)
@@ -90,19 +90,19 @@ def complexity(engine: str) -> tuple[bool, int, int, int]:
 def at_most_ms(
     confirmations: Sequence[tuple[Record, Plan]], engines: Sequence[str], lengths: Objective
 ) -> dict[str, float | None]:
-    """Return what each engine's 99th percentile is at most, with 99 % confidence: the geometric mean over
-    some lengths, by the least favourable confirmation; None where calls or processes are too few.
+    """Return what each engine's 99th percentile is at most, with 99 % confidence for all of them and all
+    lengths together (Bonferroni), as who is proposed was lucky, too: the geometric mean over some lengths, by
+    the calls of all confirmations; None where calls or processes are too few.
     """
-    bounds: dict[str, list[float | None]] = {engine: [] for engine in engines}
-    for record, plan in confirmations:
-        processes = Processes(record)
-        groups = {cell.engine: cell.group for cell in record.slices}
-        for engine in engines:
-            cells = [Cell(groups[engine], engine, case) for case in field.cases_of(plan, lengths)]
-            each = [processes.certified(cell, calls_ms(record, cell), windows.RANK) for cell in cells]
-            known = [bound for bound in each if bound]
-            bounds[engine].append(geometric_mean(known) if len(known) == len(cells) else None)
-    return {engine: None if None in told else max(filter(None, told)) for engine, told in bounds.items()}
+    plan = confirmations[0][1]
+    chance = LEAST_SURE / (len(engines) * len(plan.cases))
+    bounds = certified_together([record for record, _ in confirmations], windows.RANK, chance)
+    cases = field.cases_of(plan, lengths)
+    at_most: dict[str, float | None] = {}
+    for engine in engines:
+        known = [bound for case in cases if (bound := bounds.get((engine, case)))]
+        at_most[engine] = geometric_mean(known) if len(known) == len(cases) else None
+    return at_most
 
 
 def propose(

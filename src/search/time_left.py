@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from statistics import mean
 
 from src.bench.plan import BLOCKS
-from src.bench.race import FINALISTS, MOST_BLOCKS
+from src.bench.race import FINALISTS, MOST_BLOCKS, Finalist
 from src.search import heats
 from src.search.answer import Proposal
 from src.search.heats import Cost
@@ -40,20 +40,26 @@ def affordable(search: Search, cost: Cost | None, known: int, ids: Sequence[str]
     loads_s = [one.load_s for one in search.screened if one.load_s]
     # Answering what is shipped with the model takes about as long again as loading does.
     screen_s = 2 * mean(loads_s) if loads_s else 0.0
-    left_s = search.left_s - confirming_s(cost, FINALISTS, search) - known * race_s
-    paid = []
+    left_s = search.left_s - known * race_s
+    paid: list[str] = []
     for id in ids:
         left_s -= race_s + (0.0 if id in screened else screen_s)
-        if left_s < 0:
+        if left_s < confirming_s(cost, known + len(paid) + 1, search):
             break
         paid.append(id)
     return paid
 
 
+def says_more(proposal: Proposal, finalist: Finalist) -> bool:
+    """Tell whether more blocks would say something of a finalist, or what its high percentile is at most."""
+    without_bound = proposal.percentile != MEDIAN and finalist.tied and finalist.at_most is None
+    return finalist.open or without_bound
+
+
 def affords_more(store: Store, search: Search, proposals: Sequence[Proposal]) -> bool:
     """Tell whether another confirmation would tell more, and may be had."""
     begun = search.confirmations
-    if not any(one.open for some in proposals for one in some.finalists):
+    if not any(says_more(some, one) for some in proposals for one in some.finalists):
         return False
     last_s = heats.run_s(store, begun[-1])
     return BLOCKS * (len(begun) + 1) <= MOST_BLOCKS and last_s <= search.left_s

@@ -16,10 +16,10 @@ from src.stats import FEWEST_SAMPLES, LEAST_SURE, certified_percentile, design_e
 from tests.unit.test_results import BASELINE, made, only
 
 
-def textbook(calls: np.ndarray, rank: int) -> float:
+def textbook(calls: np.ndarray, rank: int, chance: float = 0.01) -> float:
     """Return MLPerf's estimate: discard as many of the slowest as keeps 99 % confidence."""
     chances = binom.cdf(np.arange(calls.size), calls.size, 1 - rank / 100)
-    return float(sorted(calls)[-int((chances <= 0.01).sum())])
+    return float(sorted(calls)[-int((chances <= chance).sum())])
 
 
 def drawn(slices: int, calls: int, spread: float, rho: float, rng: np.random.Generator) -> list[np.ndarray]:
@@ -50,16 +50,28 @@ def shares_covered(spread: float, rho: float, rank: int) -> tuple[float, float]:
     return float(np.mean(ours)), float(np.mean(textbooks))
 
 
+def evenly_spread(count: int) -> list[np.ndarray]:
+    """Return slices of one call each, slow ones as evenly spread as can be."""
+    return [np.array([call]) for call in 1 + np.arange(count) * (np.sqrt(5) - 1) / 2 % 1]
+
+
 @pytest.mark.parametrize("rank", [90, 95, 99])
-@pytest.mark.parametrize("count", [700, 1000, 5000])
-def test_where_slices_have_nothing_in_common_it_is_mlperfs(rank: int, count: int):
-    """One call a slice, and slow ones as evenly spread as can be."""
-    calls = 1 + np.arange(count) * (np.sqrt(5) - 1) / 2 % 1
-    slices = [np.array([call]) for call in calls]
+@pytest.mark.parametrize(("count", "chance"), [(700, 0.01), (1000, 0.01), (5000, 0.01), (5000, 0.000625)])
+def test_where_slices_have_nothing_in_common_it_is_mlperfs(rank: int, count: int, chance: float):
+    slices = evenly_spread(count)
+    calls = np.concatenate(slices)
     assert design_effect([(int(call > np.percentile(calls, rank)), 1) for call in calls]) < 1.01
-    found = certified_percentile(slices, rank)
+    found = certified_percentile(slices, rank, chance)
     assert found
-    assert found == pytest.approx(textbook(calls, rank), rel=0.002)
+    assert found == pytest.approx(textbook(calls, rank, chance), rel=0.002)
+
+
+@pytest.mark.parametrize(("count", "enough"), [(730, False), (745, True)])
+def test_to_be_surer_more_calls_are_needed(count: int, enough: bool):
+    """0.99 to the power of 734 is 1 % of a sixteenth."""
+    slices = evenly_spread(count)
+    assert certified_percentile(slices, 99) is not None
+    assert (certified_percentile(slices, 99, 0.01 / 16) is not None) == enough
 
 
 @pytest.mark.parametrize("rank", [90, 95])

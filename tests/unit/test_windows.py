@@ -7,18 +7,18 @@ import pytest
 from rich.console import Console
 
 from src.bench import field, windows
-from src.bench.plan import Plan
-from src.bench.race import Finalist
+from src.bench.plan import BLOCKS, Plan
+from src.bench.race import MOST_BLOCKS, Finalist
 from src.cli import find, find_printing
 from src.cli.main import parser
+from src.search import answer, heats
 from src.search import asked as asking
-from src.search import heats
 from src.search.answer import Proposal
 from src.search.asked import Asked, BadSearch
 from src.search.points import points
 from src.search.words import figure_words, sentence
 from src.store.database import Store
-from tests.search_host import BEST, EFFECTS, ROW, Host, begin, conduct, host, store
+from tests.search_host import BEST, EFFECTS, ROW, Host, begin, conduct, host, record_of, store, without_drift
 from tests.unit.test_results import BASELINE, made
 
 __all__ = ["host", "store"]  # fixtures
@@ -69,6 +69,7 @@ def test_who_has_slow_calls_comes_first_by_its_median_and_not_by_its_99th_percen
     assert confirmation.samples == 3 * 720
     assert (proposal.finalists[0].name, proposal.percentile) == (STEADY, 99)
     assert proposal.finalists[0].tied
+    assert len(conductor.search.confirmations) == 1, "whose calls tell enough"
     best = next(one for one in proposal.finalists if one.name == BEST)
     assert not best.tied
     assert best.ratio > 1.3
@@ -88,9 +89,29 @@ def test_who_has_slow_calls_comes_first_by_its_median_and_not_by_its_99th_percen
 
 def test_on_a_host_that_drifts_no_bound_is_told_where_calls_are_too_alike(host: Host):
     """Twice as slow in some rounds as in others: of the steady one some sixty slices tell hardly anything."""
-    _, (proposal,) = conduct(host, begin(percentile=99))
+    conductor, (proposal,) = conduct(host, begin(percentile=99))
     assert proposal.finalists[0].at_most is None
     assert "too few calls to say what its p99 is at most" in sentence(proposal)
+    asked_again = conductor.search.confirmations
+    assert BLOCKS * len(asked_again) <= MOST_BLOCKS < BLOCKS * (len(asked_again) + 1), "as long as it may"
+
+
+def test_the_calls_of_several_confirmations_tell_together_what_those_of_one_do_not():
+    plan = Plan((BASELINE, ROW), (16,), (1,), (2,), ("model",), 60.0, blocks=3, tails=True, baseline=BASELINE)
+    confirmations = [record_of(plan, f"20261130-00000{seed}-abcd", seed) for seed in (1, 2)]
+    calls_ms = []
+    for record in confirmations:
+        for cell, slices in record.slices.items():
+            slices[:] = [replace(slice, ns=without_drift(slice)[:6]) for slice in slices]
+            if cell.engine == ROW:
+                calls_ms += [ns / 1e6 for slice in slices for ns in slice.ns]
+    one_run, two_runs = (
+        answer.at_most_ms([(record, plan) for record in some], [ROW], (16,))[ROW]
+        for some in (confirmations[:1], confirmations)
+    )
+    assert one_run is None, "360 calls; 662 that all differ would tell"
+    assert two_runs
+    assert np.percentile(calls_ms, 99) <= two_runs <= 1.2 * max(calls_ms)
 
 
 def test_the_same_host_is_asked_for_medians(host: Host):
