@@ -1,15 +1,17 @@
 """Does a preset give the same ratios again, and do they survive a busy neighbour?
 
-    python -m tools.repeatability [--preset writeup] [--runs 3] [--noise] [FILE.json …]
+    python -m tools.repeatability [--preset writeup] [--blocks 3] [--runs 3] [--noise] [FILE.json …]
 
 Runs the preset several times in a row (or reads FILEs of earlier runs) and prints a table of every ratio to
-the baseline: its spread over each pair of runs, and the half-width of its intervals. With --noise one more
-run follows in which another process keeps a core busy for half of the time; its ratios stand beside the
-others'.
+the baseline: its spread over each pair of runs, and the half-width of its intervals; and how often two runs
+say the same, by their intervals. --blocks changes how many processes an engine has in a run. With --noise
+one more run follows in which another process keeps a core busy for half of the time; its ratios stand beside
+the others'.
 """
 
 import argparse
 import json
+import math
 import os
 import subprocess
 import sys
@@ -23,14 +25,16 @@ from src.bench.plan import Case
 from src.figures.run import VALID, Result, Run, from_json
 from src.home import ROOT
 from src.host import machine
+from src.stats import Ratio
 
 BUSY = "import os, sys\nos.sched_setaffinity(0, [int(sys.argv[1])])\nwhile True: pass"
 
 
-def run(preset: str, folder: Path, name: str) -> Path:
+def run(preset: str, folder: Path, name: str, blocks: int = 0) -> Path:
     """Run the preset in a process of its own; return its JSON."""
     path = folder / f"{name}.json"
     command = [sys.executable, "-m", "src", "bench", "--preset", preset, "--json", str(path)]
+    command += ["--blocks", str(blocks)] if blocks else []
     subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     return path
 
@@ -70,6 +74,37 @@ def half_width(result: Result) -> float:
     return (interval[1] - interval[0]) / 2 / ratio(result) if interval else float("inf")
 
 
+def says_the_same(first: Ratio, second: Ratio) -> bool | None:
+    """Tell whether two ratios are no further apart than their 95 % intervals allow: |ln r1 - ln r2| at most
+    the root of h1² + h2², h half an interval in logarithms; None where one has no interval.
+    """
+    if not (first.ci95 and second.ci95):
+        return None
+    halves = [math.log(high / low) / 2 for low, high in (first.ci95, second.ci95)]
+    return abs(math.log(first.ratio / second.ratio)) <= math.hypot(*halves)
+
+
+def print_agreement(runs: list[dict[tuple[str, Case], Result]]) -> None:
+    """Print in how many pairs of runs a cell's ratios say the same. Of two figures of one truth with
+    intervals that cover it in 95 % that is 95 %, and 83 % lie inside the other's interval.
+    """
+    pairs = [(a[key].ratio, b[key].ratio) for a, b in combinations(runs, 2) for key in a if key in b]
+    known = [(a, b) for a, b in pairs if a and b and says_the_same(a, b) is not None]
+    same = sum(bool(says_the_same(a, b)) for a, b in known)
+    inside = [
+        low <= mine.ratio <= high
+        for a, b in known
+        for mine, other in ((a, b), (b, a))
+        for low, high in [other.ci95 or (0.0, 0.0)]
+    ]
+    if known:
+        print(
+            f"Of {len(pairs)} pairs of a cell's ratios in two runs {len(known)} have intervals; {same} of "
+            f"them ({same / len(known):.0%}) say the same; {sum(inside) / len(inside):.0%} of the ratios lie "
+            "inside the other run's interval (83 % would be right)."
+        )
+
+
 def print_table(quiet: list[Run], noisy: Run | None) -> None:
     runs = [ratios(found) for found in quiet]
     beside = ratios(noisy) if noisy else {}
@@ -98,6 +133,7 @@ def print_table(quiet: list[Run], noisy: Run | None) -> None:
         f"\n{sum(one <= 0.05 for one in differences)} of {len(differences)} ratios agree within 5 % in every "
         f"pair of runs; {sum(one <= 0.05 for one in widths)} of {len(widths)} have intervals of at most ±5 %."
     )
+    print_agreement(runs)
     for number, found in enumerate([*quiet, *([noisy] if noisy else [])], 1):
         head, noise, time = found.head, found.noise, found.head.time
         assert time
@@ -123,6 +159,7 @@ def main() -> None:
     )
     parser.add_argument("files", nargs="*", type=Path, metavar="FILE.json")
     parser.add_argument("--preset", default="writeup")
+    parser.add_argument("--blocks", type=int, default=0, help="(default: the preset's)")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--noise", action="store_true")
     parser.add_argument("--keep", type=Path, help="folder for the runs' JSON (default: a temporary one)")
@@ -131,7 +168,8 @@ def main() -> None:
         folder = arguments.keep or Path(temporary)
         os.makedirs(folder, exist_ok=True)
         files = arguments.files or [
-            run(arguments.preset, folder, f"run{number}") for number in range(1, arguments.runs + 1)
+            run(arguments.preset, folder, f"run{number}", arguments.blocks)
+            for number in range(1, arguments.runs + 1)
         ]
         quiet = [from_json(json.loads(path.read_text())) for path in files]
         noisy = None
