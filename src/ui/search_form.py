@@ -42,7 +42,7 @@ def draw_form(opened: bool) -> None:
         upload, lengths = ask_lengths()
         left, right = st.columns(2)
         with left:
-            asked = ask_workload(lengths)
+            asked = ask_workload(lengths, of_texts=upload is not None)
         with right:
             asked = ask_constraints(asked)
         asked = replace(ask_candidates(asked), model=source.parse().to_text())
@@ -84,13 +84,21 @@ def of_upload(asked: Asked, upload: UploadedFile) -> Asked:
     return own_texts.asked_of(asked, own_texts.parse(upload.getvalue(), upload.name), upload.name)
 
 
-def ask_workload(lengths: tuple[int, ...]) -> Asked:
-    """Ask for how long is searched, and what the timer encloses."""
+def ask_workload(lengths: tuple[int, ...], of_texts: bool) -> Asked:
+    """Ask for how long is searched, and what the timer encloses; of texts it is their mean."""
     minutes = st.slider("Minutes, at most", 2, MOST_MINUTES, USUAL_MINUTES, key="f_minutes")
     scope = st.segmented_control(
         "Scope", SCOPES, default="model", required=True, key="f_scope", help=SCOPE_HELP
     )
-    percentile = st.segmented_control(
+    percentile = MEDIAN if of_texts else ask_percentile()
+    most = max(1, len(machine.allowed_cpus()))
+    threads = st.number_input("Threads, at most", 1, most, machine.default_threads(), key="f_threads")
+    return Asked(lengths, 60.0 * minutes, int(threads), scope, percentile=percentile)
+
+
+def ask_percentile() -> int:
+    """Ask which figure of calls is to be low."""
+    chosen: int = st.segmented_control(
         "Lowest",
         asking.PERCENTILES,
         default=MEDIAN,
@@ -100,9 +108,7 @@ def ask_workload(lengths: tuple[int, ...]) -> Asked:
         help="The median of calls, or what 1 % of them exceed: that takes longer, and is told as what it is "
         "at most.",
     )
-    most = max(1, len(machine.allowed_cpus()))
-    threads = st.number_input("Threads, at most", 1, most, machine.default_threads(), key="f_threads")
-    return Asked(lengths, 60.0 * minutes, int(threads), scope, percentile=percentile)
+    return chosen
 
 
 def ask_constraints(asked: Asked) -> Asked:

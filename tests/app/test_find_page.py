@@ -141,10 +141,12 @@ def test_a_click_begins_a_search_in_a_process_of_its_own(store: Store, monkeypat
 def test_a_file_of_texts_is_searched_for(store: Store, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(process, "start", lambda id: None)
     at = page("find")
+    at.get_by_key("f_percentile").set_value(99).run()
     at.file_uploader(key="f_texts").set_value(
         ("reviews.txt", b"I liked this film.\n" * 3, "text/plain")
     ).run()
     assert at.get_by_key("f_lengths").disabled
+    assert "Lowest" not in {control.label for control in at.get("segmented_control")}, "it is their mean"
     at.button(key="f_begin").click().run()
     assert not at.exception
     (kept,) = state.kept()
