@@ -79,6 +79,11 @@ def sentence(proposal: Proposal) -> str:
     if not others:
         return f"{told} is the fastest: all others are slower."
     rest = "one other" if others == 1 else f"{others} others"
+    if proposed is first and (little_known := sum(tie.open for tie in proposal.ties)):
+        whom = "it" if others == 1 else f"{little_known} of them"
+        return (
+            f"{told} is proposed: it is the fastest. Not told apart is {rest}; too little is known of {whom}."
+        )
     if proposed is first:
         return f"{told} is proposed: it is the fastest and the simplest of what is not told apart, {rest}."
     best = told_with_figure(proposal, first)

@@ -139,6 +139,16 @@ def test_too_few_calls_are_no_number():
     assert f"{ROW} (too few calls to say what its p99 is at most)" in sentence(proposal)
 
 
+def test_who_ties_as_little_is_known_of_it_is_not_said_to_be_less_simple():
+    first = Finalist(BEST, 1.0, 1.0, (1.0, 1.0), True, at_most=1.5)
+    row = Finalist(ROW, 1.0, 1.004, (0.7, 1.5), True, at_most=2.5)
+    told = sentence(Proposal((16,), (first, row), BEST, 99))
+    assert "simplest" not in told
+    assert told.endswith("Not told apart is one other; too little is known of it.")
+    near = replace(row, ci95=(0.99, 1.02))
+    assert "the simplest of what is not told apart" in sentence(Proposal((16,), (first, near), BEST, 99))
+
+
 def test_the_command_asks_for_it_and_its_table_says_what_the_figures_are(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ):
