@@ -22,10 +22,9 @@ from pathlib import Path
 
 from src.bench import plan
 from src.bench.plan import Case
-from src.figures.run import VALID, Result, Run, from_json
+from src.figures.run import VALID, Interval, Result, Run, from_json
 from src.home import ROOT
 from src.host import machine
-from src.stats import Ratio
 
 BUSY = "import os, sys\nos.sched_setaffinity(0, [int(sys.argv[1])])\nwhile True: pass"
 
@@ -74,14 +73,15 @@ def half_width(result: Result) -> float:
     return (interval[1] - interval[0]) / 2 / ratio(result) if interval else float("inf")
 
 
-def says_the_same(first: Ratio, second: Ratio) -> bool | None:
+Known = tuple[float, Interval]  # a ratio and its 95 % interval
+
+
+def says_the_same(first: Known, second: Known) -> bool:
     """Tell whether two ratios are no further apart than their 95 % intervals allow: |ln r1 - ln r2| at most
-    the root of h1² + h2², h half an interval in logarithms; None where one has no interval.
+    the root of h1² + h2², h half an interval in logarithms.
     """
-    if not (first.ci95 and second.ci95):
-        return None
-    halves = [math.log(high / low) / 2 for low, high in (first.ci95, second.ci95)]
-    return abs(math.log(first.ratio / second.ratio)) <= math.hypot(*halves)
+    halves = [math.log(high / low) / 2 for _, (low, high) in (first, second)]
+    return abs(math.log(first[0] / second[0])) <= math.hypot(*halves)
 
 
 def print_agreement(runs: list[dict[tuple[str, Case], Result]]) -> None:
@@ -89,14 +89,10 @@ def print_agreement(runs: list[dict[tuple[str, Case], Result]]) -> None:
     intervals that cover it in 95 % that is 95 %, and 83 % lie inside the other's interval.
     """
     pairs = [(a[key].ratio, b[key].ratio) for a, b in combinations(runs, 2) for key in a if key in b]
-    known = [(a, b) for a, b in pairs if a and b and says_the_same(a, b) is not None]
-    same = sum(bool(says_the_same(a, b)) for a, b in known)
-    inside = [
-        low <= mine.ratio <= high
-        for a, b in known
-        for mine, other in ((a, b), (b, a))
-        for low, high in [other.ci95 or (0.0, 0.0)]
-    ]
+    known = [((a.ratio, a.ci95), (b.ratio, b.ci95)) for a, b in pairs if a and b and a.ci95 and b.ci95]
+    same = sum(says_the_same(a, b) for a, b in known)
+    both_ways = [*known, *((b, a) for a, b in known)]
+    inside = [low <= mine <= high for (mine, _), (_, (low, high)) in both_ways]
     if known:
         print(
             f"Of {len(pairs)} pairs of a cell's ratios in two runs {len(known)} have intervals; {same} of "

@@ -2,7 +2,7 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -30,14 +30,13 @@ def calls_ms(record: Record, cell: Cell) -> list[np.ndarray]:
     return [np.asarray(slice.ns, dtype=float) / 1e6 for slice in record.undisturbed(cell)]
 
 
-def by_block(figures: ByRound, starts: list[int]) -> list[list[float]]:
-    """Return the figures of each block of rounds; `starts` are the rounds with which blocks begin, after the
-    first.
-    """
-    return [
+def by_block(record: Record, cell: Cell, figures: ByRound) -> list[list[float]]:
+    """Return a cell's figures by block of rounds, of those blocks that have any."""
+    parts = (
         [figure for number, figure in figures.items() if begins <= number < ends]
-        for begins, ends in pairwise((0, *starts, END))
-    ]
+        for begins, ends in pairwise((0, *record.block_starts(cell), END))
+    )
+    return [part for part in parts if part]
 
 
 @dataclass(frozen=True)
@@ -72,11 +71,6 @@ def prior_at(length: int, known: dict[Cell, Spread]) -> Prior:
     return blocks.prior(here.values(), sum(engines.values()))
 
 
-def by_block_of(record: Record, cell: Cell, figures: ByRound) -> list[list[float]]:
-    """Return a cell's figures by block of rounds, of those blocks that have any."""
-    return [part for part in by_block(figures, record.block_starts(cell)) if part]
-
-
 def kind_of(figures: Mapping[Cell, Sequence[list[float]]]) -> Kind:
     """Return what cells' figures by block tell of their processes."""
     several = {cell: parts for cell, parts in figures.items() if len(parts) > 1}
@@ -97,18 +91,19 @@ def certified_ms(
 
 
 def certified_together(
-    records: Sequence[Record], rank: int, chance: float
+    records: Sequence[Record], wanted: Collection[tuple[str, Case]], rank: int, chance: float
 ) -> dict[tuple[str, Case], float | None]:
-    """Return what a percentile of each engine's calls is at most in each case, in ms, but for a `chance`
-    each, by the calls and the processes of several runs together.
+    """Return what a percentile of the wanted engines' calls is at most in their cases, in ms, but for a
+    `chance` each, by the calls and the processes of several runs together.
     """
     calls: defaultdict[Cell, list[np.ndarray]] = defaultdict(list)
     parts: defaultdict[Cell, list[list[float]]] = defaultdict(list)
     for record in records:
         for cell in record.slices:
             same = cell._replace(group=0)  # each run may have split its engines otherwise
-            calls[same] += calls_ms(record, cell)
-            parts[same] += by_block_of(record, cell, round_medians_ms(record, cell))
+            if (cell.engine, cell.case) in wanted:
+                calls[same] += calls_ms(record, cell)
+            parts[same] += by_block(record, cell, round_medians_ms(record, cell))
     medians = kind_of(parts)
     return {
         (cell.engine, cell.case): certified_ms(slices, rank, medians, cell, chance)
@@ -129,7 +124,7 @@ class Processes:
         self.ratios = self.kind(self.round_ratios)
 
     def kind(self, figures: Callable[[Cell], ByRound]) -> Kind:
-        return kind_of({cell: by_block_of(self.record, cell, figures(cell)) for cell in self.record.slices})
+        return kind_of({cell: by_block(self.record, cell, figures(cell)) for cell in self.record.slices})
 
     def round_ratios(self, cell: Cell) -> ByRound:
         """Return a cell's figure ÷ the baseline's in the same round; none for the baseline itself."""

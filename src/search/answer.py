@@ -96,8 +96,9 @@ def at_most_ms(
     """
     plan = confirmations[0][1]
     chance = LEAST_SURE / (len(engines) * len(plan.cases))
-    bounds = certified_together([record for record, _ in confirmations], windows.RANK, chance)
     cases = field.cases_of(plan, lengths)
+    wanted = [(engine, case) for engine in engines for case in cases]
+    bounds = certified_together([record for record, _ in confirmations], wanted, windows.RANK, chance)
     at_most: dict[str, float | None] = {}
     for engine in engines:
         known = [bound for case in cases if (bound := bounds.get((engine, case)))]
