@@ -4,6 +4,7 @@ plans of several sizes.
     python -m tools.fidelity [ENGINE …] [--lengths 16,128] [--sizes 2,6,12,all] [--pairs 6] [--json FILE]
     python -m tools.fidelity --predict        # the home page's figures of one sentence instead of plans
     python -m tools.fidelity --within …       # continuous calls of the workers themselves, no hot loops
+    python -m tools.fidelity ENGINE … --fill  # plans larger than these are filled up with other engines
 
 A row outside 0.98 to 1.02 is marked “<”. Ctrl-C ends it with what has been measured.
 """
@@ -35,6 +36,7 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--visits", type=int, default=4, help="hot loops of an engine and length in a pair")
     options.add_argument("--seconds", type=float, default=1.0, help="that a hot loop is timed for")
     options.add_argument("--within", action="store_true", help="the worker's own continuous calls instead")
+    options.add_argument("--fill", action="store_true", help="fill up plans with engines not compared")
     options.add_argument("--predict", action="store_true", help="one sentence, as the home page measures it")
     options.add_argument("--text", default=fidelity_sentences.DEMO, help="that sentence")
     options.add_argument("--model", help="embedded, hub, or a checkpoint's folder")
@@ -55,6 +57,7 @@ def settings_of(arguments: argparse.Namespace) -> fidelity.Settings:
         arguments.visits,
         arguments.seconds,
         arguments.within,
+        arguments.fill,
     )
 
 

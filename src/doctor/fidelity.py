@@ -6,6 +6,7 @@ can be compared. Plans of different sizes tell what a crowd of loaded engines co
 of a plan is in memory twice; which is loaded first alternates, as that one was found some 3 % slower.
 """
 
+import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -61,6 +62,7 @@ class Settings:
     visits: int = 4
     seconds: float = 1.0
     within: bool = False  # the workers' own continuous calls instead of hot loops
+    fill: bool = False  # larger plans are filled up with other engines, timed and not compared
 
     @property
     def cells(self) -> int:
@@ -72,9 +74,22 @@ class Settings:
         """Return the sizes that differ with so many engines, smallest first: of those that split them into
         equally many plans the largest.
         """
-        most = len(self.engines)
-        sizes = sorted(min(size or most, most) for size in self.sizes)
+        most = len(self.engines) + len(self.others)
+        sizes = sorted({min(size or most, most) for size in self.sizes})
+        if self.fill:
+            return tuple(sizes)
         return tuple({plan_count(most, size): size for size in sizes}.values())
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """Return the engines that fill up plans: all others that can run here, if any may."""
+        everyone = registry.available() if self.fill else []
+        return tuple(spec.id for spec in everyone if spec.id not in (registry.NULL, *self.engines))
+
+    def crowd(self, part: tuple[str, ...], size: int, pair: int) -> tuple[str, ...]:
+        """Return the engines of the plan that compares `part`: these, and others by chance up to `size`."""
+        order = random.Random(f"{pair} {size} {part}")
+        return part + tuple(order.sample(self.others, min(len(self.others), max(0, size - len(part)))))
 
 
 def default_engines(within: bool = False) -> tuple[str, ...]:
@@ -102,17 +117,23 @@ def accept(settings: Settings) -> None:
 
 def estimate_s(settings: Settings) -> float:
     """Return about how many seconds the plans and their hot loops take on a quiet host."""
-    plans = [len(part) for size in settings.plan_sizes for part in partition(settings.engines, size, 0)]
-    loading_s = 0.0 if settings.within else sum(plans) * (LOAD_S + settings.cells * HOT_WARM_UP_S)
-    return settings.pairs * (loading_s + sum(plan_s(engines, settings) for engines in plans))
+    plans = [
+        (len(settings.crowd(part, size, 0)), len(part))
+        for size in settings.plan_sizes
+        for part in partition(settings.engines, size, 0)
+    ]
+    loading_s = 0.0 if settings.within else LOAD_S + settings.cells * HOT_WARM_UP_S
+    return settings.pairs * sum(
+        compared * loading_s + plan_s(engines, compared, settings) for engines, compared in plans
+    )
 
 
-def plan_s(engines: int, settings: Settings) -> float:
+def plan_s(engines: int, compared: int, settings: Settings) -> float:
     """Return about how many seconds a plan of so many engines takes: with the baseline's twin, with what
-    answers are compared with, and with the hot loops between its rounds.
+    answers are compared with, and with the hot loops between its rounds of those that are compared.
     """
     cells = settings.cells
-    loops_s = engines * cells * settings.visits * visit_s(settings)
+    loops_s = compared * cells * settings.visits * visit_s(settings)
     return (engines + 2) * LOAD_S + (engines + 1) * cells * (WARM_UP_S + ROUNDS * ROUND_S) + loops_s
 
 
@@ -133,7 +154,8 @@ def plans(settings: Settings, model: source.ModelSource, tell: Tell) -> Iterator
             texts = {length: inputs.compose(length, loops.count_tokens, pair) for length in settings.lengths}
             for size in settings.plan_sizes[:: 1 if pair // 2 % 2 else -1]:
                 for part in partition(settings.engines, size, pair):
-                    tell(f"Pair {pair} of {settings.pairs}, plan of {size}: {', '.join(part)}")
+                    crowd = settings.crowd(part, size, pair)
+                    tell(f"Pair {pair} of {settings.pairs}, plan of {size}: {', '.join(crowd)}")
                     load = partial(loops.load, part, texts, settings.scopes)
                     first = loops_first(pair) and not settings.within
                     if first:
@@ -141,7 +163,7 @@ def plans(settings: Settings, model: source.ModelSource, tell: Tell) -> Iterator
                             load()
                     order = schedule(keys(settings, part), ROUNDS, settings.visits, pair)
                     gaps = Gaps(loops, keys(settings, part), order, None if first else load)
-                    measure_plan(settings, part, pair, model, gaps)
+                    measure_plan(settings, part, crowd, pair, model, gaps)
                     loops.unload()
                     yield from gaps.observations(pair, size)
 
@@ -217,16 +239,23 @@ class Gaps:
 
 
 def measure_plan(
-    settings: Settings, part: tuple[str, ...], seed: int, model: source.ModelSource, gaps: Gaps
+    settings: Settings,
+    part: tuple[str, ...],
+    crowd: tuple[str, ...],
+    seed: int,
+    model: source.ModelSource,
+    gaps: Gaps,
 ) -> None:
-    """Measure one plan for ROUNDS rounds, by workers of its own, hot loops between them."""
+    """Measure one plan of `crowd` for ROUNDS rounds, by workers of its own; between them hot loops, or
+    continuous calls, of the engines of `part`.
+    """
     plan = Plan(
-        engines=part,
+        engines=crowd,
         sequence_lengths=settings.lengths,
         batch_sizes=(1,),
         threads=(machine.default_threads(),),
         scopes=settings.scopes,
-        budget_s=max(LEAST_BUDGET_S, BUDGET_FACTOR * plan_s(len(part), settings)),
+        budget_s=max(LEAST_BUDGET_S, BUDGET_FACTOR * plan_s(len(crowd), len(part), settings)),
         percentile=50,
         precision=UNREACHED_PRECISION,
         baseline=part[0],

@@ -96,6 +96,22 @@ def test_sizes_that_make_the_same_plans_are_one():
     assert Settings(ENGINES[:3], sizes=(2, 12)).plan_sizes == (3,), "two and one would be no plans of two"
 
 
+def test_plans_are_filled_up_with_engines_that_are_not_compared():
+    compared = ("pytorch-fp32", "onnxruntime-int8")
+    settings = Settings(compared, sizes=(2, 5, fidelity.ALL), pairs=1, fill=True)
+    everyone = {spec.id for spec in registry.available()} - {registry.NULL}
+    assert settings.plan_sizes == (2, 5, len(everyone))
+    assert settings.crowd(compared, 2, 1) == compared
+    crowd = settings.crowd(compared, 5, 1)
+    assert crowd[:2] == compared
+    assert len(set(crowd) & everyone) == len(crowd) == 5
+    assert settings.crowd(compared, 5, 1) == crowd != settings.crowd(compared, 5, 2)
+    assert set(settings.crowd(compared, len(everyone), 1)) == everyone
+    alone = Settings(compared, sizes=(2,), pairs=1)
+    assert fidelity.estimate_s(alone) < fidelity.estimate_s(settings) / 3
+    assert alone.crowd(compared, 5, 1) == compared, "none but the engines named, unless it is asked for"
+
+
 def test_hot_loops_are_spread_over_the_rounds():
     cells = [(id, 16, "model") for id in ENGINES]
     gaps = schedule(cells, 12, 2, 1)
