@@ -30,16 +30,18 @@ from src.model import source
 from src.progress import Progress
 from src.search import asked as asking
 from src.search import heats, own_texts, process, search_file, space, state
+from src.search.answer import Proposal
 from src.search.asked import Asked, BadSearch
 from src.search.live import Teller, racers
 from src.search.search import Conductor, Stopped
 from src.search.state import Search
+from src.search.time_left import BUDGET, budget_to_go_on
 from src.search.words import objective_title
 from src.stats import MEDIAN
 from src.store.database import Store, open_store
 from src.words import duration, many, times
 
-LENGTHS, BUDGET = (16, 128), "20m"
+LENGTHS = (16, 128)
 UNITS_S = {"": 1, "s": 1, "m": 60, "h": 3600}
 SHOWN = 15  # of a race
 
@@ -54,19 +56,20 @@ def find(arguments: argparse.Namespace) -> int:
         return 0
     if arguments.show is not None:
         search = state.find(arguments.show)
-        show(arguments, search, heats.proposals(store, search))
+        tell_answer(arguments, store, search, heats.proposals(store, search))
         return 0
-    search = state.begin(read(arguments)) if arguments.resume is None else resumed(arguments, store)
-    err.print(
-        f"Search {search.id}, at most {duration(max(0.0, search.left_s))}. "
-        f"Should it be killed: python -m src find --resume {search.id}",
-        highlight=False,
-    )
+    begun = state.begin(read(arguments)) if arguments.resume is None else to_resume(arguments.resume)
     # Also where who started it ignores Ctrl-C, as shells do for what runs in the background.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    with process.conducting(search.id), closing_teller(search.id) as teller:
+    with process.conducting(begun.id), closing_teller(begun.id) as teller:
+        search = begun if arguments.resume is None else resumed(arguments, store, begun.id)
         search = dataclasses.replace(search, problem="")
         state.keep(search)
+        err.print(
+            f"Search {search.id}, at most {duration(max(0.0, search.left_s))}. "
+            f"Should it be killed: python -m src find --resume {search.id}",
+            highlight=False,
+        )
         conducting = conductor(store, search, arguments.settings, teller)
         try:
             proposals = conducting.run()
@@ -76,8 +79,14 @@ def find(arguments: argparse.Namespace) -> int:
         except Explained as error:  # for who looks at the page
             state.keep(dataclasses.replace(conducting.search, problem=str(error)))
             raise
-    show(arguments, conducting.search, proposals)
+    tell_answer(arguments, store, conducting.search, proposals)
     return 0 if proposals else 1
+
+
+def tell_answer(
+    arguments: argparse.Namespace, store: Store, search: Search, proposals: list[Proposal]
+) -> None:
+    show(arguments, search, proposals, lambda: budget_to_go_on(store, search))
 
 
 def export(arguments: argparse.Namespace, store: Store) -> int:
@@ -100,14 +109,22 @@ def closing_teller(id: str) -> Iterator[Teller]:
         teller.end()
 
 
-def resumed(arguments: argparse.Namespace, store: Store) -> Search:
-    """Return the search to go on with; with a budget it has so much more time. Raises NoSearch, BadSearch."""
-    search = heats.counted(store, state.find(arguments.resume))
+def to_resume(id: str) -> Search:
+    """Return a search that may go on here. Raises NoSearch, BadSearch."""
+    search = state.find(id)
     if search.imported:
         raise BadSearch(
             f"Search {search.id} came in a file: what another host measured cannot go on here. "
             "Begin one of this host: python -m src find"
         )
+    return search
+
+
+def resumed(arguments: argparse.Namespace, store: Store, id: str) -> Search:
+    """Return the search to go on with, as it stands now that nobody else conducts it; with a budget it has so
+    much more time. Raises NoSearch, BadSearch.
+    """
+    search = heats.counted(store, state.find(id))
     if arguments.budget is None:
         return search
     asked = dataclasses.replace(search.asked, budget_s=search.spent_s + seconds(arguments.budget))

@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+from collections.abc import Callable
 
 from rich.markup import escape
 
@@ -21,7 +22,10 @@ from src.search.words import (
 )
 
 
-def show(arguments: argparse.Namespace, search: Search, proposals: list[Proposal]) -> None:
+def show(
+    arguments: argparse.Namespace, search: Search, proposals: list[Proposal], budget: Callable[[], str]
+) -> None:
+    """Print a search and its answer; where it has none for an objective, with the `budget` to go on with."""
     if arguments.json:
         told = [dataclasses.asdict(proposal) for proposal in proposals]
         show_json({"search": dataclasses.asdict(search), "proposals": told})
@@ -34,7 +38,7 @@ def show(arguments: argparse.Namespace, search: Search, proposals: list[Proposal
     for lengths in unanswered:
         out.print(not_confirmed(lengths), highlight=False)
     if unanswered:
-        out.print(f"Go on with more: python -m src find --resume {search.id} --budget 10m", highlight=False)
+        out.print(f"Go on: python -m src find --resume {search.id} --budget {budget()}", highlight=False)
     print_runs("Races", search.races)
     print_runs("Confirmed in", search.confirmations)
 

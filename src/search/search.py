@@ -207,7 +207,7 @@ class Conductor:
         missing_s = time_left.needed_s(cost, engines, self.search)
         return NothingLeft(
             f"Too few rounds counted to compare {many(engines, 'configuration')} in the time that was left. "
-            f"Go on: python -m src find --resume {self.search.id} --budget {math.ceil(missing_s / 60)}m"
+            f"Go on: python -m src find --resume {self.search.id} --budget {time_left.in_minutes(missing_s)}"
         )
 
     def measure(self, plan: Plan, heat: Heat) -> Record:

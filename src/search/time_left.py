@@ -1,5 +1,6 @@
 """What a search's time pays for, by what its runs and screens have cost so far."""
 
+import math
 from collections.abc import Sequence
 from statistics import mean
 
@@ -12,6 +13,7 @@ from src.search.state import Search
 from src.stats import MEDIAN
 from src.store.database import Store
 
+BUDGET = "20m"  # of a search, unless another is asked for
 RACING, CONFIRMING = 9, 12  # rounds that should count, in a race and in each block of a confirmation
 TAILS = 60  # rounds of a race, which take as long as windows enough in a block
 
@@ -30,6 +32,25 @@ def confirming_s(cost: Cost | None, engines: int, search: Search) -> float:
 def needed_s(cost: Cost | None, engines: int, search: Search) -> float:
     """Return how long it takes at least to race so many and to confirm what is left of them."""
     return racing_s(cost, engines) + confirming_s(cost, engines, search)
+
+
+def in_minutes(seconds: float) -> str:
+    """Return the budget to ask for, in whole minutes."""
+    return f"{max(1, math.ceil(seconds / 60))}m"
+
+
+def budget_to_go_on(store: Store, search: Search) -> str:
+    """Return the budget that a search needs to confirm somebody, who is raced before where nobody is left;
+    that of a first search where nothing has run that would tell.
+    """
+    cost = heats.cost(store, search)
+    if not cost:
+        return BUDGET
+    last = search.races[-1]
+    alive = heats.alive(store, last)
+    if alive:
+        return in_minutes(confirming_s(cost, len(alive), search))
+    return in_minutes(needed_s(cost, len(last.field), search))
 
 
 def affordable(search: Search, cost: Cost | None, known: int, ids: Sequence[str]) -> list[str]:

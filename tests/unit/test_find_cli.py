@@ -2,6 +2,8 @@
 
 import argparse
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,8 +13,9 @@ from rich.console import Console
 from src import environments
 from src.bench.race import Finalist
 from src.cli import find, find_printing
-from src.cli.main import parser
+from src.cli.main import main, parser
 from src.releases import Release
+from src.search import state
 from src.search.answer import Proposal
 from src.search.asked import Asked, BadSearch
 from src.search.screen import INACCURATE, PASSES, Screened
@@ -38,6 +41,10 @@ def proposal(*finalists: Finalist, simplest: str = ROW) -> Proposal:
     return Proposal((16,), finalists, simplest)
 
 
+def show(search: Search, proposals: list[Proposal], json: bool = False) -> None:
+    find_printing.show(argparse.Namespace(json=json), search, proposals, lambda: "7m")
+
+
 FIRST = Finalist(OPTION, 1.0, 1.0, (1.0, 1.0), True)
 TIED = Finalist(ROW, 1.004, 1.004, (0.995, 1.012), True)
 BEHIND = Finalist(OTHER, 1.3, 1.3, (1.2, 1.4), False)
@@ -52,7 +59,7 @@ def printed(monkeypatch: pytest.MonkeyPatch) -> Console:
 
 
 def test_a_search_is_told_with_what_was_left_out_and_what_is_proposed(printed: Console, search: Search):
-    find_printing.show(argparse.Namespace(json=False), search, [proposal(FIRST, TIED, BEHIND)])
+    show(search, [proposal(FIRST, TIED, BEHIND)])
     text = printed.export_text()
     assert "2 configurations screened, 1 passed, 1 raced, in 10 min." in text
     assert f"{OTHER}: loses too much accuracy. It loses at least 2.00% [of it]." in text
@@ -68,34 +75,34 @@ def test_no_number_is_folded_in_eighty_columns(monkeypatch: pytest.MonkeyPatch, 
     console = Console(width=80, record=True, force_terminal=False, emoji=False)
     monkeypatch.setattr(find_printing, "out", console)
     longest = replace(TIED, name="2021-onnxruntime-int8~denormals=zero~gelu=fast")
-    find_printing.show(argparse.Namespace(json=False), search, [proposal(FIRST, longest, simplest=OPTION)])
+    show(search, [proposal(FIRST, longest, simplest=OPTION)])
     text = console.export_text()
     assert longest.name in text
     assert "(0.995–1.012)" in text
 
 
 def test_too_few_rounds_are_told(printed: Console, search: Search):
-    find_printing.show(argparse.Namespace(json=False), search, [proposal(FIRST, UNKNOWN, simplest=OPTION)])
+    show(search, [proposal(FIRST, UNKNOWN, simplest=OPTION)])
     assert "(too few rounds)" in printed.export_text()
 
 
 def test_nothing_confirmed_says_how_to_go_on(printed: Console, search: Search):
-    find_printing.show(argparse.Namespace(json=False), search, [])
-    assert f"find --resume {search.id} --budget 10m" in printed.export_text()
+    show(search, [])
+    assert f"find --resume {search.id} --budget 7m" in printed.export_text()
 
 
 def test_an_objective_without_an_answer_is_told_beside_one_that_has_one(printed: Console, search: Search):
     both = replace(search, asked=replace(search.asked, lengths=(16, 128)))
-    find_printing.show(argparse.Namespace(json=False), both, [proposal(FIRST, simplest=OPTION)])
+    show(both, [proposal(FIRST, simplest=OPTION)])
     text = printed.export_text()
     assert "Nothing is confirmed for 128 tokens: too few rounds" in text
     assert "Nothing is confirmed for 16 and 128 tokens together" in text
     assert "Nothing is confirmed for 16 tokens" not in text
-    assert "--budget 10m" in text
+    assert "--budget 7m" in text
 
 
 def test_the_json_is_whole(search: Search, capsys: pytest.CaptureFixture[str]):
-    find_printing.show(argparse.Namespace(json=True), search, [proposal(FIRST, UNKNOWN)])
+    show(search, [proposal(FIRST, UNKNOWN)], json=True)
     told = json.loads(capsys.readouterr().out)
     assert told["search"]["id"] == search.id
     assert told["proposals"][0]["finalists"][1]["ci95"] is None
@@ -139,6 +146,31 @@ def test_a_race_is_shown_while_it_runs(monkeypatch: pytest.MonkeyPatch):
     assert "×5.00" in text
 
 
+def test_it_goes_on_with_what_the_process_before_kept(
+    search: Search, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    """Which may keep more while this one begins: nothing is decided by what was read before it ended."""
+    monkeypatch.setenv("AWIY_HOME", str(tmp_path))
+    state.keep(replace(search, heats=()))
+
+    @contextmanager
+    def conducting(id: str) -> Iterator[None]:
+        state.keep(replace(state.find(id), spent_s=900.0))
+        yield
+
+    def stopped(_: object, search: Search, *__: object) -> None:
+        given.append(search)
+        raise SystemExit
+
+    given: list[Search] = []
+    monkeypatch.setattr(find.process, "conducting", conducting)
+    monkeypatch.setattr(find, "conductor", stopped)
+    with pytest.raises(SystemExit):
+        main(["find", "--resume", "--budget", "1m"])
+    assert [(one.spent_s, one.asked.budget_s) for one in given] == [(900.0, 960.0)]
+    assert state.find(search.id).spent_s == 900.0
+
+
 def test_texts_and_releases_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     path = tmp_path / "reviews.txt"
     path.write_text("I liked this film.\n" * 4, encoding="utf-8")
@@ -154,5 +186,5 @@ def test_texts_and_releases_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_what_the_lengths_stand_for_is_told(printed: Console, search: Search):
     texts = replace(search.asked, lengths=(8, 30), shares=(0.75, 0.25), texts="reviews.txt")
-    find_printing.show(argparse.Namespace(json=False), replace(search, asked=texts), [])
+    show(replace(search, asked=texts), [])
     assert "shares of reviews.txt: 8 tokens for 75%, 30 tokens for 25%" in printed.export_text()

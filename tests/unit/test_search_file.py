@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy.engine import URL
 
-from src.cli.find import resumed
-from src.cli.main import main, parser
+from src.cli.find import to_resume
+from src.cli.main import main
 from src.search import heats, search_file, state
 from src.search import search as searching
 from src.search.asked import BadSearch
@@ -75,7 +75,7 @@ def test_it_says_the_same_elsewhere(search: Search, data: bytes, here: Store, el
 def test_it_does_not_go_on_elsewhere(search: Search, data: bytes, elsewhere: Store):
     search_file.take_in(elsewhere, data, "a.zip")
     with pytest.raises(BadSearch, match="came in a file"):
-        resumed(parser().parse_args(["find", "--resume", search.id]), elsewhere)
+        to_resume(search.id)
 
 
 def test_by_commands(
