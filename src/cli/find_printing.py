@@ -33,6 +33,9 @@ def show(
     print_screen(search)
     for proposal in proposals:
         print_proposal(proposal)
+    if proposals:
+        out.print(f"Take it away: python -m src bundle {search.id} DIR", highlight=False)
+        out.print(f"Serve it: python -m src serve --engine {proposals[0].simplest}", highlight=False)
     answered = {proposal.lengths for proposal in proposals}
     unanswered = [lengths for lengths in search.asked.objectives if lengths not in answered]
     for lengths in unanswered:

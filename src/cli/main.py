@@ -9,7 +9,7 @@ from rich.markup import escape
 
 from src import references
 from src.bench.settings import BENCHMARK, Settings
-from src.cli import accuracy, bench, bundle, clean, envs, find, predict, runs, terminal, timeline
+from src.cli import accuracy, bench, bundle, clean, envs, find, predict, runs, serve, terminal, timeline
 from src.cli.console import err, out, progress_bar, show_json
 from src.doctor import doctor, gpu_check, roofline, timer_check
 from src.engines import registry
@@ -133,6 +133,7 @@ def parser() -> argparse.ArgumentParser:
     timeline.add_commands(command, model_options)
     find.add_command(command, model_options)
     bundle.add_command(command)
+    serve.add_command(command)
     runs.add_commands(command)
     clean.add_command(command)
     envs.add_commands(commands)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Dict, List, NamedTuple
 
-VERBS = ("load", "facts", "prepare", "infer", "warm_up", "slice", "visit")
+VERBS = ("load", "facts", "prepare", "infer", "reply", "warm_up", "slice", "visit")
 
 
 class Loaded(NamedTuple):
@@ -35,6 +35,18 @@ class Answered(NamedTuple):
 
     logits: List[List[float]]
     ns: List[int]
+
+
+class Replied(NamedTuple):
+    """Texts answered, in their order: the probabilities of both labels, how many tokens there are, whether
+    there were more than the model reads; and the nanoseconds that reading them and answering took, in all.
+    """
+
+    probabilities: List[List[float]]
+    tokens: List[int]
+    truncated: List[bool]
+    tokenization_ns: int
+    inference_ns: int
 
 
 class WarmedUp(NamedTuple):

@@ -9,7 +9,6 @@ libraries.
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 import sys
@@ -21,8 +20,10 @@ from src.errors import first_words
 from src.process import die_with_parent, offer_to_oom_killer
 from src.workers.own_use import OwnUse
 from src.workers.repeats import Repeats, check, other_order
-from src.workers.verbs import VERBS, Answered, Loaded, Prepared, Timed, Told, Visited, WarmedUp
+from src.workers.replies import Replies
+from src.workers.verbs import VERBS, Answered, Loaded, Prepared, Replied, Timed, Told, Visited, WarmedUp
 from src.workers.wire import receive, send
+from src.workers.worker_facts import built_facts, flushes_denormals, openmp_libraries
 
 
 def time_calls(
@@ -79,35 +80,6 @@ def warm_up(
     return WarmedUp(samples, steady)
 
 
-def openmp_libraries() -> List[str]:
-    """Return the file names of the OpenMP runtimes this process has loaded; more than one is trouble."""
-    try:
-        with open("/proc/self/maps") as stream:
-            names = {os.path.basename(line.split()[-1]) for line in stream if "/" in line}
-    except OSError:
-        return []
-    return sorted(name for name in names if name.startswith(("libgomp", "libiomp", "libomp")))
-
-
-def flushes_denormals() -> bool:
-    """Tell whether this thread's arithmetic takes numbers below FP32's normal range for zero."""
-    import numpy as np
-
-    return bool(np.float32(1e-40) * np.float32(1.0) == 0.0)
-
-
-def built_facts(artifact: str) -> Dict[str, Any]:
-    """Return what an artifact's manifest says of it: files with sizes and hashes, how it was built."""
-    try:
-        with open(os.path.join(artifact, "manifest.json"), encoding="utf-8") as stream:
-            manifest = json.load(stream)
-    except (OSError, ValueError):
-        return {}
-    return {
-        name: manifest[name] for name in ("title", "build_s", "created", "files", "facts") if name in manifest
-    }
-
-
 class Worker:
     """The worker's state: its engine, its tokenizer, and the cases prepared so far."""
 
@@ -117,6 +89,7 @@ class Worker:
         self.cases: Dict[str, Dict[str, List[Tuple[Any, ...]]]] = {}
         self.prepared_s: Dict[str, float] = {}
         self.repeats = Repeats()
+        self.replies = Replies(engine)
 
     def load(self, artifact: str, tokenizer: str, threads: int) -> Loaded:
         """Load the engine; answer with its facts and how long it took."""
@@ -205,6 +178,9 @@ class Worker:
         if len(inputs) == 1:
             self.repeats.note_another(case, inputs[0], self.engine.infer)
         return Answered([row for number in numbers for row in logits[number]], times)
+
+    def reply(self, texts: List[str]) -> Replied:
+        return self.replies.reply(self.reader, self.tokenizer, texts)
 
     def warm_up(self, case: str, scope: str, window: int, cap_s: float) -> WarmedUp:
         return warm_up(self.call(scope), self.cases[case][scope], window, cap_s)

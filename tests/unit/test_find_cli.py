@@ -67,6 +67,8 @@ def test_a_search_is_told_with_what_was_left_out_and_what_is_proposed(printed: C
     assert " 1.300 " in text
     assert "(1.200–1.400)" in text
     assert "(1.000–1.000)" not in text, "the fastest has no interval to itself"
+    assert f"python -m src bundle {search.id} DIR" in text
+    assert f"python -m src serve --engine {ROW}\n" in text
     assert "Races: race-id" in text
     assert "Confirmed in: last-id" in text
 

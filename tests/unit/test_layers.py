@@ -17,7 +17,10 @@ OLD_ZONE = (
     *sorted((ROOT / "src/engines").glob("*.py")),
     ROOT / "src/model/__init__.py",
     *sorted((ROOT / "src/model/isolated").glob("*.py")),
-    *(ROOT / f"src/workers/{name}.py" for name in ("wire", "own_use", "repeats", "verbs", "worker")),
+    *(
+        ROOT / f"src/workers/{name}.py"
+        for name in ("wire", "own_use", "repeats", "replies", "verbs", "worker", "worker_facts")
+    ),
     ROOT / "src/doctor/hot_loop.py",
 )
 RUNTIMES = {
@@ -67,7 +70,9 @@ def test_what_runs_in_old_environments_imports_little(path: Path):
         "workers.wire",
         "workers.own_use",
         "workers.repeats",
+        "workers.replies",
         "workers.verbs",
+        "workers.worker_facts",
     )
     assert all(name.startswith(tuple(f"src.{room}" for room in allowed)) for name in ours), ours
 

@@ -1,0 +1,1 @@
+"""A classifier behind HTTP, as Infinity was: its API for nothing."""
