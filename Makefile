@@ -9,7 +9,7 @@ TORCH_INDEX ?=
 # Of thousands of modules few are ever imported: those are compiled then.
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check
 # What runs in the isolated environments too.
-OLD_ZONE := src/__init__.py src/cpu.py src/environments.py src/errors.py src/home.py src/process.py src/releases.py src/engines src/model/__init__.py src/model/isolated src/doctor/hot_loop.py src/workers/own_use.py src/workers/repeats.py src/workers/replies.py src/workers/verbs.py src/workers/wire.py src/workers/worker.py src/workers/worker_facts.py
+OLD_ZONE := src/__init__.py src/cpu.py src/environments.py src/errors.py src/facts.py src/home.py src/process.py src/releases.py src/engines src/model/__init__.py src/model/isolated src/doctor/hot_loop.py src/workers/own_use.py src/workers/repeats.py src/workers/replies.py src/workers/verbs.py src/workers/wire.py src/workers/worker.py src/workers/worker_facts.py
 # The files that have tests with a marker: collecting all of them takes seconds.
 marked = $(shell grep -rl --include=*.py "mark\.$(1)" tests/unit tests/app)
 TORCH := $(shell grep '^torch==' requirements.txt)

@@ -14,10 +14,11 @@ import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Dict, List, Optional, Tuple
 
 from src import releases
 from src.errors import Explained
+from src.facts import Facts
 from src.home import ROOT, home
 
 MAIN = "main"
@@ -165,7 +166,7 @@ def installed_versions(name: str) -> Dict[str, str]:
     return versions
 
 
-def manifest(name: str) -> Dict[str, Any]:
+def manifest(name: str) -> Facts:
     """Return what was recorded when an environment was made; empty for one that is not complete."""
     try:
         record = json.loads((folder(name) / MANIFEST).read_text(encoding="utf-8"))

@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field, replace
 
+from src.bench.blocks import Blocks
 from src.bench.budget import Budget
 from src.bench.events import TWIN, Begun, Event, Failed, Loaded, Slice, Warmed
 from src.bench.observer import Observer
@@ -157,7 +158,5 @@ def conduct(
     budget.note_load(fake.renewal_s)
     patience = FakePatience(quietens)
     observer = Observer(stopped=lambda: stopped(fake), between_rounds=between_rounds)
-    rounds = Rounds(
-        asked, BENCHMARK, fake, patience, observer, record, budget, fake.renew, clock=lambda: fake.now
-    )
-    return Conducted(fake, patience, rounds, rounds.measure(0, 1))
+    rounds = Rounds(asked, BENCHMARK, fake, patience, observer, record, budget, clock=lambda: fake.now)
+    return Conducted(fake, patience, rounds, Blocks(rounds, fake.renew).measure(0, 1))

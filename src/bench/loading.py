@@ -29,6 +29,28 @@ from src.workers.handle import Handle, NoRoom, WorkerFailed
 log = logging.getLogger(__name__)
 
 
+def composed(asked: plan.Plan, tokenizer: Path) -> dict[int, tuple[str, ...]]:
+    """Return the inputs of every length, the same for every engine. Raises BadPlan."""
+    tokens = inputs.counter(load_tokenizer(str(tokenizer)))
+    try:
+        return {length: inputs.compose(length, tokens, asked.seed) for length in asked.sequence_lengths}
+    except ValueError as error:
+        raise plan.BadPlan(f"{error} Ask for other sequence lengths.") from error
+
+
+def seats(asked: plan.Plan) -> list[Seat]:
+    """Return the workers of a plan: the baseline and its twin first, with what answers are compared with;
+    then the anchors.
+    """
+    engines = list(asked.engines)
+    if asked.baseline in engines:
+        engines.remove(asked.baseline)
+        engines = [asked.baseline, asked.baseline + TWIN, *engines]
+    first = (asked.baseline, registry.ACCURACY_BASELINE)
+    engines.sort(key=lambda name: (engine_id(name) not in first, name not in asked.anchors))
+    return [Seat(engine, threads) for threads in asked.threads for engine in engines]
+
+
 class Loading:
     """Fills a session, group after group. `tokenizer` and `weights` (their fingerprint) are the model's."""
 
@@ -62,27 +84,6 @@ class Loading:
         failed = build_artifacts(specs, self.model, progress, wait, between)
         self.budget.extend(waits * (time.monotonic() - began - (session.yielded_s - before_s)))
         return failed
-
-    def compose(self) -> None:
-        """Compose the inputs of every length, the same for every engine."""
-        tokens = inputs.counter(load_tokenizer(str(self.tokenizer)))
-        for length in self.plan.sequence_lengths:
-            try:
-                self.answering.texts[length] = inputs.compose(length, tokens, self.plan.seed)
-            except ValueError as error:
-                raise plan.BadPlan(f"{error} Ask for other sequence lengths.") from error
-
-    def seats(self) -> list[Seat]:
-        """Return the workers of the plan: the baseline and its twin first, with what answers are compared
-        with; then the anchors.
-        """
-        engines = list(self.plan.engines)
-        if self.plan.baseline in engines:
-            engines.remove(self.plan.baseline)
-            engines = [self.plan.baseline, self.plan.baseline + TWIN, *engines]
-        first = (self.plan.baseline, registry.ACCURACY_BASELINE)
-        engines.sort(key=lambda name: (engine_id(name) not in first, name not in self.plan.anchors))
-        return [Seat(engine, threads) for threads in self.plan.threads for engine in engines]
 
     def load(self, group: int, pending: list[Seat]) -> list[Seat]:
         """Load as many engines as fit in memory together; return the others."""

@@ -219,44 +219,16 @@ def accept(plan: Plan) -> tuple[Plan, list[tuple[str, str]]]:
 
     Raises BadPlan or UnknownEngine for a plan that makes no sense on this host.
     """
-    for name, values, least, most in (
-        ("sequence length", plan.sequence_lengths, inputs.SHORTEST, inputs.LONGEST),
-        ("batch size", plan.batch_sizes, 1, LARGEST_BATCH),
-        ("thread count", plan.threads, 1, machine.usable_cpus()),
-        ("number of blocks", (plan.blocks,), 1, MOST_BLOCKS),
-    ):
-        if not values:
-            raise BadPlan(f"No {name} was asked for. Name at least one.")
-        for value in values:
-            if not least <= value <= most:
-                raise BadPlan(f"A {name} of {value} was asked for; from {least} to {most} is possible here.")
-    if not plan.scopes or set(plan.scopes) - set(SCOPES):
-        raise BadPlan(
-            f"The scopes {', '.join(plan.scopes) or '(none)'} were asked for. Ask for {' or '.join(SCOPES)}."
-        )
-    if not (math.isfinite(plan.budget_s) and plan.budget_s >= LEAST_BUDGET_S):
-        raise BadPlan(f"A budget of {plan.budget_s:g} s was asked for. Give at least {LEAST_BUDGET_S:g} s.")
-    if plan.percentile not in FEWEST_SAMPLES:
-        raise BadPlan(f"Percentile {plan.percentile} was asked for; choose one of {sorted(FEWEST_SAMPLES)}.")
-    if not 0 < plan.precision < 1:
-        raise BadPlan(f"A precision of {plan.precision:g} was asked for. Give a share such as 0.02 for ±2 %.")
-    if not (0 <= plan.pace_s <= 60 and 0 <= plan.demo_pace_s <= 60):
-        pause_s = max(plan.pace_s, plan.demo_pace_s, key=abs)
-        raise BadPlan(f"A pause of {pause_s:g} s before each call was asked for. Give 0 to 60 s.")
+    check_cases(plan)
+    check_limits(plan)
     check_shares(plan)
     if plan.racing and len(plan.batch_sizes) * len(plan.threads) * len(plan.scopes) * plan.blocks != 1:
         raise BadPlan("A race is of one batch size, thread count, scope and block. Ask for one of each.")
-    fastest = plan.pace_s * plan.samples * len(plan.cases) * (len(plan.engines) + 1)
-    if fastest > plan.budget_s:
-        raise BadPlan(
-            f"The pauses alone would take {fastest:.0f} s, and the budget is {plan.budget_s:.0f} s. Ask for "
-            "a larger budget (--budget), fewer engines or cases, or a lower percentile (--percentile)."
-        )
     if not plan.engines:
         raise BadPlan("No engine was asked for. Name at least one.")
-    engines, missing = [], []
     # One configuration has one id, in whatever order its options were asked for.
     baseline, *asked = (registry.get(id).id for id in (plan.baseline, *plan.engines))
+    engines, missing = [], []
     for id in dict.fromkeys((baseline, *asked)):
         unavailable = registry.availability(registry.get(id))
         if unavailable:
@@ -276,6 +248,44 @@ def accept(plan: Plan) -> tuple[Plan, list[tuple[str, str]]]:
         threads=tuple(dict.fromkeys(plan.threads)),
         scopes=tuple(dict.fromkeys(plan.scopes)),
     ), missing
+
+
+def check_cases(plan: Plan) -> None:
+    """Raise BadPlan for cases, or a number of blocks, that are not possible here."""
+    for name, values, least, most in (
+        ("sequence length", plan.sequence_lengths, inputs.SHORTEST, inputs.LONGEST),
+        ("batch size", plan.batch_sizes, 1, LARGEST_BATCH),
+        ("thread count", plan.threads, 1, machine.usable_cpus()),
+        ("number of blocks", (plan.blocks,), 1, MOST_BLOCKS),
+    ):
+        if not values:
+            raise BadPlan(f"No {name} was asked for. Name at least one.")
+        for value in values:
+            if not least <= value <= most:
+                raise BadPlan(f"A {name} of {value} was asked for; from {least} to {most} is possible here.")
+    if not plan.scopes or set(plan.scopes) - set(SCOPES):
+        raise BadPlan(
+            f"The scopes {', '.join(plan.scopes) or '(none)'} were asked for. Ask for {' or '.join(SCOPES)}."
+        )
+
+
+def check_limits(plan: Plan) -> None:
+    """Raise BadPlan for a budget, a percentile, a precision or pauses that make no sense."""
+    if not (math.isfinite(plan.budget_s) and plan.budget_s >= LEAST_BUDGET_S):
+        raise BadPlan(f"A budget of {plan.budget_s:g} s was asked for. Give at least {LEAST_BUDGET_S:g} s.")
+    if plan.percentile not in FEWEST_SAMPLES:
+        raise BadPlan(f"Percentile {plan.percentile} was asked for; choose one of {sorted(FEWEST_SAMPLES)}.")
+    if not 0 < plan.precision < 1:
+        raise BadPlan(f"A precision of {plan.precision:g} was asked for. Give a share such as 0.02 for ±2 %.")
+    if not (0 <= plan.pace_s <= 60 and 0 <= plan.demo_pace_s <= 60):
+        pause_s = max(plan.pace_s, plan.demo_pace_s, key=abs)
+        raise BadPlan(f"A pause of {pause_s:g} s before each call was asked for. Give 0 to 60 s.")
+    fastest = plan.pace_s * plan.samples * len(plan.cases) * (len(plan.engines) + 1)
+    if fastest > plan.budget_s:
+        raise BadPlan(
+            f"The pauses alone would take {fastest:.0f} s, and the budget is {plan.budget_s:.0f} s. Ask for "
+            "a larger budget (--budget), fewer engines or cases, or a lower percentile (--percentile)."
+        )
 
 
 def specs(plan: Plan) -> list[EngineSpec]:

@@ -11,9 +11,10 @@ from dataclasses import asdict
 from itertools import count
 
 from src.bench import inputs, plan
+from src.bench.blocks import Blocks
 from src.bench.budget import Budget
 from src.bench.events import SCHEMA_VERSION, Begun, Ended, Failed
-from src.bench.loading import Loading
+from src.bench.loading import Loading, composed, seats
 from src.bench.observer import NOBODY, Observer
 from src.bench.patience import Patience
 from src.bench.plan import Plan
@@ -95,8 +96,8 @@ class Benchmark:
             observer,
             self.record,
             self.budget,
-            self.loading.renew,
         )
+        self.blocks = Blocks(self.rounds, self.loading.renew)
 
     def run(self, missing: list[tuple[str, str]], command: str) -> None:
         """Set up, measure group after group, and tell the end."""
@@ -106,12 +107,12 @@ class Benchmark:
         checkpoint = cache.required(CHECKPOINT, self.model)
         loading.tokenizer = checkpoint.folder / "tokenizer.json"
         loading.weights = fingerprint.of_model(self.model, checkpoint)
-        loading.compose()
+        loading.answering.texts = composed(self.plan, loading.tokenizer)
         session.happened(self.head(command, checkpoint.manifest["facts"]))
         for engine, reason in missing:
             session.happened(Failed(engine, reason))
         failed = {engine for engine, _ in missing}
-        pending = [seat for seat in loading.seats() if seat.spec.id not in failed]
+        pending = [seat for seat in seats(self.plan) if seat.spec.id not in failed]
         stops = []
         for group in count():
             pending = loading.load(group, pending)
@@ -119,7 +120,7 @@ class Benchmark:
                 came = sum(not session.stays(seat) for seat, _ in session.seated.values())
                 groups_left = 1 + math.ceil(len(pending) / max(1, came))
                 engines = ", ".join(sorted(seat.engine for seat, _ in session.seated.values()))
-                stops.append(self.rounds.measure(group, groups_left))
+                stops.append(self.blocks.measure(group, groups_left))
                 if stops[-1] == "failed" and (group or pending):  # else the run itself has failed
                     self.budget.left_out.append(f"{engines}: they were measured together, and none is left.")
             if not pending or self.observer.stopped():
@@ -148,7 +149,7 @@ class Benchmark:
         return Ended(
             stopped,
             time.monotonic() - self.began,
-            self.rounds.measuring_s,
+            self.blocks.measuring_s,
             self.rounds.calls_s,
             self.session.slices_s,
             self.session.own_cpu_s,

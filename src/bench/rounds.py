@@ -7,10 +7,9 @@ import random
 import time
 from collections.abc import Callable
 from itertools import count
-from statistics import mean
 from typing import Protocol
 
-from src.bench import field, lead_ins, paced, race
+from src.bench import field, lead_ins, race
 from src.bench.budget import Budget
 from src.bench.events import Event, Slice, Warmed
 from src.bench.expected import Expected
@@ -22,10 +21,6 @@ from src.bench.seat import Ask, key_of
 from src.bench.settings import Settings
 from src.progress import Progress
 from src.stats import FEWEST_ROUNDS, looks
-
-# Of the time for the fewest rounds of a block: slices are repeated, and evidence is taken between.
-MARGIN = 1.5
-LEAST_COUNTING = 0.2  # of rounds: where fewer count, more time does not help either
 
 
 class Session(Protocol):
@@ -49,12 +44,6 @@ class Session(Protocol):
     def drop(self, engine: str) -> None: ...
 
 
-class Renewal(Protocol):
-    """What gives a group's engines new processes (see loading.Loading.renew), before a round."""
-
-    def __call__(self, group: int, from_round: int) -> None: ...
-
-
 class Quiet(Protocol):
     """What waits for a quiet host (see patience.Patience)."""
 
@@ -64,10 +53,9 @@ class Quiet(Protocol):
 
 
 class Rounds:
-    """Conducts one run. `calls_s` is the time inside warm-up, lead-in and timed calls, `measuring_s` all of
-    it; `round` is the group's last round so far, `setting_up_s` what new processes take until their rounds
-    begin, `loaded_s` how long the loads of earlier groups took; `blocks` are begun in the group, and
-    `granted` is how many there is time for; `round_s` is what a round takes.
+    """Conducts the rounds of one run. `calls_s` is the time inside warm-up, lead-in and timed calls, `round`
+    the group's last round so far, and `round_s` what a round takes. Of its blocks (see blocks.py)
+    `blocks` are begun in the group, the last with the round `block_since`, and there is time for `granted`.
     """
 
     def __init__(
@@ -79,7 +67,6 @@ class Rounds:
         observer: Observer,
         record: Record,
         budget: Budget,
-        renew: Renewal,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.plan = asked
@@ -89,89 +76,11 @@ class Rounds:
         self.observer = observer
         self.record = record
         self.budget = budget
-        self.renew = renew
         self.clock = clock
         self.order = random.Random(asked.seed)
         self.expected = Expected(asked, settings, record)
-        self.calls_s = self.measuring_s = 0.0
-        self.round, self.setting_up_s, self.loaded_s = 0, 0.0, 0.0
-        self.blocks, self.granted, self.round_s = 0, 1, 0.0
-        self.block_since = 1
-
-    def measure(self, group: int, groups_left: int) -> str:
-        """Warm up and measure one group until its end, block after block; return why it ended."""
-        began = self.clock()
-        paced_s = 0.0 if group else paced.reserved_s(self.plan)
-        kept_s = (self.budget.deadline - began) * (1 - 1 / groups_left) + paced_s
-        stops: list[str] = []
-        self.round, self.blocks, self.round_s = 0, 0, 0.0
-        try:
-            self.budget.until = self.budget.deadline - kept_s
-            self.warm_up(group)
-            self.setting_up_s = self.clock() - began + self.budget.loads_s - self.loaded_s
-            lead_ins.measure(self, group)
-            blocks_left = self.plan.blocks
-            while blocks_left and not {"interrupted", "failed"} & set(stops):
-                blocks_left = self.share_time(group, blocks_left, kept_s, first=not stops)
-                if blocks_left:
-                    stops.append(self.block(group, again=bool(stops)))
-                    blocks_left -= 1
-                else:
-                    self.budget.until, self.granted = self.budget.deadline - kept_s, self.blocks
-                    stops[-1] = self.rounds(group)
-            self.note_blocks(stops)
-            stopped = next(
-                (stop for stop in ("interrupted", "budget", "precision") if stop in stops), "failed"
-            )
-            if paced_s and stopped != "interrupted":
-                self.budget.until = self.budget.deadline - kept_s + paced_s
-                paced.measure(self, group)
-            return stopped
-        finally:
-            self.measuring_s += self.clock() - began
-            self.loaded_s = self.budget.loads_s
-
-    def share_time(self, group: int, blocks_left: int, kept_s: float, first: bool) -> int:
-        """Set the end of the next block, and return how many are left with it: as many as have time for
-        new processes and the rounds that a figure needs, on a noisy host more of them: what is left goes to
-        the block that is there. The first is measured in any case.
-        """
-        left_s = self.budget.deadline - kept_s - self.clock()
-        expected_s = sum(self.expected.slice_s(cell) for cell in self.session.cells(group))
-        least_s = MARGIN * FEWEST_ROUNDS * max(expected_s, self.round_s) / self.counting(group)
-        next_s = 0.0 if first else self.setting_up_s
-        for blocks in range(blocks_left, 0, -1):
-            rounds_s = (left_s - next_s - (blocks - 1) * self.setting_up_s) / blocks
-            if rounds_s >= least_s or (first and blocks == 1):
-                self.budget.until = self.clock() + next_s + rounds_s
-                self.granted = self.blocks + blocks
-                return blocks
-        return 0
-
-    def counting(self, group: int) -> float:
-        """Return which share of the rounds so far counts, as the mean of the cells; 1 before the first."""
-        if not self.round:
-            return 1.0
-        shares = [len(self.record.undisturbed(cell)) / self.round for cell in self.session.cells(group)]
-        return max(LEAST_COUNTING, mean(shares)) if shares else 1.0
-
-    def note_blocks(self, stops: list[str]) -> None:
-        """Note where there was no time for as many blocks as the plan has."""
-        if len(stops) < self.plan.blocks and not {"interrupted", "failed"} & set(stops):
-            self.budget.left_out.append(
-                f"Engines ran in {len(stops)} of {self.plan.blocks} processes: no time was left for more."
-            )
-
-    def block(self, group: int, again: bool) -> str:
-        """Measure one block of rounds, after the first in new processes; return why it ended."""
-        self.blocks += 1
-        self.block_since = self.round + 1
-        if again:
-            began = self.clock()
-            self.renew(group, self.round + 1)
-            self.warm_up(group, again=True)
-            self.setting_up_s = self.clock() - began
-        return self.rounds(group)
+        self.calls_s = self.round_s = 0.0
+        self.round, self.blocks, self.granted, self.block_since = 0, 0, 1, 1
 
     def warm_up(self, group: int, again: bool = False) -> None:
         """Warm up every cell by the same rule; what the budget cannot pay for is left out. Of one that was
@@ -200,7 +109,7 @@ class Rounds:
                     self.session.happened(warmed)
             begun_s += max(0.0, cell_s - (self.clock() - began))
 
-    def rounds(self, group: int) -> str:
+    def measure(self, group: int) -> str:
         """Measure round after round; return why that ended."""
         next_looks = looks()
         look = next(next_looks)
@@ -225,16 +134,15 @@ class Rounds:
             if self.plan.racing:
                 over = self.race_is_over(group, measured)
             else:
-                over = measured == look and self.precise(group, self.block_since)
+                cells = self.session.cells(group)
+                over = measured == look and precise(
+                    self.plan, self.record, cells, self.block_since, self.granted
+                )
             if over:
                 return "precision"
             if measured == look:
                 look = next(next_looks)
         raise AssertionError("rounds have no end of their own")
-
-    def precise(self, group: int, since: int) -> bool:
-        """Tell whether a block that began with round `since` is as precise as asked."""
-        return precise(self.plan, self.record, self.session.cells(group), since, self.granted)
 
     def race_is_over(self, group: int, measured: int) -> bool:
         """After a round at which that is looked at, drop who is slower; tell whether the race is over: so few

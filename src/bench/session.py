@@ -181,8 +181,7 @@ class Session:
             return None
         seen = self.watch.stop(worker.process.pid, timed.use)
         allowed = evidence.threads_allowed(worker.facts, case.threads)
-        first_ns = timed.lead_ns[0] if switched and timed.lead_ns else None
-        return slice_of(asked, at_s, timed, seen, allowed, first_ns)
+        return slice_of(asked, at_s, timed, seen, allowed, switched)
 
 
 def warmed_of(session: Session, cell: Cell, warmed: WarmedUp, peak_rss_mb: float | None) -> Warmed:
@@ -219,13 +218,12 @@ def shape_in_texts(cell: Cell) -> tuple[int, int]:
     return cell.case.batch_size, cell.case.sequence_length
 
 
-def slice_of(
-    asked: Ask, at_s: float, timed: Timed, seen: Evidence, allowed: int, first_ns: int | None
-) -> Slice:
+def slice_of(asked: Ask, at_s: float, timed: Timed, seen: Evidence, allowed: int, switched: bool) -> Slice:
     """Return the event of one slice: when it began, what the worker and the watch told, how many threads may
-    have run, and its first call where another worker ran before.
+    have run, and, where another worker ran before, its first call.
     """
     cell = asked.cell
+    first_ns = timed.lead_ns[0] if switched and timed.lead_ns else None
     return Slice(
         cell.group,
         asked.round,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import List, Optional, Sequence, Tuple
 
 import numpy as np
 
 from src import cpu, environments
 from src.engines.spec import EngineSpec, Missing
+from src.facts import Facts
 
 
 class Engine:
@@ -68,7 +69,7 @@ class Engine:
         """Return float32 logits [batch, 2] for three int64 arrays [batch, sequence]."""
         raise NotImplementedError
 
-    def facts(self) -> Dict[str, Any]:
+    def facts(self) -> Facts:
         """Return what really runs, read from the artifact and the runtime: versions, dtypes, threads.
 
         Asked after loading, and again after the first answers: some runtimes fuse and compile only then.

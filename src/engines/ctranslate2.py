@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Dict
 
 import numpy as np
 
 from src.engines import options
 from src.engines.base import Engine
+from src.facts import Facts
 
 HEAD = "head.npz"
 COMPUTE = {"fp32": "float32", "int8": "int8_float32"}
@@ -47,7 +47,7 @@ class CTranslate2Engine(Engine):
         )
         return np.asarray(output.pooler_output) @ self.weight + self.bias
 
-    def facts(self) -> Dict[str, Any]:
+    def facts(self) -> Facts:
         return {
             "ctranslate2": self.runtime.__version__,
             "compute_type": self.encoder.compute_type,

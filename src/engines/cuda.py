@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import os
-from typing import Any, Dict, List, Optional
+from typing import Any, List, Optional
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from src.engines.onnxruntime import OnnxRuntimeEngine, Provider, provider_file
 from src.engines.spec import EngineSpec, Missing
 from src.engines.torch_facts import graph_facts
 from src.engines.torchscript import FILE, TorchScriptEngine
+from src.facts import Facts
 
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 DTYPES = {"fp32": "float32", "fp16": "float16"}
@@ -58,7 +59,7 @@ class TorchScriptCudaEngine(TorchScriptEngine):
             torch.cuda.synchronize()  # inside the timer: a launched kernel is no answer
             return logits.cpu().numpy()
 
-    def facts(self) -> Dict[str, Any]:
+    def facts(self) -> Facts:
         return {
             **super().facts(),
             "gpu": self.torch.cuda.get_device_name(0),
@@ -114,7 +115,7 @@ class OnnxRuntimeCudaEngine(OnnxRuntimeEngine):
         bound.synchronize_outputs()
         return bound.copy_outputs_to_cpu()[0].astype(np.float32)
 
-    def facts(self) -> Dict[str, Any]:
+    def facts(self) -> Facts:
         return {
             **super().facts(),
             "gpu": gpu.in_words(gpu.names()),

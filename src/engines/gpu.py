@@ -9,9 +9,10 @@ import json
 import os
 import re
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence
+from typing import List, Optional, Sequence
 
 from src.engines.spec import Missing
+from src.facts import Facts
 from src.home import ROOT, home
 
 FILE = "gpu.json"
@@ -78,7 +79,7 @@ def lacking_tensorrt() -> Optional[Missing]:
     )
 
 
-def checks(folder: Optional[Path] = None) -> Dict[str, Any]:
+def checks(folder: Optional[Path] = None) -> Facts:
     """Return what `doctor --gpu` has recorded here, by engine: {checked_at, gpu, passed, text}.
 
     `folder` is another one that has such a record: `data` has what was checked on somebody's GPU.
@@ -100,6 +101,6 @@ def state(engine: str) -> str:
     return text if here else "%s That was another host. %s" % (text, COMMAND)
 
 
-def record(engine: str, check: Dict[str, Any]) -> None:
+def record(engine: str, check: Facts) -> None:
     """Keep what `doctor --gpu` found of an engine."""
     (home() / FILE).write_text(json.dumps({**checks(), engine: check}, indent=1), encoding="utf-8")

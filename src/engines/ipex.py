@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any, Dict
 
 from src.engines.torchscript import TorchScriptEngine
+from src.facts import Facts
 
 
 class IpexEngine(TorchScriptEngine):
@@ -15,7 +15,7 @@ class IpexEngine(TorchScriptEngine):
         self.ipex = ipex
         super().load(artifact, threads)
 
-    def facts(self) -> Dict[str, Any]:
+    def facts(self) -> Facts:
         executed = self.torch.jit.last_executed_optimized_graph()  # None before the first call
         kinds = Counter(node.kind() for node in executed.nodes()) if executed else Counter()
         return {

@@ -6,7 +6,7 @@ import importlib
 import importlib.util
 import os
 from collections import Counter
-from typing import Any, Dict, List, Optional, Tuple, Union
+from typing import Dict, List, Optional, Tuple, Union
 
 import numpy as np
 
@@ -14,10 +14,11 @@ from src import environments
 from src.engines import options as engine_options
 from src.engines.base import Engine
 from src.engines.spec import EngineSpec, Missing
+from src.facts import Facts
 
 FILE = "model.onnx"
 ASSIGNMENT = "session.record_ep_graph_assignment_info"  # for which node runs where; newer than 1.10
-Provider = Union[str, Tuple[str, Dict[str, Any]]]
+Provider = Union[str, Tuple[str, Facts]]
 
 
 def provider_file(name: str) -> bool:
@@ -66,7 +67,7 @@ class OnnxRuntimeEngine(Engine):
         feed = {"input_ids": input_ids, "attention_mask": attention_mask, "token_type_ids": token_type_ids}
         return self.session.run(self.outputs, feed)[0]
 
-    def facts(self) -> Dict[str, Any]:
+    def facts(self) -> Facts:
         options = self.session.get_session_options()
         return {
             "onnxruntime": self.runtime.__version__,
@@ -78,7 +79,7 @@ class OnnxRuntimeEngine(Engine):
             **self.assignment(),
         }
 
-    def assignment(self) -> Dict[str, Any]:
+    def assignment(self) -> Facts:
         """Return which operators run on which provider, after the runtime's own fusions; nothing where it
         does not tell.
         """

@@ -11,6 +11,7 @@ import numpy as np
 from src.engines import options
 from src.engines.base import Engine
 from src.engines.spec import EngineSpec
+from src.facts import Facts
 
 FILES = ("model.xml", "model.onnx")  # the quantised file is OpenVINO's own, the other Optimum's export
 # Left to itself it may compute FP32 models in BF16 where the CPU can.
@@ -27,7 +28,7 @@ def model_file(artifact: str) -> str:
     return next(path for path in paths if os.path.exists(path))
 
 
-def properties(spec: EngineSpec, threads: int) -> Dict[str, Any]:
+def properties(spec: EngineSpec, threads: int) -> Facts:
     """Return what a model is compiled with, by OpenVINO's names, for an engine that uses so many threads."""
     return {
         "PERFORMANCE_HINT": "LATENCY",
@@ -82,8 +83,8 @@ class OpenVinoEngine(Engine):
         """Return what answers inputs of a shape that was prepared."""
         return self.compiled[shape][1]
 
-    def facts(self) -> Dict[str, Any]:
-        found: Dict[str, Any] = {
+    def facts(self) -> Facts:
+        found: Facts = {
             "openvino": self.openvino.__version__,
             "cpu_can": self.core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"),
             **options.told(self.spec),
@@ -120,7 +121,7 @@ class OpenVinoDynamicEngine(OpenVinoEngine):
     def answering(self, shape: Tuple[int, ...]) -> Any:
         return self.compiled[ANY_SHAPE][1]
 
-    def facts(self) -> Dict[str, Any]:
+    def facts(self) -> Facts:
         return {**super().facts(), "shapes": ["any"]}
 
 

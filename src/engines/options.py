@@ -13,6 +13,7 @@ from typing import Any, Dict, Iterable, List, Tuple
 from src.engines.spec import EngineSpec
 from src.environments import MAIN
 from src.errors import Explained
+from src.facts import Facts
 from src.releases import without_version
 
 SEPARATOR = "~"
@@ -35,7 +36,7 @@ class Option:
 
     name: str
     key: str
-    values: Dict[str, Any]
+    values: Facts
     usual: str
     about: str
     precisions: Tuple[str, ...] = ()
@@ -294,6 +295,6 @@ def has_text(path: str, text: str) -> bool:
         return content.find(text.encode()) >= 0
 
 
-def told(spec: EngineSpec) -> Dict[str, Any]:
+def told(spec: EngineSpec) -> Facts:
     """Return what an engine's facts say of its options; nothing where it has none."""
     return {"options": dict(spec.options)} if spec.options else {}

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
-from typing import Any, Dict
+from typing import Any
 
 import numpy as np
 
 from src.engines.base import Engine
 from src.engines.torch_facts import dtypes_of, runtime_facts
+from src.facts import Facts
 
 # What Transformers imports for other models where it is installed: a third of the time that loading takes.
 NOT_FOR_BERT = ("pandas", "scipy", "sklearn")
@@ -56,7 +57,7 @@ class PyTorchEngine(Engine):
             )
             return output.logits.float().numpy()
 
-    def facts(self) -> Dict[str, Any]:
+    def facts(self) -> Facts:
         import transformers
 
         return {

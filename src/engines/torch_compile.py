@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import os
 import shutil
-from typing import Any, Dict, Optional, Sequence, Set, Tuple
+from typing import Optional, Sequence, Set, Tuple
 
 import numpy as np
 
 from src.engines.pytorch import PyTorchEngine
 from src.engines.spec import EngineSpec, Missing
+from src.facts import Facts
 from src.home import home
 
 TOKEN = 1037  # any word
@@ -64,7 +65,7 @@ class TorchCompileEngine(PyTorchEngine):
             for length in (sequence, sequence + 1):  # the second shows that the length stays open
                 self.infer(*example((batch, length)))
 
-    def facts(self) -> Dict[str, Any]:
+    def facts(self) -> Facts:
         from torch._dynamo.utils import counters
 
         model, self.model = self.model, self.eager

@@ -6,8 +6,10 @@ import re
 from collections import Counter
 from typing import Any, Dict, Iterable
 
+from src.facts import Facts
 
-def runtime_facts(torch: Any) -> Dict[str, Any]:
+
+def runtime_facts(torch: Any) -> Facts:
     """Return torch's version, threads and the instruction set it dispatches to."""
     if hasattr(torch.backends, "cpu"):
         capability = torch.backends.cpu.get_cpu_capability()
@@ -27,7 +29,7 @@ def dtypes_of(tensors: Iterable[Any]) -> Dict[str, int]:
     return dict(Counter(str(tensor.dtype).replace("torch.", "") for tensor in tensors))
 
 
-def graph_facts(module: Any) -> Dict[str, Any]:
+def graph_facts(module: Any) -> Facts:
     """Return which operators a frozen or traced graph has, and the dtypes of its weights."""
     graph = module.inlined_graph
     nodes = list(graph.nodes())

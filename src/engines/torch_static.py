@@ -15,6 +15,7 @@ import numpy as np
 from src import environments
 from src.engines.spec import EngineSpec, Missing
 from src.engines.torch_compile import TorchCompileEngine, example
+from src.facts import Facts
 
 STEP = 8  # tokens from one length to the next
 SPARE_SHAPES = 8  # compiled ones that are kept: each holds its packed weights anew
@@ -69,7 +70,7 @@ class StaticCompileEngine(TorchCompileEngine):
         with self.torch.inference_mode():
             return graph(*map(self.torch.from_numpy, arrays)).float().numpy()
 
-    def facts(self) -> Dict[str, Any]:
+    def facts(self) -> Facts:
         return {
             **super().facts(),
             "backend": self.backend,
@@ -90,7 +91,7 @@ class ZentorchEngine(StaticCompileEngine):
         assert zentorch
         super().compile()
 
-    def facts(self) -> Dict[str, Any]:
+    def facts(self) -> Facts:
         return {**super().facts(), "zentorch": version("zentorch"), "operators": self.operators()}
 
     def operators(self) -> Dict[str, int]:
@@ -118,7 +119,7 @@ class TorchAoEngine(StaticCompileEngine):
         prepared(*given)
         return self.torch.compile(convert_pt2e(prepared), backend=self.backend, dynamic=False)
 
-    def facts(self) -> Dict[str, Any]:
+    def facts(self) -> Facts:
         return {**super().facts(), "torchao": version("torchao")}
 
 

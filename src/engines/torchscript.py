@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Dict
 
 import numpy as np
 
 from src.engines.base import Engine
 from src.engines.torch_facts import graph_facts, runtime_facts
+from src.facts import Facts
 
 FILE = "model.pt"
 
@@ -34,7 +34,7 @@ class TorchScriptEngine(Engine):
             )
             return logits.numpy()
 
-    def facts(self) -> Dict[str, Any]:
+    def facts(self) -> Facts:
         return {
             **runtime_facts(self.torch),
             **graph_facts(self.module),

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from src.bench import field
+from src.bench.blocks import LEAST_COUNTING
 from src.bench.field import Standing
 from src.bench.plan import BLOCKS, Plan, from_json
 from src.bench.record import Record
-from src.bench.rounds import LEAST_COUNTING
 from src.search import answer
 from src.search.answer import Proposal
 from src.search.state import Heat, Search

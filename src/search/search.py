@@ -4,20 +4,17 @@ Every step is kept when it is done, and a race with its run as it goes: a search
 what it had. A run's own record tells who was dropped.
 """
 
-import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 
 from src.bench.plan import BLOCKS, Plan
-from src.bench.race import FINALISTS
 from src.bench.record import Record
-from src.engines.options import registry_row, row_of
 from src.errors import Explained
 from src.home import utc_now
 from src.progress import Progress
-from src.search import heats, space, state, time_left
+from src.search import chosen, heats, space, state, time_left
 from src.search.answer import Proposal
 from src.search.clock import Clock
 from src.search.screen import Screened, screen
@@ -30,7 +27,6 @@ from src.workers.pool import Pool
 RACE, CONFIRM = "race", "confirm"  # presets of a search's runs
 # Of the time that is left a race takes at most so much; what it does not need is left to the next.
 SHARES = (0.25, 0.45, 0.35)
-NEAR = 1.5  # rows so many times slower than the fastest have their options searched, slower ones not
 LEAST_RUN_S = 20.0
 
 CarryOut = Callable[[Plan, Callable[[str], None]], Record]  # a plan, and who is told its run's id at once
@@ -73,11 +69,11 @@ class Conductor:
         rows = space.rows(asked.engines, asked.packages)
         self.screen([spec.id for spec in rows])
         self.race_rows(self.search.passing([spec.id for spec in rows]))
-        near = self.near()
+        near = chosen.near(self.store, self.search)
         bounds = space.Bounds(asked.threads, asked.scope, asked.packages)
         singles = space.one_change(near, bounds, asked.releases)
         self.race_more(SINGLES, near, [id for ids in singles.values() for id in ids])
-        combined = self.combine(singles)
+        combined = chosen.combined(self.store, self.search, singles)
         self.race_more(TOGETHER, heats.survivors(self.store, self.search, SINGLES), combined)
         proposals = self.confirm()
         self.search = replace(self.search, ended_at=self.search.ended_at or utc_now())
@@ -108,11 +104,10 @@ class Conductor:
             with self.showing() as progress:
                 screen(pool, self.search.asked, left, clock.beside(progress), keep)
         except KeyboardInterrupt as stop:
-            raise self.stopped() from stop
+            raise stopped(self.search) from stop
         finally:
             pool.close()
-        states = Counter(one.state for one in self.search.screened if one.engine in left)
-        self.tell("Screened: " + ", ".join(f"{count} {name}" for name, count in states.items()))
+        self.tell(states(self.search, left))
 
     def race_rows(self, ids: Sequence[str]) -> None:
         """Race the rows until they were compared. What that costs is known after a first race only: where it
@@ -127,10 +122,8 @@ class Conductor:
         """Screen and race what was not raced yet beside who is known: of `ids`, in their order, as many as
         there is time for.
         """
-        if self.went_on(generation):
-            return
-        left = self.search.unraced(ids)
-        if not left or self.search.ended_at:
+        over = self.went_on(generation) or self.search.ended_at
+        if over or not (left := self.search.unraced(ids)):
             return
         cost = heats.cost(self.store, self.search)
         self.screen(time_left.affordable(self.search, cost, len(known), left))
@@ -138,10 +131,7 @@ class Conductor:
         if entering:
             self.race(generation, [*known, *entering])
         if missed := self.search.unraced(left):
-            self.tell(
-                f"No time was left to race {len(missed)} of {many(len(left), 'configuration')}. "
-                "Give more: --budget"
-            )
+            self.tell(no_time(f"{len(missed)} of {many(len(left), 'configuration')}"))
 
     def went_on(self, generation: int) -> bool:
         """Go on with a generation's race that was killed, with those who were alive; tell whether one was."""
@@ -157,58 +147,32 @@ class Conductor:
             return False
         cost = heats.cost(self.store, self.search)
         if cost and time_left.needed_s(cost, len(entering), self.search) > self.search.left_s:
-            self.tell(f"No time was left to race {many(len(entering), 'configuration')}. Give more: --budget")
+            self.tell(no_time(many(len(entering), "configuration")))
             return False
-        racing_s = time_left.racing_s(cost, len(entering))
-        budget_s = max(LEAST_RUN_S, racing_s, SHARES[generation] * self.search.left_s)
+        share_s = SHARES[generation] * self.search.left_s
+        budget_s = max(LEAST_RUN_S, time_left.racing_s(cost, len(entering)), share_s)
         heat = Heat(generation, tuple(entering))
-        record = self.measure(self.plan(heat, budget_s, RACE), heat)
+        record = self.measure(plan_of(self.search, heat, budget_s, RACE), heat)
         alive = heats.alive(self.store, self.search.heats[-1])
-        self.tell(
-            f"After {record.rounds} rounds {len(alive)} of {len(entering)} are in the race: "
-            f"{', '.join(alive)}"
-        )
+        left = f"{len(alive)} of {len(entering)} are in the race: {', '.join(alive)}"
+        self.tell(f"After {record.rounds} rounds {left}")
         return True
 
     def confirm(self) -> list[Proposal]:
         """Confirm the finalists in new processes, in more of them while somebody ties only because little is
         known; return the answer.
         """
-        finalists = self.finalists()
-        if not finalists:
-            raise self.nothing_left()
-        ran = False
-        while True:
-            proposals = heats.proposals(self.store, self.search)
-            blocks = heats.missing_blocks(self.store, self.search)
-            if not blocks:
-                if (proposals and not time_left.affords_more(self.store, self.search, proposals)) or (
-                    ran and not proposals
-                ):
-                    return proposals
-                blocks = BLOCKS
-            begun = self.search.confirmations
-            ties = sorted({one.name for some in proposals for one in some.ties})
-            entering = begun[-1].field if begun and not begun[-1].ended else tuple(ties or finalists)
+        if not (finalists := chosen.finalists(self.store, self.search)):
+            raise nothing_left(self.store, self.search)
+        proposals, ran = heats.proposals(self.store, self.search), False
+        while blocks := blocks_due(self.store, self.search, proposals, ran):
+            entering = to_confirm(self.search, proposals) or tuple(finalists)
             needed_s = time_left.confirming_s(heats.cost(self.store, self.search), len(entering), self.search)
             budget_s = max(LEAST_RUN_S, needed_s, self.search.left_s)
             heat = Heat(CONFIRMATION, entering)
-            self.measure(self.plan(heat, budget_s, CONFIRM, blocks), heat)
-            ran = True
-
-    def nothing_left(self) -> NothingLeft:
-        cost = heats.cost(self.store, self.search)
-        if not cost:
-            return NothingLeft(
-                "No configuration that keeps the accuracy could be raced. Why each was left out: "
-                f"python -m src find --show {self.search.id}"
-            )
-        engines = len(self.search.races[-1].field)
-        missing_s = time_left.needed_s(cost, engines, self.search)
-        return NothingLeft(
-            f"Too few rounds counted to compare {many(engines, 'configuration')} in the time that was left. "
-            f"Go on: python -m src find --resume {self.search.id} --budget {time_left.in_minutes(missing_s)}"
-        )
+            self.measure(plan_of(self.search, heat, budget_s, CONFIRM, blocks), heat)
+            proposals, ran = heats.proposals(self.store, self.search), True
+        return proposals
 
     def measure(self, plan: Plan, heat: Heat) -> Record:
         """Carry out a run of the search, and keep that it began, and that it ended. Raises Stopped."""
@@ -225,71 +189,72 @@ class Conductor:
         self.search = replace(self.search, heats=(*before, done))
         self.note(heats.seconds(record))
         if not ended:
-            raise self.stopped()
+            raise stopped(self.search)
         return record
 
-    def stopped(self) -> Stopped:
-        return Stopped(f"Stopped. It goes on where it was: python -m src find --resume {self.search.id}")
 
-    def plan(self, heat: Heat, budget_s: float, preset: str, blocks: int = 1) -> Plan:
-        """Return the plan of a run of the search. Each has orders and texts of its own."""
-        asked = self.search.asked
-        return Plan(
-            engines=heat.field,
-            sequence_lengths=asked.lengths,
-            batch_sizes=(1,),
-            threads=(asked.threads,),
-            scopes=(asked.scope,),
-            budget_s=budget_s,
-            percentile=asked.percentile,
-            seed=asked.seed + len(self.search.heats),
-            preset=preset,
-            blocks=blocks,
-            racing=heat.field if preset == RACE else (),
-            shares=asked.shares,
-            tails=asked.percentile != MEDIAN,
+def states(search: Search, ids: Sequence[str]) -> str:
+    """Return how many of some configurations came to which end when they were screened."""
+    counts = Counter(one.state for one in search.screened if one.engine in ids)
+    return "Screened: " + ", ".join(f"{count} {name}" for name, count in counts.items())
+
+
+def no_time(count: str) -> str:
+    return f"No time was left to race {count}. Give more: --budget"
+
+
+def blocks_due(store: Store, search: Search, proposals: Sequence[Proposal], ran: bool) -> int:
+    """Return of how many blocks the next confirmation is: what one that was killed lacks, more where they
+    would tell more and there is time; 0 where not. Without an answer there is one, unless one `ran`.
+    """
+    if missing := heats.missing_blocks(store, search):
+        return missing
+    more = time_left.affords_more(store, search, proposals) if proposals else not ran
+    return BLOCKS if more else 0
+
+
+def to_confirm(search: Search, proposals: Sequence[Proposal]) -> tuple[str, ...]:
+    """Return who the next confirmation is of: of one that was killed its field, else who ties so far."""
+    begun = search.confirmations
+    if begun and not begun[-1].ended:
+        return begun[-1].field
+    return tuple(sorted({one.name for some in proposals for one in some.ties}))
+
+
+def stopped(search: Search) -> Stopped:
+    return Stopped(f"Stopped. It goes on where it was: python -m src find --resume {search.id}")
+
+
+def plan_of(search: Search, heat: Heat, budget_s: float, preset: str, blocks: int = 1) -> Plan:
+    """Return the plan of a run of the search. Each has orders and texts of its own."""
+    asked = search.asked
+    return Plan(
+        engines=heat.field,
+        sequence_lengths=asked.lengths,
+        batch_sizes=(1,),
+        threads=(asked.threads,),
+        scopes=(asked.scope,),
+        budget_s=budget_s,
+        percentile=asked.percentile,
+        seed=asked.seed + len(search.heats),
+        preset=preset,
+        blocks=blocks,
+        racing=heat.field if preset == RACE else (),
+        shares=asked.shares,
+        tails=asked.percentile != MEDIAN,
+    )
+
+
+def nothing_left(store: Store, search: Search) -> NothingLeft:
+    cost = heats.cost(store, search)
+    if not cost:
+        return NothingLeft(
+            "No configuration that keeps the accuracy could be raced. Why each was left out: "
+            f"python -m src find --show {search.id}"
         )
-
-    # --- what races have told
-
-    def near(self) -> list[str]:
-        """Return the rows whose options are searched: those not far behind in some objective, or of which too
-        few rounds count to tell.
-        """
-        stood = [one for heat in self.search.of(ROWS) for one in heats.standings(self.store, heat)]
-        near = (one.engine for one in stood if one.nearest <= NEAR or (one.alive and one.nearest == math.inf))
-        return list(dict.fromkeys(near))
-
-    def combine(self, singles: Mapping[str, list[str]]) -> list[str]:
-        """Return configurations of several changes that each helped, of rows that still have somebody in the
-        race. `singles` are those of one change, by row.
-        """
-        alive = set(heats.survivors(self.store, self.search, SINGLES))
-        combined: list[str] = []
-        for row, ids in singles.items():
-            if alive.intersection([row, *ids]):
-                ratios: dict[str, float] = {}
-                for heat in self.search.of(SINGLES):
-                    ratios |= heats.ratios(heats.record_of(self.store, heat), self.search.passing(ids), row)
-                combined += space.changes_together(row, ratios, self.search.asked.threads)
-        return combined
-
-    def finalists(self) -> list[str]:
-        """Return who is confirmed: of the last race that told anything the nearest to the leader of each
-        objective, by turns; with each its row, where that is left, too: it is simpler.
-        """
-        for last in reversed(self.search.races):
-            if alive := heats.alive(self.store, last):
-                break
-        else:
-            return []
-        standings = [one for one in heats.standings(self.store, last) if one.engine in alive]
-        orders = [
-            sorted(standings, key=lambda one: (one.ratios.get(lengths) or math.inf, one.engine))
-            for lengths in self.search.asked.objectives
-        ]
-        turns = [one.engine for turn in zip(*orders, strict=True) for one in turn]
-        with_rows = [
-            id for engine in turns for id in (engine, row_of(engine), registry_row(engine)) if id in alive
-        ]
-        return list(dict.fromkeys(with_rows))[:FINALISTS]
+    engines = len(search.races[-1].field)
+    missing_s = time_left.needed_s(cost, engines, search)
+    return NothingLeft(
+        f"Too few rounds counted to compare {many(engines, 'configuration')} in the time that was left. "
+        f"Go on: python -m src find --resume {search.id} --budget {time_left.in_minutes(missing_s)}"
+    )

@@ -8,6 +8,8 @@ from typing import Any
 from pydantic import BaseModel, Field, ValidationError
 from pydantic.json_schema import models_json_schema
 
+from src.facts import Facts
+
 REFUSALS = {
     401: "The key of this server is missing or wrong.",
     404: "The model here has another name or version.",
@@ -88,14 +90,14 @@ def in_words(error: ValidationError) -> str:
 # --- OpenAPI
 
 
-def description(about: Mapping[str, Any], keyed: bool) -> dict[str, Any]:
+def description(about: Mapping[str, Any], keyed: bool) -> Facts:
     """Return what /openapi.json tells."""
     models = (Ask, Answer, TensorAsk, TensorAnswer, Problem)
     _, schemas = models_json_schema(
         [(model, "validation") for model in models], ref_template="#/components/schemas/{model}"
     )
     one = reference(Answer)
-    told: dict[str, Any] = {"oneOf": [one, {"type": "array", "items": one}]}
+    told: Facts = {"oneOf": [one, {"type": "array", "items": one}]}
     paths = {
         "/predict": post("Infinity's API; that it takes several texts is not of it.", Ask, told),
         "/v2/models/{model}/infer": post(
@@ -114,8 +116,8 @@ def description(about: Mapping[str, Any], keyed: bool) -> dict[str, Any]:
         "/v2": get("The server."),
         "/metrics": get("For Prometheus.", media="text/plain"),
     }
-    components: dict[str, Any] = {"schemas": schemas["$defs"]}
-    whole: dict[str, Any] = {
+    components: Facts = {"schemas": schemas["$defs"]}
+    whole: Facts = {
         "openapi": "3.1.0",
         "info": {"title": about["name"], "version": about["version"]},
         "paths": paths,
@@ -130,24 +132,22 @@ def reference(model: type[BaseModel]) -> dict[str, str]:
     return {"$ref": f"#/components/schemas/{model.__name__}"}
 
 
-def content(schema: Mapping[str, Any], media: str = "application/json") -> dict[str, Any]:
+def content(schema: Mapping[str, Any], media: str = "application/json") -> Facts:
     return {media: {"schema": schema}}
 
 
-def parameters(names: tuple[str, ...]) -> list[dict[str, Any]]:
+def parameters(names: tuple[str, ...]) -> list[Facts]:
     return [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names]
 
 
-def refusals(*statuses: int) -> dict[str, Any]:
+def refusals(*statuses: int) -> Facts:
     return {
         str(status): {"description": REFUSALS[status], "content": content(reference(Problem))}
         for status in statuses
     }
 
 
-def post(
-    summary: str, ask: type[BaseModel], told: Mapping[str, Any], names: tuple[str, ...] = ()
-) -> dict[str, Any]:
+def post(summary: str, ask: type[BaseModel], told: Mapping[str, Any], names: tuple[str, ...] = ()) -> Facts:
     seconds = {"schema": {"type": "string"}, "description": "Seconds, as a decimal."}
     parts = ("compute", "tokenization", "queue", "inference")
     answered = {
@@ -166,9 +166,7 @@ def post(
     }
 
 
-def get(
-    summary: str, names: tuple[str, ...] = (), *statuses: int, media: str = "application/json"
-) -> dict[str, Any]:
+def get(summary: str, names: tuple[str, ...] = (), *statuses: int, media: str = "application/json") -> Facts:
     schema = {"type": "object"} if media == "application/json" else {"type": "string"}
     answered = {"description": "The answer.", "content": content(schema, media)}
     responses = {"200": answered, **refusals(401, *statuses)}

@@ -34,52 +34,7 @@ def chart(
     """
     figure = go.Figure()
     for number, line in enumerate(lines):
-        points = [point for point in line.points if point.counts and point.ratio and point.median_ms]
-        if view == RATIO:
-            ratios = [point.ratio for point in points if point.ratio]
-            values = [ratio.ratio for ratio in ratios]
-            spans = [ratio.ci95 or (ratio.ratio, ratio.ratio) for ratio in ratios]
-        else:
-            values = [point.median_ms or 0.0 for point in points]
-            spans = [point.ci95_ms or (value, value) for point, value in zip(points, values, strict=True)]
-        spec = style.known(line.row)
-        changed = changed_at(line)
-        figure.add_scatter(
-            name=unmarked(line.title),
-            x=[point.version for point in points],
-            y=values,
-            mode="lines+markers",
-            line={"color": colour(number), "width": 2, "shape": "hvh"},
-            marker={
-                "size": 8,
-                "color": colour(number),
-                "symbol": [
-                    style.marker(spec) if point.verdict == "valid" else f"{style.marker(spec)}-open"
-                    for point in points
-                ],
-                "line": {
-                    "color": style.NEUTRAL,
-                    "width": [RING_PX if point.version in changed else 0 for point in points],
-                },
-            },
-            error_y=whiskers(values, spans),
-            customdata=[
-                [
-                    interval(*span),
-                    ms(point.median_ms or 0.0),
-                    point.verdict + (", answers changed" if point.version in changed else ""),
-                    days.get(point.version, ""),
-                ]
-                for point, span in zip(points, spans, strict=True)
-            ],
-            hovertemplate="%{x} %{customdata[3]}: "
-            + (
-                "×%{y:.3f} (%{customdata[0]}), %{customdata[1]}"
-                if view == RATIO
-                else "%{y:.3g} ms (%{customdata[0]})"
-            )
-            + ", %{customdata[2]}<extra>%{fullData.name}</extra>",
-        )
+        draw_line(figure, number, line, days, view)
     name_steps(figure, lines, found, versions)
     for reference in stored if view == LATENCY else ():
         figure.add_hline(
@@ -109,6 +64,48 @@ def chart(
         title = "Latency ÷ that of the newest release (below 1 is faster)"
         figure.update_yaxes(title=title, tickvals=TICKS, ticktext=[f"×{tick:g}" for tick in TICKS])
     return figure
+
+
+def draw_line(figure: go.Figure, number: int, line: Line, days: Mapping[str, str], view: str) -> None:
+    """Draw line `number` of a chart: a point for each release that counts, ringed where answers changed."""
+    points = [point for point in line.points if point.counts and point.ratio and point.median_ms]
+    if view == RATIO:
+        ratios = [point.ratio for point in points if point.ratio]
+        values = [ratio.ratio for ratio in ratios]
+        spans = [ratio.ci95 or (ratio.ratio, ratio.ratio) for ratio in ratios]
+        what = "×%{y:.3f} (%{customdata[0]}), %{customdata[1]}"
+    else:
+        values = [point.median_ms or 0.0 for point in points]
+        spans = [point.ci95_ms or (value, value) for point, value in zip(points, values, strict=True)]
+        what = "%{y:.3g} ms (%{customdata[0]})"
+    symbol, changed = style.marker(style.known(line.row)), changed_at(line)
+    figure.add_scatter(
+        name=unmarked(line.title),
+        x=[point.version for point in points],
+        y=values,
+        mode="lines+markers",
+        line={"color": colour(number), "width": 2, "shape": "hvh"},
+        marker={
+            "size": 8,
+            "color": colour(number),
+            "symbol": [symbol if point.verdict == "valid" else f"{symbol}-open" for point in points],
+            "line": {
+                "color": style.NEUTRAL,
+                "width": [RING_PX if point.version in changed else 0 for point in points],
+            },
+        },
+        error_y=whiskers(values, spans),
+        customdata=[
+            [
+                interval(*span),
+                ms(point.median_ms or 0.0),
+                point.verdict + (", answers changed" if point.version in changed else ""),
+                days.get(point.version, ""),
+            ]
+            for point, span in zip(points, spans, strict=True)
+        ],
+        hovertemplate="%{x} %{customdata[3]}: " + what + ", %{customdata[2]}<extra>%{fullData.name}</extra>",
+    )
 
 
 def named(versions: Sequence[str]) -> list[str]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import os
 import time
-from typing import Any
+
+from src.facts import Facts
 
 LITTLE = 0.01  # of the time; who ran less did not compute
 
@@ -49,7 +50,7 @@ class OwnUse:
         self.cpu = time.process_time_ns()
         self.wall = time.perf_counter_ns()
 
-    def since(self, paused_ns: int = 0) -> dict[str, Any]:
+    def since(self, paused_ns: int = 0) -> Facts:
         """Return wall (less `paused_ns`) and CPU nanoseconds, involuntary context switches, nanoseconds of
         waiting for a CPU (all threads together; None where unknown, and with pauses, as waking takes time),
         and how many threads ran for more than 1 % of the time (None where unknown). Of threads that are gone

@@ -162,9 +162,8 @@ class Pool:
 
     def budget_mb(self) -> float:
         """Return how much memory the workers may take together."""
-        return MEMORY_SHARE * (
-            machine.available_mb() + sum(worker.pss_mb for worker in self.workers.values())
-        )
+        taken_mb = sum(worker.pss_mb for worker in self.workers.values())
+        return MEMORY_SHARE * (machine.available_mb() + taken_mb)
 
     def is_warm(self, spec: EngineSpec, artifact: Path | None, threads: int, key: str = "") -> bool:
         """Tell whether a live worker has just this loaded."""

@@ -5,7 +5,9 @@ Runs on Python 3.9 too.
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, NamedTuple
+from typing import Dict, List, NamedTuple
+
+from src.facts import Facts
 
 VERBS = ("load", "facts", "prepare", "infer", "reply", "warm_up", "slice", "visit")
 
@@ -14,13 +16,13 @@ class Loaded(NamedTuple):
     """An engine is loaded: how long it took, and what runs now."""
 
     load_s: float
-    facts: Dict[str, Any]
+    facts: Facts
 
 
 class Told(NamedTuple):
     """What runs in a worker."""
 
-    facts: Dict[str, Any]
+    facts: Facts
 
 
 class Prepared(NamedTuple):
@@ -63,7 +65,7 @@ class Timed(NamedTuple):
 
     ns: List[int]
     lead_ns: List[int]
-    use: Dict[str, Any]
+    use: Facts
 
 
 class Visited(NamedTuple):

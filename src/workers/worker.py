@@ -93,8 +93,6 @@ class Worker:
 
     def load(self, artifact: str, tokenizer: str, threads: int) -> Loaded:
         """Load the engine; answer with its facts and how long it took."""
-        import gc
-
         from src.engines import options, text
 
         started = time.perf_counter()
@@ -102,8 +100,7 @@ class Worker:
         load_s = time.perf_counter() - started
         self.tokenizer = text.load_tokenizer(tokenizer)
         self.reader = text.load_reader(options.tokenizer(self.engine.spec), tokenizer, self.tokenizer)
-        gc.collect()
-        gc.freeze()  # so that the collection before each slice visits new objects only
+        freeze()
         self.artifact = built_facts(artifact)
         return Loaded(load_s, self.facts().facts)
 
@@ -232,6 +229,14 @@ class Worker:
         if last:
             self.repeats.compare_another(case, arrays[0], self.engine.infer)
         return Visited(lead, timed)
+
+
+def freeze() -> None:
+    """Have the collection before each slice visit objects only that are made from now on."""
+    import gc
+
+    gc.collect()
+    gc.freeze()
 
 
 @contextmanager

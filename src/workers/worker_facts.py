@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Any, Dict, List
+from typing import List
+
+from src.facts import Facts
 
 
 def openmp_libraries() -> List[str]:
@@ -24,7 +26,7 @@ def flushes_denormals() -> bool:
     return bool(np.float32(1e-40) * np.float32(1.0) == 0.0)
 
 
-def built_facts(artifact: str) -> Dict[str, Any]:
+def built_facts(artifact: str) -> Facts:
     """Return what an artifact's manifest says of it: files with sizes and hashes, how it was built."""
     try:
         with open(os.path.join(artifact, "manifest.json"), encoding="utf-8") as stream:

@@ -12,7 +12,7 @@ from tests.conftest import ROOT
 HEAVY = {"torch", "onnxruntime", "openvino", "transformers", "optimum", "onnx", "ctranslate2", "nncf"}
 HEAVY |= {"intel_extension_for_pytorch"}
 OLD_ZONE = (
-    *(ROOT / f"src/{name}.py" for name in ("__init__", "cpu", "environments", "errors", "home")),
+    *(ROOT / f"src/{name}.py" for name in ("__init__", "cpu", "environments", "errors", "facts", "home")),
     *(ROOT / f"src/{name}.py" for name in ("process", "releases")),
     *sorted((ROOT / "src/engines").glob("*.py")),
     ROOT / "src/model/__init__.py",
@@ -65,6 +65,7 @@ def test_what_runs_in_old_environments_imports_little(path: Path):
         "environments",
         "releases",
         "errors",
+        "facts",
         "home",
         "process",
         "workers.wire",
