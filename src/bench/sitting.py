@@ -53,6 +53,17 @@ class Sitting:
         self.weights = fingerprint.of_model(self.model, checkpoint)
         return checkpoint
 
+    def alone(self, spec: EngineSpec) -> tuple[cache.Artifact, Handle]:
+        """Build and load one engine; return the model and its worker. Raises ModelError, and WorkerFailed
+        with why it does not run.
+        """
+        self.build([spec])
+        checkpoint = self.checkpoint()
+        self.load([spec], checkpoint.folder / "tokenizer.json")
+        if spec.id not in self.workers:
+            raise WorkerFailed(" ".join(failure.reason for failure in self.failures))
+        return checkpoint, self.workers[spec.id]
+
     def artifact(self, spec: EngineSpec) -> Path | None:
         """Return the folder of the engine's artifact; None for one that loads nothing."""
         return cache.place(spec.recipe, self.model) if spec.recipe else None

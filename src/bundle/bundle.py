@@ -118,13 +118,13 @@ def ask_again(
     texts = [text for text, _ in datasets.read(None)[1]]
     with closing(Pool()) as pool, host_lock("a bundle", telling_who_waits(progress), pool.pause) as lock:
         sitting = Sitting(pool, model, threads, giving_way.before(progress, lock))
-        sitting.build([spec])
-        checkpoint = sitting.checkpoint()
-        sitting.load([spec], checkpoint.folder / "tokenizer.json")
+        try:
+            checkpoint, worker = sitting.alone(spec)
+        except WorkerFailed as error:
+            raise NoBundle(f"{spec.title} does not run: {error}") from error
         artifact = sitting.artifact(spec)
-        worker = sitting.workers.get(spec.id)
-        if not worker or not artifact:
-            raise NoBundle(f"{spec.title} does not run: {' '.join(each.reason for each in sitting.failures)}")
+        if not artifact:
+            raise NoBundle(f"{spec.title} loads no file: there is nothing to hand over.")
         check_same(worker.fingerprint, fingerprint)
         sitting.progress(Progress("bundle", "Asking it the sentences that are shipped"))
         try:

@@ -246,15 +246,13 @@ def plan_of(search: Search, heat: Heat, budget_s: float, preset: str, blocks: in
 
 
 def nothing_left(store: Store, search: Search) -> NothingLeft:
-    cost = heats.cost(store, search)
-    if not cost:
+    if not heats.cost(store, search):
         return NothingLeft(
             "No configuration that keeps the accuracy could be raced. Why each was left out: "
             f"python -m src find --show {search.id}"
         )
-    engines = len(search.races[-1].field)
-    missing_s = time_left.needed_s(cost, engines, search)
+    engines, budget = len(search.races[-1].field), time_left.budget_to_go_on(store, search)
     return NothingLeft(
         f"Too few rounds counted to compare {many(engines, 'configuration')} in the time that was left. "
-        f"Go on: python -m src find --resume {search.id} --budget {time_left.in_minutes(missing_s)}"
+        f"Go on: python -m src find --resume {search.id} --budget {budget}"
     )

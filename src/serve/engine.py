@@ -16,7 +16,7 @@ from src.host.lock import host_lock
 from src.model import source
 from src.progress import Progress, telling_who_waits
 from src.serve.desk import Answers, Unanswered
-from src.workers.handle import Handle
+from src.workers.handle import Handle, WorkerFailed
 from src.workers.pool import LOAD_TIMEOUT_S, Pool
 from src.workers.verbs import Replied
 from src.workers.wire import HEADER, Message
@@ -51,14 +51,11 @@ def load(
     """
     with host_lock("loading an engine to serve", telling_who_waits(progress), pool.pause) as lock:
         sitting = Sitting(pool, model, threads, giving_way.before(progress, lock))
-        sitting.build([spec])
-        checkpoint = sitting.checkpoint()
-        tokenizer = checkpoint.folder / "tokenizer.json"
-        sitting.load([spec], tokenizer)
-        worker = sitting.workers.get(spec.id)
-        if not worker:
-            raise NotServed(f"{spec.title} cannot be served: {sitting.failures[0].reason}")
-    count_tokens = inputs.counter(load_tokenizer(str(tokenizer)))
+        try:
+            checkpoint, worker = sitting.alone(spec)
+        except WorkerFailed as error:
+            raise NotServed(f"{spec.title} cannot be served: {error}") from error
+    count_tokens = inputs.counter(load_tokenizer(str(checkpoint.folder / "tokenizer.json")))
     texts = [inputs.compose(tokens, count_tokens, 0, 4) for tokens in WARM_UP_TOKENS]
     identity = worker.fingerprint
     about = {

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from src.facts import Facts
-from src.serve.desk import Answers, Desk, Limits
+from src.serve.desk import Answers, Desk
 from src.serve.messages import Ask, Refused, TensorAsk, description, texts_of_tensors
 
 Handle = Callable[[Request], Awaitable[Response]]
@@ -39,10 +39,9 @@ class Metrics:
 class Answering:
     """Answers texts, in Infinity's form and in the Open Inference Protocol's."""
 
-    def __init__(self, desk: Desk, about: Mapping[str, object], limits: Limits) -> None:
+    def __init__(self, desk: Desk, about: Mapping[str, object]) -> None:
         self.desk = desk
         self.about = about
-        self.limits = limits
 
     def routes(self) -> dict[str, Handle]:
         """Return what answers a POST, by path."""
@@ -56,15 +55,13 @@ class Answering:
 
     async def predict(self, request: Request) -> Response:
         ask = Ask.model_validate_json(await self.body(request))
-        several = isinstance(ask.inputs, list)
-        answers, parts = await self.answer(
-            request, ask.inputs if isinstance(ask.inputs, list) else [ask.inputs]
-        )
+        texts = [ask.inputs] if isinstance(ask.inputs, str) else ask.inputs
+        answers, parts = await self.answer(request, texts)
         told = [
             {"probabilities": list(pair), "info": {"was_input_truncated": cut, "num_tokens": tokens}}
             for pair, tokens, cut in zip(*answers[:3], strict=True)
         ]
-        return answered(told if several else told[0], parts)
+        return answered(told if texts is ask.inputs else told[0], parts)
 
     async def infer(self, request: Request) -> Response:
         """Answer by the Open Inference Protocol."""
@@ -73,39 +70,34 @@ class Answering:
         answers, parts = await self.answer(request, texts_of_tensors(ask))
         flat = [value for pair in answers.probabilities for value in pair]
         count = len(answers.tokens)
+        data = (flat, list(answers.tokens), list(answers.truncated))
         outputs = [
-            {"name": "probabilities", "shape": [count, 2], "datatype": "FP32", "data": flat},
-            {"name": "num_tokens", "shape": [count], "datatype": "INT64", "data": list(answers.tokens)},
-            {"name": "truncated", "shape": [count], "datatype": "BOOL", "data": list(answers.truncated)},
+            {**tensor, "data": values} for tensor, values in zip(output_tensors(count), data, strict=True)
         ]
         told = {"model_name": self.about["name"], "model_version": self.about["version"], "outputs": outputs}
         return answered(told if ask.id is None else {**told, "id": ask.id}, parts)
 
     async def body(self, request: Request) -> bytes:
         """Return a request's body. Raises Refused for one that is too long or too slow."""
-        most, body = self.limits.body_bytes, b""
+        limits, body = self.desk.limits, b""
         try:
-            async with asyncio.timeout(self.limits.body_s):
+            async with asyncio.timeout(limits.body_s):
                 async for part in request.stream():
                     body += part
-                    if len(body) > most:
-                        raise Refused(
-                            413, f"The body has more than {most} bytes. Send shorter texts, or fewer."
-                        )
+                    if len(body) > limits.body_bytes:
+                        what = f"The body has more than {limits.body_bytes} bytes."
+                        raise Refused(413, f"{what} Send shorter texts, or fewer.")
         except TimeoutError as error:
-            raise Refused(408, f"The body was not there within {self.limits.body_s:.0f} s.") from error
+            raise Refused(408, f"The body was not there within {limits.body_s:.0f} s.") from error
         return body
 
 
 class Telling:
     """Tells what is served and how it is."""
 
-    def __init__(
-        self, desk: Desk, about: Mapping[str, object], limits: Limits, metrics: Metrics, keyed: bool
-    ) -> None:
+    def __init__(self, desk: Desk, about: Mapping[str, object], metrics: Metrics, keyed: bool) -> None:
         self.desk = desk
         self.about = about
-        self.limits = limits
         self.metrics = metrics
         self.keyed = keyed
 
@@ -137,7 +129,7 @@ class Telling:
         return await self.ready(request)
 
     async def info(self, request: Request) -> Response:
-        limits = {name: getattr(self.limits, name) for name in ("body_bytes", "texts", "waiting")}
+        limits = {name: getattr(self.desk.limits, name) for name in ("body_bytes", "texts", "waiting")}
         return JSONResponse({**self.about, "limits": limits})
 
     async def server_info(self, request: Request) -> Response:
@@ -145,20 +137,13 @@ class Telling:
 
     async def model_info(self, request: Request) -> Response:
         check_named(request, self.about)
-        tensors = [
-            ("probabilities", "FP32", [-1, 2]),
-            ("num_tokens", "INT64", [-1]),
-            ("truncated", "BOOL", [-1]),
-        ]
         return JSONResponse(
             {
                 "name": self.about["name"],
                 "versions": [self.about["version"]],
                 "platform": self.about["platform"],
                 "inputs": [{"name": "text", "datatype": "BYTES", "shape": [-1]}],
-                "outputs": [
-                    {"name": name, "datatype": datatype, "shape": shape} for name, datatype, shape in tensors
-                ],
+                "outputs": output_tensors(-1),
             }
         )
 
@@ -168,6 +153,17 @@ class Telling:
 
     async def openapi(self, request: Request) -> Response:
         return JSONResponse(description(self.about, self.keyed))
+
+
+def output_tensors(texts: int) -> list[Facts]:
+    """Return what the Open Inference Protocol is told of the outputs for so many texts; -1: any number."""
+    of_each = [texts]
+    tensors = (
+        ("probabilities", "FP32", [texts, 2]),
+        ("num_tokens", "INT64", of_each),
+        ("truncated", "BOOL", of_each),
+    )
+    return [{"name": name, "datatype": kind, "shape": shape} for name, kind, shape in tensors]
 
 
 def check_named(request: Request, about: Mapping[str, object]) -> None:

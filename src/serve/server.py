@@ -45,19 +45,18 @@ class Server:
     ) -> None:
         self.desk = Desk(classifier, limits)
         self.about = about
-        self.limits = limits
         self.key = key.encode()
         self.log = log
         self.metrics = Metrics()
 
     def app(self) -> Starlette:
         """Return the ASGI application."""
-        telling = Telling(self.desk, self.about, self.limits, self.metrics, bool(self.key))
+        telling = Telling(self.desk, self.about, self.metrics, bool(self.key))
         routes = [
             Route(path, self.handled(path, handle), methods=[method])
             for method, handles in (
                 ("GET", telling.routes()),
-                ("POST", Answering(self.desk, self.about, self.limits).routes()),
+                ("POST", Answering(self.desk, self.about).routes()),
             )
             for path, handle in handles.items()
         ]

@@ -23,7 +23,8 @@ class Replies:
         from src.engines import text
 
         clock = time.perf_counter_ns
-        reply = Replied([], [], [], 0, 0)
+        rows, tokens, truncated = [], [], []
+        tokenization_ns = inference_ns = 0
         for sentence in texts:
             began = clock()
             given = text.encode(reader, [sentence])
@@ -31,17 +32,13 @@ class Replies:
             self.make_ready(given[0].shape)
             answer = self.engine.infer(*given)
             check(answer, 1)
-            reply.probabilities.extend(text.probabilities(answer))
-            ended = clock()
-            tokens = given[0].shape[1]
-            cut = tokens >= text.MAX_TOKENS and bool(tokenizer.encode(sentence).overflowing)
-            reply.tokens.append(tokens)
-            reply.truncated.append(cut)
-            reply = reply._replace(
-                tokenization_ns=reply.tokenization_ns + read - began,
-                inference_ns=reply.inference_ns + ended - read,
-            )
-        return reply
+            rows += text.probabilities(answer)
+            tokenization_ns += read - began
+            inference_ns += clock() - read
+            tokens.append(given[0].shape[1])
+            cut = tokens[-1] >= text.MAX_TOKENS and bool(tokenizer.encode(sentence).overflowing)
+            truncated.append(cut)
+        return Replied(rows, tokens, truncated, tokenization_ns, inference_ns)
 
     def make_ready(self, shape: Tuple[int, int]) -> None:
         """Have the engine compile or build for a shape, unless it has; what was used longest ago may go."""
