@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +16,17 @@ HEAD = "head.npz"
 COMPUTE = {"fp32": "float32", "int8": "int8_float32"}
 
 
+def load_apart(encoder: Any, *arguments: Any, **settings: Any) -> Any:
+    """Return CTranslate2's encoder, loaded in a thread that has ended.
+
+    Loading computes with OpenMP. A thread that did and lives on, such as the main one, keeps its OpenMP
+    threads for more work: with as many threads as CPUs libgomp then counts more threads than CPUs, and those
+    of the engine sleep at each barrier instead of spinning (gcc.gnu.org/onlinedocs/libgomp, GOMP_SPINCOUNT).
+    """
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        return thread.submit(encoder, *arguments, **settings).result()
+
+
 class CTranslate2Engine(Engine):
     def load(self, artifact: str, threads: int) -> None:
         import ctranslate2
@@ -22,7 +35,8 @@ class CTranslate2Engine(Engine):
         self.threads = options.threads(self.spec, threads)
         asked = {"compute_type": COMPUTE[self.spec.precision]}
         asked.update({option.key: value for option, value in options.given(self.spec)})
-        self.encoder = ctranslate2.Encoder(
+        self.encoder = load_apart(
+            ctranslate2.Encoder,
             artifact,
             device="cpu",
             intra_threads=self.threads,
@@ -54,6 +68,7 @@ class CTranslate2Engine(Engine):
             "cpu_can": sorted(self.runtime.get_supported_compute_types("cpu")),
             "threads": self.threads,
             **options.told(self.spec),
+            "loaded_in": "a thread that has ended, so its OpenMP threads do not count",
             "caller_waits": True,  # its pool computes, and whoever called sleeps meanwhile
             "head": "float32, %d × %d, NumPy, inside the timer" % self.weight.shape,
         }

@@ -35,6 +35,7 @@ IN_EARLIER_PLANS = {"blocks": 1}  # what a plan that does not have it yet means
 MODEL_FACTS = ("name", "architecture", "fingerprint")
 # What a slice begins with and how long it is: earlier versions read engines with large weights too slow.
 PROTOCOL_FACTS = ("lead_in", "slice")
+ENGINE_FACTS = ("loaded_in",)  # CTranslate2's threads slept where earlier versions loaded it
 
 
 def ratio_of_medians(new: list[float], base: list[float], *half_widths: float) -> Ratio | None:
@@ -181,14 +182,22 @@ def probe_facts(base: Noise, new: Noise) -> Iterator[tuple[str, Any, Any]]:
 
 
 def engine_differences(base: Run, new: Run) -> list[Difference]:
-    """Return which engines of both runs are not of one runtime and artifact."""
-    ours, theirs = ({result.engine: result.fingerprint for result in run.results} for run in (base, new))
+    """Return which engines of both runs are not of one runtime and artifact, or were loaded otherwise."""
+    ours, theirs = ({result.engine: result for result in run.results} for run in (base, new))
     mismatches = []
     for engine in sorted(ours.keys() & theirs.keys()):
-        for part in ("artifact", "runtime"):
-            pair = [getattr(prints[engine], part) or NOT_RECORDED for prints in (ours, theirs)]
+        sides = [
+            {
+                "artifact": result.fingerprint.artifact,
+                "runtime": result.fingerprint.runtime,
+                **{fact: result.facts.get(fact) for fact in ENGINE_FACTS},
+            }
+            for result in (ours[engine], theirs[engine])
+        ]
+        for part, value in sides[0].items():
+            pair = value or NOT_RECORDED, sides[1][part] or NOT_RECORDED
             if pair[0] != pair[1]:
-                mismatches.append(Difference(f"{engine} {part}", *pair))
+                mismatches.append(Difference(f"{engine} {part.replace('_', ' ')}", *pair))
     return mismatches
 
 

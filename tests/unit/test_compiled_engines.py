@@ -1,10 +1,13 @@
 """OpenVINO, CTranslate2 and torch.compile, for real: as test_engines.py."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
 
 from src.bench.sentence_result import SentenceResult
+from tests.conftest import ROOT
 from tests.every_engine import COMPILED, answered, check_answer, check_calibration, check_facts, row
 
 pytestmark = pytest.mark.one_cpu
@@ -61,6 +64,32 @@ def test_ctranslate2_computes_what_it_says_and_adds_the_head(answer: SentenceRes
     assert row(answer, "ctranslate2-fp32").facts["compute_type"] == "float32"
     assert row(answer, "ctranslate2-int8").facts["compute_type"] == "int8_float32"
     assert "384 × 2" in row(answer, "ctranslate2-int8").facts["head"]
+
+
+GROWTH = """
+import os, sys
+import numpy as np
+from src.engines import registry
+from src.model import cache, source
+
+spec = registry.get("ctranslate2-int8")
+folder = str(cache.required(str(spec.recipe), source.parse()).folder)
+engine = registry.engine_class(spec)(spec)
+import ctranslate2
+ids = np.array([[101, 2023, 2003, 2307, 102]], dtype=np.int64)
+before = len(os.listdir("/proc/self/task"))
+engine.load(folder, 2)
+engine.infer(ids, np.ones_like(ids), np.zeros_like(ids))
+print(len(os.listdir("/proc/self/task")) - before)
+"""
+
+
+def test_no_openmp_threads_of_loading_stay_beside_ctranslate2s_own(answer: SentenceResult):
+    """With that of loading they would be three on two CPUs: then libgomp lets them sleep at each barrier."""
+    code = [sys.executable, "-c", GROWTH]
+    done = subprocess.run(code, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "2", f"threads that load and one answer leave behind; {done.stderr}"
+    assert "has ended" in row(answer, "ctranslate2-int8").facts["loaded_in"]
 
 
 def test_static_quantisers_saw_real_sentences(answer: SentenceResult):

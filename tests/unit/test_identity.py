@@ -68,6 +68,14 @@ def test_compare_names_what_differs(change: dict[str, Any]):
     assert {"w2", "int8-2", "onnxruntime 1.24.4"} & {difference.new}
 
 
+def test_compare_names_an_engine_that_was_loaded_otherwise():
+    """CTranslate2 took four to eight times as long at 16 tokens where it was loaded in the thread that calls it."""
+    runs = [summary(run_of(FIRST)), summary(run_of(SECOND, loaded_in="a thread that has ended"))]
+    (difference, *_) = compare.differences(*runs)
+    assert difference.what.endswith("loaded in")
+    assert (difference.base, difference.new) == (fingerprint.NOT_RECORDED, "a thread that has ended")
+
+
 def test_what_was_not_recorded_is_not_said_to_be_the_same():
     old = summary(with_id(made(TIMES), FIRST))
     differences = list(compare.differences(old, summary(with_id(made(TIMES), SECOND))))
