@@ -54,6 +54,7 @@ soak: $(VENV)/.dev
 	AWIY_SOAK_FIELDS=20 $(BIN)/python -m pytest tests/unit/test_race.py
 	AWIY_SOAK_TWINS=20 $(BIN)/python -m pytest tests/unit/test_twins.py
 	AWIY_SOAK_RUNS=200 $(BIN)/python -m pytest tests/app/test_same_answer.py
+	AWIY_SOAK_REQUESTS=10000 $(BIN)/python -m pytest tests/unit/test_server_fuzz.py
 	$(BIN)/python -m tools.crowd
 
 # They measure what is served while they look at it, so they have a second try as measuring tests have.

@@ -17,6 +17,14 @@ from texts import load_tokenizer
 HERE = Path(__file__).resolve().parent
 
 
+def softmax(row):
+    """Return the probabilities of a row of logits."""
+    highest = max(row)
+    weights = [exp(value - highest) for value in row]
+    total = sum(weights)
+    return [weight / total for weight in weights]
+
+
 class Classifier:
     """Text in, label and probability out. One call at a time."""
 
@@ -33,10 +41,9 @@ class Classifier:
 
     def __call__(self, text):
         """Return the label of a text and its probability."""
-        row = self.logits(*self.inputs(text))[0].tolist()
-        best = row.index(max(row))
-        weights = [exp(value - row[best]) for value in row]  # softmax
-        return self.settings["labels"][best], weights[best] / sum(weights)
+        shares = softmax(self.logits(*self.inputs(text))[0].tolist())
+        best = shares.index(max(shares))
+        return self.settings["labels"][best], shares[best]
 
 
 if __name__ == "__main__":

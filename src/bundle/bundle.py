@@ -15,7 +15,7 @@ from src.accuracy import confirming, datasets
 from src.accuracy.known_accuracy import Known
 from src.bench import inputs
 from src.bench.sitting import CASE, Sitting
-from src.bundle import licences, readme, requirements, runtimes
+from src.bundle import licences, readme, requirements, runtimes, serving
 from src.bundle.claims import Claim
 from src.bundle.requirements import Package
 from src.bundle.runtimes import TEMPLATES, NoBundle, Runtime
@@ -177,7 +177,8 @@ def fill(
         "texts.json": as_json(timed_texts(claim, measured.checkpoint / "tokenizer.json", search.asked.seed)),
         "infer.py": runtime.infer(options.tokenizer(spec)),
         "check.py": (TEMPLATES / "check.py").read_text(encoding="utf-8"),
-        "requirements.txt": "".join(f"{package.pin}\n" for package in needed),
+        "requirements.txt": requirements.as_text(needed),
+        **serving.files(measured.python, needed),
         "Dockerfile": dockerfile(measured.python),
         "LICENSE": licences.licence_text(licence),
         "NOTICE": licences.notice(licence, needed),

@@ -4,6 +4,7 @@ from string import Template
 
 from src.accuracy.known_accuracy import Known
 from src.bench.race import Finalist
+from src.bundle import serving
 from src.bundle.licences import ModelLicence
 from src.bundle.runtimes import TEMPLATES
 from src.facts import Facts
@@ -15,6 +16,20 @@ ENCLOSED = {
     "model": "token ids in, logits out, without the tokenizer",
     "pipeline": "text in, label out, with the tokenizer",
 }
+SERVED = """By the API that Hugging Face Infinity had:
+
+```
+venv/bin/pip install -r requirements-serve.txt
+venv/bin/python serve.py &
+curl http://127.0.0.1:8080/predict -d '{"inputs": "A warm and funny film."}'
+```
+
+`/health/ready`, `/metrics`, `/info`, `/openapi.json` and the Open Inference Protocol are there, too. SIGTERM
+has it answer what it accepted, and end."""
+NOT_SERVED = (
+    f"This folder has no server: that needs Python {'.'.join(map(str, serving.LEAST_PYTHON))} or newer, and "
+    "this was measured on an older one."
+)
 A_GRAPH_A_LENGTH = " It is compiled for each length of text: the first text of a new length waits for that."
 
 
@@ -27,6 +42,7 @@ def text(evidence: Facts, proposal: Proposal, licence: ModelLicence, known: Know
     return template.substitute(
         title=evidence["title"],
         python=evidence["python"].rpartition(".")[0],
+        serving=SERVED if serving.can_serve(evidence["python"]) else NOT_SERVED,
         shapes=A_GRAPH_A_LENGTH if evidence["a_graph_a_length"] else "",
         cpu=cpu["name"],
         cpus=many(host["allowed_cpus"], "CPU"),

@@ -55,6 +55,11 @@ def closure(packages: Sequence[str], environment: str) -> list[Package]:
     return [found.pop(name) for name in first if name in found] + [found[name] for name in sorted(found)]
 
 
+def as_text(packages: Sequence[Package]) -> str:
+    """Return the lines of a requirements.txt."""
+    return "".join(f"{package.pin}\n" for package in packages)
+
+
 def distribution_of(library: str, installed: dict[str, metadata.Distribution]) -> str:
     """Return the name of the distribution that a library is installed from."""
     names = (library, *libraries.OTHER_DISTRIBUTIONS.get(library, ()))

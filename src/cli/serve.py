@@ -3,8 +3,11 @@
 import argparse
 import os
 import socket
+import sys
 from collections.abc import Callable
 from contextlib import closing
+from pathlib import Path
+from typing import NoReturn
 
 from src.cli.console import err, progress_bar
 from src.engines import registry
@@ -21,20 +24,26 @@ class NotFree(Explained):
     """The server cannot listen where it is to. The message says why."""
 
 
+class NoServer(Explained):
+    """A folder has no server. The message says what to do."""
+
+
 def serve(arguments: argparse.Namespace) -> int:
+    check_free(arguments.host, arguments.port)
+    key = os.environ.get(KEY, "")
+    if arguments.host != HOST and not key:
+        err.print(
+            f"Whoever reaches {arguments.host} may ask this server, as it has no key. Give it one: {KEY}=…",
+            highlight=False,
+        )
+    if arguments.bundle:
+        serve_bundle(Path(arguments.bundle).absolute(), arguments.host, arguments.port, key)
     # What they import takes a while, and no other command needs it.
     from src.serve import engine, server
     from src.serve.desk import Limits
 
     spec = registry.get(arguments.engine)
     model = source.parse(arguments.model)
-    key = os.environ.get(KEY, "")
-    check_free(arguments.host, arguments.port)
-    if arguments.host != HOST and not key:
-        err.print(
-            f"Whoever reaches {arguments.host} may ask this server, as it has no key. Give it one: {KEY}=…",
-            highlight=False,
-        )
     with closing(Pool()) as pool:
         with progress_bar() as tell:
             loaded = engine.load(pool, spec, model, arguments.threads or machine.default_threads(), tell)
@@ -43,10 +52,24 @@ def serve(arguments: argparse.Namespace) -> int:
             highlight=False,
         )
         served = server.Server(
-            engine.WorkerClassifier(loaded), loaded.about, Limits(), key, lambda line: print(line, flush=True)
+            engine.WorkerClassifier(loaded),
+            loaded.about,
+            Limits(),
+            key,
+            lambda line: print(line, flush=True),
         )
         server.run(served, arguments.host, arguments.port)
     return 0
+
+
+def serve_bundle(folder: Path, host: str, port: int, key: str) -> NoReturn:
+    """Become the server of a bundle, by the folder's own environment if it has one. Raises NoServer."""
+    if not (folder / "serve.py").is_file():
+        raise NoServer(f"{folder} has no serve.py. Make a folder that has: python -m src bundle latest DIR")
+    own = folder / "venv" / "bin" / "python"
+    python = str(own if own.exists() else sys.executable)
+    command = [python, str(folder / "serve.py"), "--host", host, "--port", str(port)]
+    os.execve(python, command, {**os.environ, "SERVE_KEY": key})
 
 
 def check_free(host: str, port: int) -> None:
@@ -61,7 +84,9 @@ def check_free(host: str, port: int) -> None:
 def add_command(command: Callable[..., argparse.ArgumentParser]) -> None:
     """Add this command to the command line."""
     parser = command("serve", serve, "Serve one engine by Infinity's API, on this machine.", json_flag=False)
-    parser.add_argument("--engine", metavar="ID", default=ENGINE, help=f"which ({ENGINE})")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--engine", metavar="ID", default=ENGINE, help=f"which ({ENGINE})")
+    what.add_argument("--bundle", metavar="DIR", help="or the folder that `bundle` made, by its own code")
     parser.add_argument("--port", type=int, default=PORT, metavar="N", help=f"({PORT})")
     parser.add_argument(
         "--host",

@@ -27,6 +27,10 @@ from src.serve.messages import Refused, in_words
 STOP_S = 20  # what was accepted is answered within so many seconds of SIGTERM
 GONE = 499  # of who hung up, in the log only
 ELSEWHERE = "(another)"  # a path that is none, in metrics and in the log: there is no end of such
+STACK: dict[str, Any] = {  # what docs/serving.md measured, and no more than is needed
+    **{"loop": "uvloop", "http": "httptools", "ws": "none", "lifespan": "on"},
+    **{"access_log": False, "log_level": "warning", "server_header": False},
+}
 OPEN = ("/health/live", "/health/ready", "/v2/health/live", "/v2/health/ready")  # without a key, too
 
 
@@ -61,7 +65,9 @@ class Server:
             for path, handle in handles.items()
         ]
         handlers: dict[Any, Any] = {HTTPException: self.no_such_path}
-        return Starlette(routes=routes, lifespan=self.lifespan, exception_handlers=handlers)
+        app = Starlette(routes=routes, lifespan=self.lifespan, exception_handlers=handlers)
+        app.router.redirect_slashes = False  # /predict/ is no path: a client that posts follows no redirect
+        return app
 
     @asynccontextmanager
     async def lifespan(self, app: Starlette) -> AsyncIterator[None]:
@@ -121,16 +127,4 @@ def run(server: Server, host: str, port: int) -> None:
     """Serve until SIGTERM or Ctrl-C; then answer what was accepted, for at most STOP_S seconds."""
     import uvicorn
 
-    uvicorn.run(
-        server.app(),
-        host=host,
-        port=port,
-        loop="uvloop",
-        http="httptools",
-        ws="none",
-        lifespan="on",
-        access_log=False,
-        log_level="warning",
-        server_header=False,
-        timeout_graceful_shutdown=STOP_S,
-    )
+    uvicorn.run(server.app(), host=host, port=port, timeout_graceful_shutdown=STOP_S, **STACK)

@@ -1,69 +1,27 @@
 """`python -m src serve` as its users start it, with a real engine."""
 
-import http.client
 import json
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from pathlib import Path
 
-import psutil
 import pytest
 
 from tests import command_line
-from tests.conftest import DEMO, ROOT, gone_within, runs
+from tests.conftest import DEMO, gone_within, runs
+from tests.serving import Serving
 
 ENGINE = "onnxruntime-fp32"
+COMMAND = ("-m", "src", "serve", "--engine", ENGINE)
 LONG = " ".join(["It is a fine film."] * 200)
-
-
-class Serving:
-    """The command, on a port that was free."""
-
-    def __init__(self, folder: Path) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
-        self.log = folder / "log.txt"
-        command = [sys.executable, "-m", "src", "serve", "--engine", ENGINE, "--port", str(self.port)]
-        with open(self.log, "wb") as stream:
-            self.process = subprocess.Popen(command, cwd=ROOT, stdout=stream, stderr=subprocess.STDOUT)
-        deadline = time.monotonic() + 120
-        while self.ready() != 200:
-            assert self.process.poll() is None, self.log.read_text()
-            assert time.monotonic() < deadline, self.log.read_text()
-            time.sleep(0.1)
-
-    def ready(self) -> int:
-        try:
-            return self.ask(None, "/health/ready", "GET")[0]
-        except OSError:
-            return 0
-
-    def ask(self, body: object, path: str = "/predict", method: str = "POST") -> tuple[int, dict, dict]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-        with closing(connection):
-            connection.request(method, path, json.dumps(body) if method == "POST" else None)
-            response = connection.getresponse()
-            return response.status, json.loads(response.read()), dict(response.getheaders())
-
-    def worker(self) -> psutil.Process:
-        (worker,) = psutil.Process(self.process.pid).children()
-        return worker
-
-    def end(self) -> None:
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.wait()
 
 
 @pytest.fixture
 def serving(tmp_path: Path) -> Iterator[Serving]:
-    made = Serving(tmp_path)
+    made = Serving(tmp_path / "log.txt", COMMAND)
     yield made
     made.end()
 
@@ -114,7 +72,7 @@ def test_no_worker_outlives_it_and_another_is_ready_again(serving: Serving, tmp_
     serving.process.kill()
     serving.process.wait()
     assert gone_within([worker.pid], 5)
-    again = Serving(tmp_path)
+    again = Serving(tmp_path / "log.txt", COMMAND)
     try:
         assert again.ask({"inputs": DEMO})[0] == 200
         assert runs(again.worker().pid)

@@ -48,10 +48,10 @@ class Known:
 class Served:
     """A server in a thread of this process."""
 
-    def __init__(self, key: str = "") -> None:
+    def __init__(self, key: str = "", limits: Limits = LIMITS) -> None:
         self.classifier = Known()
         self.lines: list[str] = []
-        self.server = Server(self.classifier, ABOUT, LIMITS, key, self.lines.append)
+        self.server = Server(self.classifier, ABOUT, limits, key, self.lines.append)
         listening = socket.create_server(("127.0.0.1", 0))
         self.port = listening.getsockname()[1]
         config = uvicorn.Config(self.server.app(), log_level="error", ws="none", lifespan="on")
