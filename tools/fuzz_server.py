@@ -154,18 +154,19 @@ def answer(port: int, parts: list[bytes]) -> tuple[int, bytes]:
                     time.sleep(0.002)
         except OSError:
             pass  # it may answer, and close, before it has read all
-        return read_answer(connection)
+        return read_answer(connection, has_body=not parts[0].startswith(b"HEAD"))
 
 
-def read_answer(connection: socket.socket, got: bytes = b"") -> tuple[int, bytes]:
-    """Return the first answer that a connection has."""
+def read_answer(connection: socket.socket, has_body: bool) -> tuple[int, bytes]:
+    """Return the first answer that a connection has; that to a HEAD has no body."""
+    got = b""
     try:
         while b"\r\n\r\n" not in got and (part := connection.recv(65536)):
             got += part
         head, _, body = got.partition(b"\r\n\r\n")
         lines = head.lower().split(b"\r\n")
         lengths = [int(line.partition(b":")[2]) for line in lines if line.startswith(b"content-length:")]
-        while lengths and len(body) < lengths[0] and (part := connection.recv(65536)):
+        while has_body and lengths and len(body) < lengths[0] and (part := connection.recv(65536)):
             body += part
     except TimeoutError:
         raise

@@ -6,7 +6,7 @@ from src.serve.desk import Limits
 from tests.unit.test_server import Served
 from tools.fuzz_server import fuzz
 
-REQUESTS = int(os.environ.get("AWIY_SOAK_REQUESTS", "200"))
+REQUESTS = int(os.environ.get("AWIY_SOAK_REQUESTS", "500"))
 
 
 def test_whatever_is_sent_has_a_documented_status_and_the_next_one_its_answer():
