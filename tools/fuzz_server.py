@@ -1,6 +1,6 @@
 """Send a server what nobody should: broken, wrong, huge, slow and half-closed requests; and right ones.
 
-    python -m tools.fuzz_server http://127.0.0.1:8080 [--requests 10000] [--seed 1] [--slow 5]
+    python -m tools.fuzz_server http://127.0.0.1:8080 [--requests 10000] [--seed 1] [--slow 3]
 
 The server is `python -m src serve`, or a bundle's. Each answer must have a status that its kind of request
 may have; right requests must be answered rightly throughout. Prints how often each kind was answered by what,
@@ -24,6 +24,7 @@ import psutil
 
 TIMEOUT_S = 30.0
 TEXT = "A warm and funny film."
+PIPELINED = 5  # requests sent at once
 NO_ANSWER = 0  # the connection was closed without one
 Kind = Callable[[random.Random], tuple[list[bytes], set[int]]]  # what is sent, part by part; allowed statuses
 
@@ -39,6 +40,9 @@ class Findings:
 def post(body: bytes, path: str = "/predict", headers: str = "") -> bytes:
     head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n{headers}\r\n"
     return head.encode() + body
+
+
+RIGHT = post(json.dumps({"inputs": TEXT}).encode())
 
 
 def right(rng: random.Random) -> tuple[list[bytes], set[int]]:
@@ -117,14 +121,12 @@ def large_headers(rng: random.Random) -> tuple[list[bytes], set[int]]:
 
 
 def half_closed(rng: random.Random) -> tuple[list[bytes], set[int]]:
-    whole = post(json.dumps({"inputs": TEXT}).encode())
-    return [whole[: rng.randrange(1, len(whole))], b""], {NO_ANSWER, 400}
+    return [RIGHT[: rng.randrange(1, len(RIGHT))], b""], {NO_ANSWER, 400}
 
 
 def in_parts(rng: random.Random) -> tuple[list[bytes], set[int]]:
-    whole = post(json.dumps({"inputs": TEXT}).encode())
-    place = rng.randrange(1, len(whole))
-    return [whole[:place], whole[place:]], {200}
+    place = rng.randrange(1, len(RIGHT))
+    return [RIGHT[:place], RIGHT[place:]], {200}
 
 
 def chunked(rng: random.Random) -> tuple[list[bytes], set[int]]:
@@ -176,14 +178,16 @@ def read_answer(connection: socket.socket, has_body: bool) -> tuple[int, bytes]:
     return (int(fields[1]), body) if len(fields) > 1 and head.startswith(b"HTTP/") else (NO_ANSWER, b"")
 
 
-def pipelined(port: int, count: int = 5) -> list[int]:
-    """Return the numbers of tokens in the answers to requests that were sent all at once."""
-    texts = [TEXT * (number + 1) for number in range(count)]
+def pipelined(port: int) -> list[int]:
+    """Return the numbers of tokens in the answers to requests that were sent at once, each longer than the
+    one before it.
+    """
+    texts = [TEXT * (number + 1) for number in range(PIPELINED)]
     sent = b"".join(post(json.dumps({"inputs": text}).encode()) for text in texts)
     with closing(socket.create_connection(("127.0.0.1", port), TIMEOUT_S)) as connection:
         connection.sendall(sent)
         got = b""
-        while got.count(b'"num_tokens"') < count and (part := connection.recv(65536)):
+        while got.count(b'"num_tokens"') < PIPELINED and (part := connection.recv(65536)):
             got += part
     pieces = got.split(b'"num_tokens":')[1:]
     return [int(piece.split(b"}")[0]) for piece in pieces]
@@ -191,14 +195,13 @@ def pipelined(port: int, count: int = 5) -> list[int]:
 
 def slow_body(port: int) -> int:
     """Return the status for a body whose end does not come."""
-    whole = post(json.dumps({"inputs": TEXT}).encode())
-    return answer(port, [whole[:-3], b" "])[0]
+    return answer(port, [RIGHT[:-3], b" "])[0]
 
 
 def fuzz(port: int, requests: int, seed: int, slow: int = 0) -> Findings:
     """Send so many requests, and `slow` bodies that never end."""
     rng, findings = random.Random(seed), Findings()
-    expected = json.loads(answer(port, [post(json.dumps({"inputs": TEXT}).encode())])[1])
+    expected = json.loads(answer(port, [RIGHT])[1])
     for number in range(requests):
         kind = rng.choice(KINDS)
         parts, allowed = kind(rng)
@@ -211,11 +214,13 @@ def fuzz(port: int, requests: int, seed: int, slow: int = 0) -> Findings:
         if status not in allowed:
             findings.wrong.append(f"request {number}, {kind.__name__}: {status} for {parts[0][:200]!r}")
         if number % 10 == 0:
-            told = answer(port, [post(json.dumps({"inputs": TEXT}).encode())])[1]
+            told = answer(port, [RIGHT])[1]
             if json.loads(told or b"null") != expected:
                 findings.wrong.append(f"after request {number} a right one was answered {told[:200]!r}")
-        if number % 50 == 0 and (tokens := pipelined(port)) != sorted(set(tokens)):
-            findings.wrong.append(f"pipelined requests were answered in another order: {tokens}")
+        if number % 50 == 0:
+            tokens = pipelined(port)
+            if len(tokens) != PIPELINED or tokens != sorted(set(tokens)):
+                findings.wrong.append(f"{PIPELINED} pipelined requests were not answered in order: {tokens}")
     for _ in range(slow):
         status = slow_body(port)
         findings.statuses["slow_body"][status] += 1

@@ -27,10 +27,6 @@ from src.serve.messages import Refused, in_words
 STOP_S = 20  # what was accepted is answered within so many seconds of SIGTERM
 GONE = 499  # of who hung up, in the log only
 ELSEWHERE = "(another)"  # a path that is none, in metrics and in the log: there is no end of such
-STACK: dict[str, Any] = {  # what docs/serving.md measured, and no more than is needed
-    **{"loop": "uvloop", "http": "httptools", "ws": "none", "lifespan": "on"},
-    **{"access_log": False, "log_level": "warning", "server_header": False},
-}
 OPEN = ("/health/live", "/health/ready", "/v2/health/live", "/v2/health/ready")  # without a key, too
 
 
@@ -127,4 +123,16 @@ def run(server: Server, host: str, port: int) -> None:
     """Serve until SIGTERM or Ctrl-C; then answer what was accepted, for at most STOP_S seconds."""
     import uvicorn
 
-    uvicorn.run(server.app(), host=host, port=port, timeout_graceful_shutdown=STOP_S, **STACK)
+    uvicorn.run(
+        server.app(),
+        host=host,
+        port=port,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+        timeout_graceful_shutdown=STOP_S,
+    )
