@@ -13,8 +13,7 @@ import os
 import statistics
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -22,60 +21,51 @@ import numpy as np
 from src.engines import registry
 from src.engines.onnxruntime import FILE, OnnxRuntimeEngine
 from src.engines.openvino import OpenVinoEngine
+from src.workers.worker import time_calls
 
 LEAD_IN = 50  # calls before those that count
 ANY_TOKEN = 1037
-KERNEL, RUN = "_kernel_time", "model_run"  # how ONNX Runtime's trace names a node's and a call's time
+KERNEL, RUN = "_kernel_time", "model_run"  # as ONNX Runtime's trace names them: of a node, and a call
 
 Events = list[tuple[str, str, float]]  # (node, kind of operator, ms) of each time that one ran
-Profile = tuple[Events, float]  # of so many calls, and the ms of them all
+Profile = tuple[Events, list[int]]  # of so many calls, and the nanoseconds that each took
 
 
-def timed_ms(call: Callable[[], Any], calls: int) -> list[float]:
-    samples = []
-    for _ in range(calls):
-        before = time.perf_counter_ns()
-        call()
-        samples.append((time.perf_counter_ns() - before) / 1e6)
-    return samples
-
-
-def profile_onnxruntime(engine: Any, folder: str, feed: Sequence[Any], calls: int) -> Profile:
+def profile_onnxruntime(engine: Any, folder: str, feed: tuple[Any, ...], calls: int) -> Profile:
     """Return what ONNX Runtime's trace of a session of its own says."""
-    engine.options.enable_profiling = True
-    engine.options.profile_file_prefix = os.path.join(tempfile.mkdtemp(), "trace")
-    engine.session = engine.runtime.InferenceSession(
-        os.path.join(folder, FILE), engine.options, providers=engine.providers(folder)
-    )
-    for _ in range(LEAD_IN + calls):
-        engine.infer(*feed)
-    with open(engine.session.end_profiling()) as stream:
-        events = json.load(stream)
-    runs = sorted((event["ts"], event["dur"]) for event in events if event.get("name") == RUN)
-    begin = runs[LEAD_IN][0]
-    nodes = [event for event in events if event.get("cat") == "Node" and event["ts"] >= begin]
+    with tempfile.TemporaryDirectory() as traces:
+        engine.options.enable_profiling = True
+        engine.options.profile_file_prefix = os.path.join(traces, "trace")
+        engine.session = engine.runtime.InferenceSession(
+            os.path.join(folder, FILE), engine.options, providers=engine.providers(folder)
+        )
+        time_calls(engine.infer, [feed], LEAD_IN, 0)
+        samples, _ = time_calls(engine.infer, [feed], calls, 0)
+        with open(engine.session.end_profiling()) as stream:
+            events = json.load(stream)
+    begin = sorted(event["ts"] for event in events if event.get("name") == RUN)[LEAD_IN]
     return [
         (event["name"], event["args"]["op_name"], event["dur"] / 1e3)
-        for event in nodes
-        if event["name"].endswith(KERNEL)
-    ], sum(microseconds for _, microseconds in runs[LEAD_IN:]) / 1e3
+        for event in events
+        if event.get("cat") == "Node" and event["ts"] >= begin and event["name"].endswith(KERNEL)
+    ], samples
 
 
-def profile_openvino(engine: Any, folder: str, feed: Sequence[Any], calls: int) -> Profile:
+def profile_openvino(engine: Any, folder: str, feed: tuple[Any, ...], calls: int) -> Profile:
     """Return what OpenVINO's counters say of a model that is compiled anew with them."""
     engine.settings["PERF_COUNT"] = True
     shape = next(iter(engine.compiled))
     engine.compiled[shape] = engine.compile(shape)
-    timed_ms(lambda: engine.infer(*feed), LEAD_IN)
+    time_calls(engine.infer, [feed], LEAD_IN, 0)
     events: Events = []
-    took_ms = 0.0
+    samples: list[int] = []
     for _ in range(calls):
-        took_ms += timed_ms(lambda: engine.infer(*feed), 1)[0]
+        samples += time_calls(engine.infer, [feed], 1, 0)[0]
         for node in engine.compiled[shape][1].get_profiling_info():
             if node.status == node.Status.EXECUTED:
                 kind = f"{node.node_type}, {node.exec_type}"
                 events.append((node.node_name, kind, node.real_time.total_seconds() * 1e3))
-    return events, took_ms
+    return events, samples
 
 
 def summed(events: Events, calls: int) -> dict[str, dict[str, float]]:
@@ -102,10 +92,14 @@ def main(arguments: Sequence[str]) -> None:
     engine.prepare([(1, tokens)])
     ids = np.full((1, tokens), ANY_TOKEN, dtype=np.int64)
     feed = (ids, np.ones_like(ids), np.zeros_like(ids))
-    timed_ms(lambda: engine.infer(*feed), LEAD_IN)
-    median_ms = statistics.median(timed_ms(lambda: engine.infer(*feed), calls))
-    events, took_ms = how(engine, folder, feed, calls)
-    told = {"median_ms": median_ms, "profiled_ms": took_ms / calls, "operators": summed(events, calls)}
+    time_calls(engine.infer, [feed], LEAD_IN, 0)
+    plain, _ = time_calls(engine.infer, [feed], calls, 0)
+    events, profiled = how(engine, folder, feed, calls)
+    told = {
+        "median_ms": statistics.median(plain) / 1e6,
+        "profiled_ms": statistics.fmean(profiled) / 1e6,
+        "operators": summed(events, calls),
+    }
     print(json.dumps(told))
 
 
